@@ -1,0 +1,355 @@
+// From NumPy to the core: casts and checks first, then the GIL is released. That is safe because
+// the arrays are kept alive by the caller's arguments and the core never touches a Python object.
+//
+// Messages for users are the Python side's work. The entries that take a user's arrays as they are
+// (`forward`, `step`) return None for anything they cannot use directly, before anything is
+// changed; the caller then checks, converts or complains.
+#pragma once
+
+#include <pybind11/functional.h>
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <optional>
+
+#include "eigenmlp/gradient.hpp"
+#include "eigenmlp/inference.hpp"
+#include "eigenmlp/trainer.hpp"
+
+namespace eigenmlp::bindings {
+
+namespace py = pybind11;
+
+void register_float32(py::module_& m);
+void register_float64(py::module_& m);
+
+template <class T>
+using Array = py::array_t<T, py::array::c_style>;
+
+// A matrix of a scalar type that the core reads; nothing if it is something else.
+inline std::optional<Rows> rows_of(py::handle object, Index columns) {
+  if (!py::isinstance<py::array>(object)) return std::nullopt;
+  const auto array = py::reinterpret_borrow<py::array>(object);
+  const bool column = array.ndim() == 1 && columns == 1; // (N,) counts as (N, 1)
+  if (!(array.ndim() == 2 && array.shape(1) == columns) && !column) return std::nullopt;
+  Rows rows;
+  // Type numbers, since comparing dtype objects costs more than a small network's forward pass.
+  switch (py::detail::array_descriptor_proxy(array.dtype().ptr())->type_num) {
+  case py::detail::npy_api::NPY_FLOAT_:
+    rows.scalar = Scalar::float32;
+    break;
+  case py::detail::npy_api::NPY_DOUBLE_:
+    rows.scalar = Scalar::float64;
+    break;
+  case py::detail::npy_api::NPY_UBYTE_:
+    rows.scalar = Scalar::uint8;
+    break;
+  default:
+    return std::nullopt;
+  }
+  constexpr int usable = py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+  if ((array.flags() & usable) != usable || array.dtype().byteorder() == '>') return std::nullopt;
+  rows.data = array.data();
+  rows.rows = array.shape(0);
+  rows.columns = columns;
+  rows.row_stride = array.strides(0);
+  rows.column_stride = column ? array.itemsize() : array.strides(1);
+  return rows.rows > 0 ? std::optional(rows) : std::nullopt;
+}
+
+// Contiguous int64 labels (N,).
+inline const std::int64_t* labels_of(py::handle object, Index rows) {
+  if (!py::isinstance<Array<std::int64_t>>(object)) return nullptr;
+  const auto array = py::reinterpret_borrow<py::array>(object);
+  return array.ndim() == 1 && array.shape(0) == rows
+             ? static_cast<const std::int64_t*>(array.data())
+             : nullptr;
+}
+
+// X with its targets and weights (an array or None).
+template <class T>
+std::optional<Data> data_of(const Network<T>& net, py::handle X, py::handle y, py::handle weights) {
+  Data data;
+  const auto rows = rows_of(X, net.inputs());
+  if (!rows) return std::nullopt;
+  data.X = *rows;
+  data.labels = net.loss().takes_labels ? labels_of(y, rows->rows) : nullptr;
+  if (!data.labels) {
+    const auto targets = rows_of(y, net.outputs());
+    if (!targets || targets->rows != rows->rows || targets->scalar == Scalar::uint8)
+      return std::nullopt;
+    data.T = *targets;
+  }
+  if (!weights.is_none()) {
+    if (!py::isinstance<Array<double>>(weights)) return std::nullopt;
+    const auto array = py::reinterpret_borrow<py::array>(weights);
+    if (array.ndim() != 1 || array.shape(0) != rows->rows) return std::nullopt;
+    data.weights = static_cast<const double*>(array.data());
+  }
+  return data;
+}
+
+template <class X>
+const X& checked(const std::optional<X>& value, const char* what) {
+  if (!value) throw py::type_error(std::string("the core cannot read ") + what);
+  return *value;
+}
+
+// A flat vector of P numbers.
+template <class T>
+const T* flat_of(const Network<T>& net, const Array<T>& flat) {
+  if (flat.ndim() != 1 || flat.shape(0) != net.parameter_count())
+    throw py::value_error("expected a vector of " + std::to_string(net.parameter_count()) +
+                          " numbers");
+  return flat.data();
+}
+
+template <class T>
+void register_network(py::module_& m, const char* name) {
+  using Net = Network<T>;
+  py::class_<Net>(m, name)
+      .def(py::init<const std::vector<Index>&, const std::vector<std::string>&, const std::string&,
+                    bool, T>(),
+           py::arg("layer_sizes"), py::arg("activations"), py::arg("loss"), py::arg("bias"),
+           py::arg("input_scale"))
+      .def_property_readonly("parameter_count", &Net::parameter_count)
+      .def("get_parameters",
+           [](Net& net) {
+             Array<T> flat(net.parameter_count());
+             T* to = flat.mutable_data();
+             const py::gil_scoped_release release;
+             const std::shared_lock lock(net.mutex());
+             net.get_parameters(to);
+             return flat;
+           })
+      .def("set_parameters",
+           [](Net& net, const Array<T>& flat) {
+             const T* from = flat_of(net, flat);
+             const py::gil_scoped_release release;
+             const std::unique_lock lock(net.mutex());
+             net.set_parameters(from);
+           })
+      .def(
+          "forward",
+          [](const Net& net, py::handle X, py::handle out) -> py::object {
+            const auto rows = rows_of(X, net.inputs());
+            if (!rows) return py::none();
+            py::object result;
+            if (out.is_none()) {
+              result = Array<T>({rows->rows, net.outputs()});
+            } else {
+              if (!py::isinstance<Array<T>>(out)) return py::none();
+              result = py::reinterpret_borrow<py::object>(out);
+            }
+            auto array = py::reinterpret_borrow<py::array>(result);
+            if (array.ndim() != 2 || array.shape(0) != rows->rows ||
+                array.shape(1) != net.outputs() || !array.writeable())
+              return py::none();
+            T* to = static_cast<T*>(array.mutable_data());
+            bool finite;
+            {
+              const py::gil_scoped_release release;
+              finite = predict(net, *rows, to);
+            }
+            return finite ? result : py::object(py::none());
+          },
+          py::arg("X"), py::arg("out") = py::none())
+      .def(
+          "evaluate",
+          [](const Net& net, py::handle X, py::handle y, py::handle weights) {
+            const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");
+            Evaluation result;
+            {
+              const py::gil_scoped_release release;
+              result = evaluate(net, data);
+            }
+            return py::make_tuple(result.loss, net.loss().classifies ? result.correct : -1);
+          },
+          py::arg("X"), py::arg("y"), py::arg("sample_weight") = py::none())
+      .def(
+          "loss_and_gradient",
+          [](Net& net, py::handle X, py::handle y, py::handle weights) {
+            const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");
+            Array<T> flat(net.parameter_count());
+            T* to = flat.mutable_data();
+            double loss;
+            {
+              const py::gil_scoped_release release;
+              Buffer<T> gradient(net.panel_size());
+              loss = loss_and_gradient(net, data, gradient.data());
+              net.unpack(gradient.data(), to);
+            }
+            return py::make_tuple(loss, flat);
+          },
+          py::arg("X"), py::arg("y"), py::arg("sample_weight") = py::none())
+      .def("vjp", [](Net& net, py::handle X, py::handle dY) {
+        const Rows rows = checked(rows_of(X, net.inputs()), "X");
+        const Rows deltas = checked(rows_of(dY, net.outputs()), "dY");
+        if (rows.rows != deltas.rows) throw py::value_error("X and dY differ in rows");
+        Array<T> flat(net.parameter_count()), dX({rows.rows, net.inputs()});
+        T *to = flat.mutable_data(), *dX_data = dX.mutable_data();
+        {
+          const py::gil_scoped_release release;
+          Buffer<T> gradient(net.panel_size());
+          vjp(net, rows, deltas, gradient.data(), dX_data);
+          net.unpack(gradient.data(), to);
+        }
+        return py::make_tuple(flat, dX);
+      });
+}
+
+// What a run did, in arrays; the same attributes as the twin's.
+struct PyRunResult {
+  Array<double> losses, seconds;
+  Array<std::int64_t> correct;
+  Index epochs = 0, steps = 0, diverged_step = -1;
+  bool interrupted = false, refused = false;
+  py::object error = py::none(); // what a signal's handler raised
+};
+
+template <class T>
+PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::handle y,
+                py::handle weights, Index batch_size, const Array<std::int64_t>& orders,
+                const Array<double>& learning_rates) {
+  const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");
+  Epochs epochs;
+  if (orders.ndim() != 2 || batch_size < 1)
+    throw py::value_error("orders must be (E, N) or (E, 0)");
+  epochs.count = orders.shape(0);
+  epochs.batch_size = batch_size;
+  if (orders.shape(1) != 0) {
+    if (orders.shape(1) != data.X.rows) throw py::value_error("orders must be (E, N) or (E, 0)");
+    epochs.order = orders.data();
+    for (Index i = 0; i < orders.size(); ++i)
+      if (orders.data()[i] < 0 || orders.data()[i] >= data.X.rows)
+        throw py::index_error("orders point outside the rows");
+  }
+  const Index steps = ceil_div(data.X.rows, std::min(batch_size, data.X.rows)) * epochs.count;
+  if (learning_rates.size() != 1 && learning_rates.size() != steps)
+    throw py::value_error("expected 1 learning rate or " + std::to_string(steps));
+  epochs.learning_rates = {learning_rates.data(), static_cast<std::size_t>(learning_rates.size())};
+  std::vector<EpochResult> results(static_cast<std::size_t>(epochs.count));
+  RunResult done;
+  PyRunResult result;
+  {
+    const py::gil_scoped_release release;
+    done = trainer.run(data, epochs, results, [&] {
+      const py::gil_scoped_acquire acquire;
+      if (PyErr_CheckSignals() == 0) return false;
+      result.error = py::error_already_set().value();
+      return true;
+    });
+  }
+  result.losses = Array<double>(done.epochs);
+  result.seconds = Array<double>(done.epochs);
+  result.correct = Array<std::int64_t>(done.epochs);
+  for (Index e = 0; e < done.epochs; ++e) {
+    const EpochResult& epoch = results[static_cast<std::size_t>(e)];
+    result.losses.mutable_at(e) = epoch.loss;
+    result.seconds.mutable_at(e) = epoch.seconds;
+    result.correct.mutable_at(e) = net.loss().classifies ? epoch.correct : -1;
+  }
+  result.epochs = done.epochs;
+  result.steps = done.steps;
+  if (done.outcome == Outcome::diverged) result.diverged_step = done.steps;
+  result.interrupted = done.outcome == Outcome::interrupted;
+  result.refused = done.outcome == Outcome::refused;
+  return result;
+}
+
+template <class T>
+class PyTrainer {
+public:
+  PyTrainer(py::object network, const std::string& rule, const std::map<std::string, double>& hyper)
+      : network_(std::move(network)), net_(network_.cast<Network<T>&>()),
+        trainer_(net_, rule, ordered(find_by_name(optimizer_table<T>, rule, "optimizer"), hyper)) {}
+
+  Network<T>& net() { return net_; }
+  Trainer<T>& trainer() { return trainer_; }
+
+  std::size_t state_index(const std::string& name) const {
+    const auto& names = trainer_.optimizer().state;
+    for (std::size_t i = 0; i < names.size(); ++i)
+      if (names[i] && name == names[i]) return i;
+    throw py::key_error(name);
+  }
+
+private:
+  static std::vector<double> ordered(const Optimizer<T>& optimizer,
+                                     const std::map<std::string, double>& hyper) {
+    std::vector<double> values;
+    for (const char* name : optimizer.hyper)
+      if (name) values.push_back(hyper.at(name));
+    return values;
+  }
+
+  py::object network_; // keeps the network alive
+  Network<T>& net_;
+  Trainer<T> trainer_;
+};
+
+template <class T>
+void register_trainer(py::module_& m, const char* name) {
+  using Self = PyTrainer<T>;
+  py::class_<Self>(m, name)
+      .def(py::init<py::object, const std::string&, const std::map<std::string, double>&>(),
+           py::arg("network"), py::arg("rule"), py::arg("hyper"))
+      .def_property_readonly("state_names",
+                             [](Self& self) {
+                               std::vector<std::string> names;
+                               for (const char* state : self.trainer().optimizer().state)
+                                 if (state) names.emplace_back(state);
+                               return names;
+                             })
+      .def("get_state",
+           [](Self& self, const std::string& state) {
+             const std::size_t i = self.state_index(state);
+             Array<T> flat(self.net().parameter_count());
+             T* to = flat.mutable_data();
+             std::fill_n(to, flat.size(), T(0));
+             const py::gil_scoped_release release;
+             if (i < self.trainer().states_used()) self.trainer().get_state(i, to);
+             return flat;
+           })
+      .def("set_state",
+           [](Self& self, const std::string& state, const Array<T>& flat) {
+             const std::size_t i = self.state_index(state);
+             const T* from = flat_of(self.net(), flat);
+             const py::gil_scoped_release release;
+             if (i < self.trainer().states_used()) self.trainer().set_state(i, from);
+           })
+      .def(
+          "step",
+          [](Self& self, py::handle X, py::handle y, double lr, py::handle weights) -> py::object {
+            const auto data = data_of(self.net(), X, y, weights);
+            if (!data) return py::none();
+            typename Trainer<T>::StepResult result;
+            {
+              const py::gil_scoped_release release;
+              result = self.trainer().step(*data, lr);
+            }
+            if (result.outcome == Outcome::refused) return py::none();
+            return py::float_(result.loss);
+          },
+          py::arg("X"), py::arg("y"), py::arg("lr"), py::arg("sample_weight") = py::none())
+      .def("apply",
+           [](Self& self, const Array<T>& gradient, T lr) {
+             const T* from = flat_of(self.net(), gradient);
+             const py::gil_scoped_release release;
+             Buffer<T> panels(self.net().panel_size());
+             self.net().pack(from, panels.data());
+             self.trainer().apply(panels.data(), lr);
+           })
+      .def(
+          "run",
+          [](Self& self, py::handle X, py::handle y, py::handle weights, Index batch_size,
+             const Array<std::int64_t>& orders, const Array<double>& learning_rates) {
+            return run(self.net(), self.trainer(), X, y, weights, batch_size, orders,
+                       learning_rates);
+          },
+          py::arg("X"), py::arg("y"), py::arg("sample_weight"), py::arg("batch_size"),
+          py::arg("orders"), py::arg("learning_rates"));
+}
+
+} // namespace eigenmlp::bindings

@@ -1,0 +1,45 @@
+// The extension module of one variant of the core: submodules and calls, nothing else.
+#include "bindings.hpp"
+
+namespace {
+
+template <class Table>
+std::vector<std::string> names(const Table& table) {
+  std::vector<std::string> result;
+  for (const auto& entry : table) result.emplace_back(entry.name);
+  return result;
+}
+
+} // namespace
+
+PYBIND11_MODULE(EIGENMLP_MODULE, m) {
+  using namespace eigenmlp;
+  using bindings::PyRunResult;
+  namespace py = pybind11;
+
+  m.doc() = "The core of eigenmlp, compiled for the instruction set " EIGENMLP_LEVEL ".";
+  m.attr("level") = EIGENMLP_LEVEL;
+  m.attr("build_flags") = EIGENMLP_FLAGS;
+  m.attr("compiler") = __VERSION__;
+  m.attr("eigen_version") = std::to_string(EIGEN_WORLD_VERSION) + "." +
+                            std::to_string(EIGEN_MAJOR_VERSION) + "." +
+                            std::to_string(EIGEN_MINOR_VERSION);
+  m.attr("activations") = names(activation_table<float>);
+  m.attr("losses") = names(loss_table<float>);
+  m.attr("optimizers") = names(optimizer_table<float>);
+  m.def("max_threads", &max_threads);
+  m.def("set_max_threads", &set_max_threads);
+
+  py::class_<PyRunResult>(m, "RunResult")
+      .def_readonly("losses", &PyRunResult::losses)
+      .def_readonly("correct", &PyRunResult::correct)
+      .def_readonly("seconds", &PyRunResult::seconds)
+      .def_readonly("epochs", &PyRunResult::epochs)
+      .def_readonly("steps", &PyRunResult::steps)
+      .def_readonly("error", &PyRunResult::error)
+      .def_readonly("diverged_step", &PyRunResult::diverged_step)
+      .def_readonly("interrupted", &PyRunResult::interrupted)
+      .def_readonly("refused", &PyRunResult::refused);
+  bindings::register_float32(m);
+  bindings::register_float64(m);
+}

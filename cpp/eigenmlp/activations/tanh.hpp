@@ -1,0 +1,30 @@
+#pragma once
+
+#include "eigenmlp/types.hpp"
+
+namespace eigenmlp {
+
+// f(z) = tanh(z),  f'(z) = 1 - y² with y = f(z)
+struct Tanh {
+  static constexpr const char* name = "tanh";
+  static constexpr bool needs_z = false;
+
+  template <class T>
+  static void value(Run<T> Y) {
+    if constexpr (std::is_same_v<T, float>) {
+      Y = Y.tanh();
+    } else {
+      // Eigen 3.4 has no vectorised tanh for double: e / (e + 2) with e = exp(2z) - 1, whose
+      // relative error stays small near 0; tanh(20) is 1 to the last bit.
+      Y = Y.template max<Eigen::PropagateNaN>(T(-20)).template min<Eigen::PropagateNaN>(T(20));
+      Y = (T(2) * Y).expm1();
+      Y = Y / (Y + T(2));
+    }
+  }
+  template <class T>
+  static void multiply_derivative(Run<T> dY, ConstRun<T> Y, ConstRun<T>) {
+    dY *= T(1) - Y.square();
+  }
+};
+
+} // namespace eigenmlp

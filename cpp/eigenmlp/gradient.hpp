@@ -1,0 +1,79 @@
+// Gradients for the user: of the loss, and of any function of the outputs (vjp). Large inputs go
+// through in blocks of rows; the sums over rows run on from block to block.
+#pragma once
+
+#include <mutex>
+
+#include "eigenmlp/parallel.hpp"
+#include "eigenmlp/weights_phase.hpp"
+
+namespace eigenmlp {
+
+namespace detail {
+inline constexpr Index gradient_block = 1024; // rows
+
+// Runs rows(first, begin, end, batch) for every block's share of rows, then sums the weights.
+template <class T, class RowsPhase>
+void sum_gradient(const Network<T>& net, Index N, bool input_gradient, T* gradient,
+                  RowsPhase&& rows_of_block) {
+  Batch<T> batch;
+  batch.reserve(net, std::min(N, gradient_block), input_gradient);
+  const double work =
+      6.0 * static_cast<double>(net.parameter_count() * std::min(N, gradient_block));
+  in_parallel(threads_for(work), [&](const Team& team) {
+    for (Index first = 0; first < N; first += gradient_block) {
+      const Index rows = std::min(gradient_block, N - first);
+      rows_of_block(team, first, rows, batch);
+      team.wait();
+      gradient_share(net, batch, rows, team.index, team.size, first == 0, gradient);
+      team.wait();
+    }
+  });
+}
+} // namespace detail
+
+// The loss over all rows; `gradient` is laid out like the parameters.
+template <class T>
+double loss_and_gradient(const Network<T>& net, const Data& data, T* gradient) {
+  const std::shared_lock lock(net.mutex());
+  const double weight = batch_weight(data, nullptr, 0, data.X.rows);
+  double loss = 0;
+  detail::sum_gradient(net, data.X.rows, false, gradient,
+                       [&](const Team& team, Index first, Index rows, Batch<T>& batch) {
+                         rows_phase(net, data, nullptr, first, team.begin(rows), team.end(rows),
+                                    weight, batch);
+                         team.wait();
+                         if (team.index == 0) loss += mean_loss(batch, rows, weight);
+                       });
+  return loss;
+}
+
+// For rows X and dY (N, K), the derivatives of Σ dY · Y: by the parameters, and by X (N, D).
+template <class T>
+void vjp(const Network<T>& net, const Rows& X, const Rows& dY, T* gradient, T* dX) {
+  const std::shared_lock lock(net.mutex());
+  const Layer<T>& first_layer = net.layers().front();
+  const Index D = net.inputs();
+  // Training never needs the first layer's Wᵀ, so it is made here.
+  Buffer<T> transposed(first_layer.input_panels() * first_layer.Wt.panel);
+  const Panels<T> Wt{transposed.data(), first_layer.Wt.panel};
+  for (Index d = 0; d < first_layer.input_panels(); ++d)
+    for (Index k = 0; k < first_layer.output_panels(); ++k)
+      refresh_transposed_block(first_layer, Wt, d, k);
+  detail::sum_gradient(
+      net, X.rows, true, gradient, [&](const Team& team, Index first, Index rows, Batch<T>& batch) {
+        const Index begin = team.begin(rows), end = team.end(rows);
+        if (begin == end) return;
+        gather_rows<T>(X, nullptr, first + begin, end - begin, net.input_scale(), batch.Y[0],
+                       begin);
+        gather_rows<T>(dY, nullptr, first + begin, end - begin, T(1), batch.dY.back(), begin);
+        forward_rows(net, batch.Y, batch.Z, begin, end);
+        backward_output(net, batch, begin, end);
+        backward_rows(net, batch, begin, end);
+        backward_layer<T>(net, batch, 1, Wt, begin, end);
+        scatter_rows<T>(batch.dY[0], begin, end - begin, D, dX + (first + begin) * D, D,
+                        net.input_scale());
+      });
+}
+
+} // namespace eigenmlp

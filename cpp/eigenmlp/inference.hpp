@@ -1,0 +1,103 @@
+// Outputs and losses of many rows: threads share chunks, each of which goes through all layers in
+// two small buffers.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+
+#include "eigenmlp/parallel.hpp"
+#include "eigenmlp/rows_phase.hpp"
+
+namespace eigenmlp {
+
+// Memory of one thread for forward passes: two buffers that the layers use in turn.
+template <class T>
+class ForwardMemory {
+public:
+  // Y[0] … Y[L] for up to `rows` rows; one row lies as a plain array does.
+  const std::vector<Panels<T>>& reserve(const Network<T>& net, Index rows) {
+    const Index panel = panel_stride<T>(rows);
+    Index widest = panel_count<T>(net.inputs());
+    for (const auto& layer : net.layers()) widest = std::max(widest, layer.output_panels());
+    buffer_.reserve(2 * widest * panel);
+    Y.resize(net.layers().size() + 1);
+    Z.assign(Y.size(), {});
+    for (std::size_t l = 0; l < Y.size(); ++l) {
+      Y[l] = {buffer_.data() + (l % 2 == 0 ? 0 : widest * panel), panel};
+      // An activation that wants to keep Z may do so where its input was.
+      if (l > 0) Z[l] = Y[l - 1];
+    }
+    return Y;
+  }
+  std::vector<Panels<T>> Y, Z;
+
+private:
+  Buffer<T> buffer_;
+};
+
+template <class T>
+ForwardMemory<T>& forward_memory() {
+  thread_local ForwardMemory<T> memory;
+  return memory;
+}
+
+// out (N, K), C-order, from rows X; false if a number in X is not finite. No allocation and no
+// thread region for one row, after the first.
+template <class T>
+bool predict(const Network<T>& net, const Rows& X, T* out) {
+  const std::shared_lock lock(net.mutex());
+  const Index chunk = std::min<Index>(128, chunk_rows(net));
+  const Index chunks = ceil_div(X.rows, chunk), K = net.outputs();
+  const double work = 2.0 * static_cast<double>(net.parameter_count() * X.rows);
+  const int threads = static_cast<int>(std::min<Index>(threads_for(work), chunks));
+  std::atomic<bool> finite{true};
+  in_parallel(threads, [&](const Team& team) {
+    ForwardMemory<T>& memory = forward_memory<T>();
+    for (Index i = team.begin(chunks); i < team.end(chunks); ++i) {
+      const Index from = share_begin(X.rows, chunks, i);
+      const Index rows = share_begin(X.rows, chunks, i + 1) - from;
+      memory.reserve(net, rows);
+      if (!gather_rows<T>(X, nullptr, from, rows, net.input_scale(), memory.Y[0], 0))
+        finite = false;
+      forward_rows(net, memory.Y, memory.Z, 0, rows);
+      scatter_rows<T>(memory.Y.back(), 0, rows, K, out + from * K, K);
+    }
+  });
+  return finite;
+}
+
+struct Evaluation {
+  double loss;
+  std::int64_t correct;
+};
+
+// Mean loss over all rows, and how many were classified right.
+template <class T>
+Evaluation evaluate(const Network<T>& net, const Data& data) {
+  const std::shared_lock lock(net.mutex());
+  const Index N = data.X.rows, chunk = std::min<Index>(128, chunk_rows(net));
+  const Index chunks = ceil_div(N, chunk);
+  const double weight = batch_weight(data, nullptr, 0, N);
+  const double work = 2.0 * static_cast<double>(net.parameter_count() * N);
+  const int threads = static_cast<int>(std::min<Index>(threads_for(work), chunks));
+  std::vector<double> losses(static_cast<std::size_t>(chunks)); // added in their order below
+  std::vector<Batch<T>> batches(static_cast<std::size_t>(threads));
+  for (auto& batch : batches) batch.reserve(net, std::min(N, chunk));
+  std::atomic<std::int64_t> correct{0};
+  in_parallel(threads, [&](const Team& team) {
+    Batch<T>& batch = batches[static_cast<std::size_t>(team.index)];
+    for (Index i = team.begin(chunks); i < team.end(chunks); ++i) {
+      const Index from = share_begin(N, chunks, i);
+      const Index rows = share_begin(N, chunks, i + 1) - from;
+      gather_batch<T>(net, data, nullptr, from, 0, rows, weight, batch);
+      forward_rows(net, batch.Y, batch.Z, 0, rows);
+      correct += loss_rows(net, batch, data.labels != nullptr, 0, rows);
+      losses[static_cast<std::size_t>(i)] = mean_loss(batch, rows, weight);
+    }
+  });
+  double loss = 0;
+  for (const double l : losses) loss += l;
+  return {loss, correct};
+}
+
+} // namespace eigenmlp

@@ -1,0 +1,35 @@
+// Losses: value and derivative of whole rows. A new one is a file in losses/ and a line in the
+// table below; its twin is reference/losses/NAME.py.
+#pragma once
+
+#include "eigenmlp/activation.hpp"
+#include "eigenmlp/losses/sigmoid_cross_entropy.hpp"
+#include "eigenmlp/losses/softmax_cross_entropy.hpp"
+#include "eigenmlp/losses/squared_error.hpp"
+
+namespace eigenmlp {
+
+template <class T>
+struct Loss {
+  const char* name;
+  Index (*rows)(const LossRows<T>&); // returns how many rows were classified right
+  bool takes_logits;                 // brings its own output activation
+  bool takes_labels;                 // integer labels (N,) as well as targets (N, K)
+  bool classifies;
+};
+
+namespace detail {
+template <class T, class L>
+constexpr Loss<T> loss_entry() {
+  return {L::name, &L::template rows<T>, L::takes_logits, L::takes_labels, L::classifies};
+}
+} // namespace detail
+
+template <class T>
+inline constexpr std::array loss_table = {
+    detail::loss_entry<T, SoftmaxCrossEntropy>(),
+    detail::loss_entry<T, SigmoidCrossEntropy>(),
+    detail::loss_entry<T, SquaredError>(),
+};
+
+} // namespace eigenmlp

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "eigenmlp/losses/rows.hpp"
+
+namespace eigenmlp {
+
+// From logits:  l = Σₖ max(z, 0) - z t + log(1 + exp(-|z|)),  ∂l/∂z = 1 / (1 + exp(-z)) - t
+struct SigmoidCrossEntropy {
+  static constexpr const char* name = "sigmoid_cross_entropy";
+  static constexpr bool takes_logits = true, takes_labels = false, classifies = true;
+
+  // A row is right when every z > 0 goes with t > 1/2.
+  template <class T>
+  static Index rows(const LossRows<T>& a) {
+    Index correct = 0;
+    for (Index r = a.begin; r < a.end; ++r) {
+      Line<T> sums = Line<T>::Zero();
+      bool right = true;
+      for (Index k = 0; k < a.K; ++k) {
+        const Index c = k / panel_width<T>, j = k % panel_width<T>;
+        right &= (a.Y.at(r, c)[j] > T(0)) == (a.dY.at(r, c)[j] > T(0.5));
+      }
+      a.for_each_panel(r, [&](auto z, auto t, const Line<T>& real) {
+        const Line<T> e = (-z.abs()).exp();
+        sums += (z.template max<Eigen::PropagateNaN>(T(0)) - z * t + e.log1p()) * real;
+        t = (T(1) / (T(1) + (-z).exp()) - t) * a.scale[r] * real;
+      });
+      a.row_loss[r] = sums.sum();
+      correct += right;
+    }
+    return correct;
+  }
+};
+
+} // namespace eigenmlp

@@ -1,0 +1,145 @@
+// The network: its shape, its parameters in panels, and their flat form.
+//
+//   Y0 = X · input_scale,   Zl = Yl-1 · Wl + bl,   Yl = f(Zl)
+//
+// W of a layer is [K / p][D + 1][p], its last row the bias b (zero, and left alone, without one).
+// Layers after the first keep Wᵀ too, [D / p][K][p], for dX = dY · Wᵀ.
+#pragma once
+
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "eigenmlp/loss.hpp"
+#include "eigenmlp/panels.hpp"
+
+namespace eigenmlp {
+
+template <class T>
+struct Layer {
+  Index D, K; // inputs, outputs
+  const Activation<T>* activation;
+  Panels<T> W;  // [K / p][D + 1][p]
+  Panels<T> Wt; // [D / p][K][p]; null in the first layer
+
+  Index input_panels() const { return panel_count<T>(D); }
+  Index output_panels() const { return panel_count<T>(K); }
+  const T* bias(Index panel = 0) const { return W.at(D, panel); }
+};
+
+// Wᵀ's block of one panel of W's rows and one of its columns, from W.
+template <class T>
+void refresh_transposed_block(const Layer<T>& layer, Panels<T> Wt, Index d, Index k) {
+  constexpr Index p = panel_width<T>;
+  transpose_block<T>(layer.W.at(d * p, k), std::min(p, layer.D - d * p), Wt.at(k * p, d),
+                     std::min(p, layer.K - k * p));
+}
+
+template <class T>
+class Network {
+public:
+  // sizes = {D, h1, …, K}; one activation a layer, the last one being the output activation.
+  Network(const std::vector<Index>& sizes, const std::vector<std::string>& activations,
+          const std::string& loss, bool bias, T input_scale)
+      : loss_(&find_by_name(loss_table<T>, loss, "loss")), bias_(bias), scale_(input_scale) {
+    constexpr Index p = panel_width<T>;
+    if (sizes.size() < 2 || activations.size() != sizes.size() - 1)
+      throw std::invalid_argument("a network needs at least 2 sizes, and an activation a layer");
+    Index size = 0, transposed = 0;
+    for (std::size_t l = 0; l + 1 < sizes.size(); ++l) {
+      if (sizes[l] < 1 || sizes[l + 1] < 1) throw std::invalid_argument("sizes must be positive");
+      Layer<T> layer{};
+      layer.D = sizes[l];
+      layer.K = sizes[l + 1];
+      layer.activation = &find_by_name(activation_table<T>, activations[l], "activation");
+      if (layer.activation->is_softmax && l + 2 < sizes.size())
+        throw std::invalid_argument("softmax is an output activation");
+      layer.W.panel = (layer.D + 1) * p;
+      layer.Wt.panel = panel_stride<T>(layer.K);
+      size += layer.output_panels() * layer.W.panel;
+      if (l > 0) transposed += layer.input_panels() * layer.Wt.panel;
+      parameter_count_ += layer.D * layer.K + (bias ? layer.K : 0);
+      layers_.push_back(layer);
+    }
+    W_.reset(size);
+    Wt_.reset(transposed);
+    T *w = W_.data(), *wt = Wt_.data();
+    for (auto& layer : layers_) {
+      layer.W.data = w;
+      w += layer.output_panels() * layer.W.panel;
+      if (&layer == &layers_.front()) continue;
+      layer.Wt.data = wt;
+      wt += layer.input_panels() * layer.Wt.panel;
+    }
+    if (softmax_outputs()) hide_padding();
+  }
+
+  const std::vector<Layer<T>>& layers() const { return layers_; }
+  const Loss<T>& loss() const { return *loss_; }
+  bool has_bias() const { return bias_; }
+  T input_scale() const { return scale_; }
+  Index inputs() const { return layers_.front().D; }
+  Index outputs() const { return layers_.back().K; }
+  Index parameter_count() const { return parameter_count_; }
+
+  // Scalars in a buffer laid out like the parameters: a gradient, a velocity.
+  Index panel_size() const { return W_.size(); }
+  // `layer`'s part of such a buffer.
+  Panels<T> like_W(const Layer<T>& layer, T* buffer) const {
+    return {buffer + (layer.W.data - W_.data()), layer.W.panel};
+  }
+  T* parameters() { return W_.data(); }
+
+  // The flat vector W0, b0, W1, b1, … of a buffer laid out like the parameters, and back.
+  void unpack(T* buffer, T* flat) const {
+    for (const auto& layer : layers_) {
+      scatter_rows<T>(like_W(layer, buffer), 0, rows(layer), layer.K, flat, layer.K);
+      flat += rows(layer) * layer.K;
+    }
+  }
+  void pack(const T* flat, T* buffer) const {
+    for (const auto& layer : layers_) {
+      eigenmlp::pack(flat, rows(layer), layer.K, like_W(layer, buffer));
+      flat += rows(layer) * layer.K;
+    }
+  }
+  void get_parameters(T* flat) { unpack(W_.data(), flat); }
+  void set_parameters(const T* flat) {
+    pack(flat, W_.data());
+    refresh_transposed();
+  }
+  void refresh_transposed() {
+    for (const auto& layer : layers_)
+      if (layer.Wt.data)
+        for (Index d = 0; d < layer.input_panels(); ++d)
+          for (Index k = 0; k < layer.output_panels(); ++k)
+            refresh_transposed_block(layer, layer.Wt, d, k);
+  }
+
+  // Held while the parameters change (alone) or are read (shared).
+  std::shared_mutex& mutex() const { return mutex_; }
+
+private:
+  Index rows(const Layer<T>& layer) const { return layer.D + (bias_ ? 1 : 0); }
+
+  bool softmax_outputs() const {
+    return layers_.back().activation->is_softmax || loss_->takes_labels;
+  }
+  // Padding outputs get a bias so low that a softmax gives them exactly 0.
+  void hide_padding() {
+    constexpr Index p = panel_width<T>;
+    const auto& last = layers_.back();
+    for (Index k = last.K; k < last.output_panels() * p; ++k)
+      last.W.at(last.D, k / p)[k % p] = std::numeric_limits<T>::lowest() / 4;
+  }
+
+  std::vector<Layer<T>> layers_;
+  const Loss<T>* loss_;
+  bool bias_;
+  T scale_;
+  Index parameter_count_ = 0;
+  Buffer<T> W_, Wt_;
+  mutable std::shared_mutex mutex_;
+};
+
+} // namespace eigenmlp

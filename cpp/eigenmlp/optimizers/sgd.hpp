@@ -1,0 +1,48 @@
+#pragma once
+
+#include <array>
+
+#include "eigenmlp/optimizers/rows.hpp"
+
+namespace eigenmlp {
+
+// PyTorch's SGD:  g ← G + weight_decay · W;  v ← μ v + g;  W ← W - lr · v,
+// with Nesterov  W ← W - lr · (g + μ v). State: the velocity v, where μ > 0.
+struct Sgd {
+  static constexpr const char* name = "sgd";
+  static constexpr std::array hyper = {"momentum", "nesterov", "weight_decay"};
+  static constexpr std::array state = {"velocity"};
+
+  template <class T>
+  static int states_used(const T* h) {
+    return h[0] != T(0) ? 1 : 0;
+  }
+
+  template <class T>
+  static void update(const UpdateRows<T>& u) {
+    const T lr = u.lr, mu = u.hyper[0], decay = u.decays ? u.hyper[2] : T(0);
+    const bool nesterov = u.hyper[1] != T(0);
+    T* W = u.W;
+    T* v = u.state[0];
+    const T* G = u.G;
+    if (mu == T(0)) {
+#pragma omp simd
+      for (Index i = 0; i < u.n; ++i) W[i] -= lr * (G[i] + decay * W[i]);
+    } else if (nesterov) {
+#pragma omp simd
+      for (Index i = 0; i < u.n; ++i) {
+        const T g = G[i] + decay * W[i];
+        v[i] = mu * v[i] + g;
+        W[i] -= lr * (g + mu * v[i]);
+      }
+    } else {
+#pragma omp simd
+      for (Index i = 0; i < u.n; ++i) {
+        v[i] = mu * v[i] + (G[i] + decay * W[i]);
+        W[i] -= lr * v[i];
+      }
+    }
+  }
+};
+
+} // namespace eigenmlp

@@ -1,0 +1,156 @@
+// Threads: the only file that knows OpenMP, barriers and forks.
+#pragma once
+
+#include <omp.h>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#ifdef __unix__
+#include <pthread.h>
+#endif
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include "eigenmlp/types.hpp"
+
+namespace eigenmlp {
+
+inline void pause_briefly() {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Spins while the other threads are on processors of their own, and sleeps when they are not.
+class Barrier {
+public:
+  explicit Barrier(int size) : size_(size), waiting_(size) {}
+
+  void wait() {
+    const unsigned round = round_.load(std::memory_order_relaxed);
+    if (waiting_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      waiting_.store(size_, std::memory_order_relaxed);
+      round_.store(round + 1, std::memory_order_seq_cst);
+      if (sleepers_.load(std::memory_order_seq_cst) > 0) round_.notify_all();
+      return;
+    }
+    for (int spin = 0; spin < spins; ++spin) {
+      if (round_.load(std::memory_order_acquire) != round) return;
+      pause_briefly();
+    }
+    sleepers_.fetch_add(1, std::memory_order_seq_cst);
+    while (round_.load(std::memory_order_seq_cst) == round) round_.wait(round);
+    sleepers_.fetch_sub(1, std::memory_order_relaxed);
+  }
+
+private:
+  static constexpr int spins = 4000; // about 0.1 ms: longer than a balanced phase's imbalance
+
+  const int size_;
+  alignas(cache_line) std::atomic<int> waiting_;
+  alignas(cache_line) std::atomic<unsigned> round_{0};
+  std::atomic<int> sleepers_{0};
+};
+
+namespace detail {
+inline std::atomic<int> wanted_threads{0}; // 0: as many as OpenMP says
+inline std::atomic<bool> in_forked_child{false};
+
+// What OpenMP offered when the library was loaded; anything else later is somebody's wish
+// (omp_set_num_threads, threadpoolctl), and is obeyed.
+inline int offered_threads() {
+  static const int offered = [] {
+#ifdef __unix__
+    pthread_atfork(nullptr, nullptr, [] { in_forked_child = true; });
+#endif
+    return omp_get_max_threads();
+  }();
+  return offered;
+}
+} // namespace detail
+
+// Threads that a region may use from here. A forked child of a process that had a thread pool gets
+// one: libgomp's pool does not survive a fork, and waiting for it would never end.
+inline int max_threads() {
+  if (detail::in_forked_child) return 1;
+  const int offered = detail::offered_threads();
+  const int limit = omp_get_max_threads();
+  const int wanted = detail::wanted_threads;
+  if (wanted == 0) return limit;
+  return limit == offered ? wanted : std::min(limit, wanted);
+}
+
+inline void set_max_threads(int n) {
+  detail::offered_threads();
+  detail::wanted_threads = n;
+  omp_set_num_threads(n);
+}
+
+// Results too small for a normal number count as zero while this lives: a velocity that dies away
+// would otherwise slow every step down a hundredfold once it gets there.
+class FlushDenormals {
+public:
+#if defined(__x86_64__)
+  FlushDenormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040); }
+  ~FlushDenormals() { _mm_setcsr(before_); }
+
+private:
+  unsigned before_;
+#elif defined(__aarch64__)
+  FlushDenormals() {
+    asm volatile("mrs %0, fpcr" : "=r"(before_));
+    asm volatile("msr fpcr, %0" ::"r"(before_ | (std::uint64_t{1} << 24)));
+  }
+  ~FlushDenormals() { asm volatile("msr fpcr, %0" ::"r"(before_)); }
+
+private:
+  std::uint64_t before_;
+#endif
+};
+
+// Threads for so many floating-point operations: below some 5 µs of work a barrier costs more than
+// a second thread brings.
+inline int threads_for(double operations) {
+  constexpr double worth_a_thread = 3e5;
+  const double most = std::max(1.0, operations / worth_a_thread);
+  return static_cast<int>(std::min<double>(max_threads(), most));
+}
+
+struct Team {
+  int index, size;
+  Barrier* barrier;
+  void wait() const {
+    if (size > 1) barrier->wait();
+  }
+  // This thread's part of n things.
+  Index begin(Index n) const { return share_begin(n, size, index); }
+  Index end(Index n) const { return share_begin(n, size, index + 1); }
+};
+
+// Runs body(team) in `threads` threads at once; a single one is a plain call. `body` must not
+// throw.
+template <class Body>
+void in_parallel(int threads, Body&& body) {
+  if (threads <= 1) {
+    const FlushDenormals flush;
+    body(Team{0, 1, nullptr});
+    return;
+  }
+  // OpenMP may give fewer threads than asked for; all of them must agree on one barrier.
+  alignas(Barrier) unsigned char storage[sizeof(Barrier)];
+  Barrier* barrier = nullptr;
+#pragma omp parallel num_threads(threads)
+  {
+    const FlushDenormals flush;
+#pragma omp single
+    barrier = ::new (storage) Barrier(omp_get_num_threads());
+    body(Team{omp_get_thread_num(), omp_get_num_threads(), barrier});
+  }
+}
+
+} // namespace eigenmlp

@@ -1,0 +1,220 @@
+// Phase 1 of a step, rows: inputs in, forward through every layer, the loss, deltas back through
+// every layer. No row needs another, so threads share rows and never wait for each other here.
+#pragma once
+
+#include <vector>
+
+#include "eigenmlp/network.hpp"
+#include "eigenmlp/product.hpp"
+
+namespace eigenmlp {
+
+// What the user passed: rows, what they should give, and how much each counts.
+struct Data {
+  Rows X;                               // (N, D)
+  const std::int64_t* labels = nullptr; // (N,), or
+  Rows T;                               // (N, K)
+  const double* weights = nullptr;      // (N,) or null: all 1
+};
+
+// Activations and deltas of up to `capacity` rows, for every layer.
+template <class T>
+struct Batch {
+  std::vector<Panels<T>> Y;       // Y[0] = X (N, D), …, Y[L] (N, K)
+  std::vector<Panels<T>> dY;      // like Y; dY[0] is null unless asked for
+  std::vector<Panels<T>> Z;       // null where the activation's derivative can do without
+  std::int64_t* labels = nullptr; // (N,)
+  double* weight = nullptr;       // (N,)
+  T* scale = nullptr;             // (N,) weight / total weight
+  T* row_loss = nullptr;          // (N,)
+  Index capacity = 0;
+
+  void reserve(const Network<T>& net, Index rows, bool input_gradient = false) {
+    if (rows <= capacity && (!input_gradient || dY[0].data)) return;
+    const Index panel = panel_stride<T>(rows);
+    Index size = 0;
+    std::vector<std::pair<Panels<T>*, Index>> places;
+    const std::size_t L = net.layers().size();
+    Y.assign(L + 1, {});
+    dY.assign(L + 1, {});
+    Z.assign(L + 1, {});
+    const auto place = [&](Panels<T>& panels, Index columns) {
+      places.emplace_back(&panels, size);
+      panels.panel = panel;
+      size += panel_count<T>(columns) * panel;
+    };
+    place(Y[0], net.inputs());
+    if (input_gradient) place(dY[0], net.inputs());
+    for (std::size_t l = 1; l <= L; ++l) {
+      place(Y[l], net.layers()[l - 1].K);
+      place(dY[l], net.layers()[l - 1].K);
+      if (net.layers()[l - 1].activation->needs_z) place(Z[l], net.layers()[l - 1].K);
+    }
+    buffer_.reset(size);
+    for (auto& [panels, offset] : places) panels->data = buffer_.data() + offset;
+    row_buffer_.reset(2 * rows);
+    scale = row_buffer_.data();
+    row_loss = scale + rows;
+    weight_buffer_.reset(rows);
+    weight = weight_buffer_.data();
+    label_buffer_.reset(rows);
+    labels = label_buffer_.data();
+    capacity = rows;
+  }
+
+private:
+  Buffer<T> buffer_, row_buffer_;
+  Buffer<double> weight_buffer_;
+  Buffer<std::int64_t> label_buffer_;
+};
+
+// Rows that a thread takes through all layers at once, so that a layer's inputs stay in L2.
+template <class T>
+Index chunk_rows(const Network<T>& net) {
+  constexpr Index budget = Index{1} << 20; // bytes, about half of an L2
+  Index widest = net.inputs();
+  for (const auto& layer : net.layers()) widest = std::max(widest, layer.K);
+  return std::max<Index>(16, budget / (widest * static_cast<Index>(sizeof(T))));
+}
+
+// Y[1] … Y[L] of rows begin … end - 1 from Y[0].
+template <class T>
+void forward_rows(const Network<T>& net, const std::vector<Panels<T>>& Y,
+                  const std::vector<Panels<T>>& Z, Index begin, Index end) {
+  constexpr Index p = panel_width<T>;
+  for (std::size_t l = 1; l < Y.size(); ++l) {
+    const Layer<T>& layer = net.layers()[l - 1];
+    const Activation<T>& f = *layer.activation;
+    const Panels<const T> X{Y[l - 1].at(begin, 0), Y[l - 1].panel};
+    const Panels<T> out{Y[l].at(begin, 0), Y[l].panel};
+    // Z = X · W + b,  Y = f(Z)
+    multiply<T>(end - begin, layer.D, layer.output_panels(), X, layer.W, layer.bias(),
+                layer.W.panel, out, [&](Index c, Index count) {
+                  if (!f.value) return;
+                  for (Index i = c; i < c + count; ++i)
+                    f.value(out.at(0, i), f.needs_z ? Z[l].at(begin, i) : nullptr,
+                            (end - begin) * p);
+                });
+    if (f.is_softmax) Softmax::value(Y[l], layer.K, begin, end);
+  }
+}
+
+// dY ← dY ⊙ f'(Z): from the derivative by the outputs to that by the last layer's sums.
+template <class T>
+void backward_output(const Network<T>& net, const Batch<T>& batch, Index begin, Index end) {
+  const std::size_t L = net.layers().size();
+  const Layer<T>& last = net.layers().back();
+  const Activation<T>& f = *last.activation;
+  if (f.is_softmax) Softmax::backward<T>(batch.dY[L], batch.Y[L], last.K, begin, end);
+  if (!f.backward) return;
+  for (Index c = 0; c < last.output_panels(); ++c)
+    f.backward(batch.dY[L].at(begin, c), batch.Y[L].at(begin, c),
+               f.needs_z ? batch.Z[L].at(begin, c) : nullptr, (end - begin) * panel_width<T>);
+}
+
+// dX = dY · Wᵀ for layer l (from 1), and dX ⊙ f'(Z) of the layer below, if there is one.
+template <class T>
+void backward_layer(const Network<T>& net, const Batch<T>& batch, std::size_t l, Panels<T> Wt,
+                    Index begin, Index end) {
+  constexpr Index p = panel_width<T>;
+  const Layer<T>& layer = net.layers()[l - 1];
+  const Activation<T>* f = l > 1 ? net.layers()[l - 2].activation : nullptr;
+  const Panels<const T> dY{batch.dY[l].at(begin, 0), batch.dY[l].panel};
+  const Panels<T> dX{batch.dY[l - 1].at(begin, 0), batch.dY[l - 1].panel};
+  multiply<T>(end - begin, layer.K, layer.input_panels(), dY, Wt, zero_row<T>(), 0, dX,
+              [&](Index c, Index count) {
+                if (!f || !f->backward) return;
+                for (Index i = c; i < c + count; ++i)
+                  f->backward(dX.at(0, i), batch.Y[l - 1].at(begin, i),
+                              f->needs_z ? batch.Z[l - 1].at(begin, i) : nullptr,
+                              (end - begin) * p);
+              });
+}
+
+// Deltas of every layer after the first's inputs, from dY[L] = dL/dZ[L].
+template <class T>
+void backward_rows(const Network<T>& net, const Batch<T>& batch, Index begin, Index end) {
+  for (std::size_t l = net.layers().size(); l > 1; --l)
+    backward_layer(net, batch, l, net.layers()[l - 1].Wt, begin, end);
+}
+
+// Inputs, labels or targets, and weights of `count` rows of a batch, by the shuffled index.
+// False if an input or target is not finite or a label is not a class.
+template <class T>
+bool gather_batch(const Network<T>& net, const Data& data, const std::int64_t* order, Index first,
+                  Index begin, Index count, double total_weight, Batch<T>& batch) {
+  bool good =
+      gather_rows<T>(data.X, order, first + begin, count, net.input_scale(), batch.Y[0], begin);
+  const auto source = [&](Index i) {
+    return order ? static_cast<Index>(order[first + i]) : first + i;
+  };
+  if (data.labels) {
+    const auto K = static_cast<std::uint64_t>(net.outputs());
+    for (Index i = begin; i < begin + count; ++i) {
+      batch.labels[i] = data.labels[source(i)];
+      if (static_cast<std::uint64_t>(batch.labels[i]) >= K) good = false;
+    }
+  } else if (data.T.data) {
+    good &= gather_rows<T>(data.T, order, first + begin, count, T(1), batch.dY.back(), begin);
+  }
+  for (Index i = begin; i < begin + count; ++i) {
+    batch.weight[i] = data.weights ? data.weights[source(i)] : 1.0;
+    batch.scale[i] = total_weight > 0 ? static_cast<T>(batch.weight[i] / total_weight) : T(0);
+  }
+  return good;
+}
+
+// Σ weights of a batch: every thread adds them all, in one order.
+inline double batch_weight(const Data& data, const std::int64_t* order, Index first, Index rows) {
+  if (!data.weights) return static_cast<double>(rows);
+  double total = 0;
+  for (Index i = first; i < first + rows; ++i) total += data.weights[order ? order[i] : i];
+  return total;
+}
+
+struct RowsReport {
+  Index correct = 0;
+  bool good = true; // inputs were finite and labels classes; if not, nothing after that was done
+};
+
+// The loss of rows begin … end - 1, whose outputs are in Y[L]; dY[L] becomes scale · ∂l/∂Y.
+template <class T>
+Index loss_rows(const Network<T>& net, const Batch<T>& batch, bool labels, Index begin, Index end) {
+  return net.loss().rows({batch.Y.back(), batch.dY.back(), labels ? batch.labels : nullptr,
+                          net.outputs(), begin, end, batch.scale, batch.row_loss});
+}
+
+// All of phase 1 for rows begin … end - 1 of the batch order[first], order[first + 1], …
+template <class T>
+RowsReport rows_phase(const Network<T>& net, const Data& data, const std::int64_t* order,
+                      Index first, Index begin, Index end, double total_weight, Batch<T>& batch) {
+  RowsReport report;
+  const Index rows = end - begin;
+  if (rows == 0) return report;
+  const Index chunks = ceil_div(rows, chunk_rows(net));
+  for (Index i = 0; i < chunks; ++i) {
+    const Index from = begin + share_begin(rows, chunks, i);
+    const Index to = begin + share_begin(rows, chunks, i + 1);
+    report.good &= gather_batch(net, data, order, first, from, to - from, total_weight, batch);
+    if (!report.good) return report;
+    forward_rows(net, batch.Y, batch.Z, from, to);
+    report.correct += loss_rows(net, batch, data.labels != nullptr, from, to);
+    backward_output(net, batch, from, to);
+    backward_rows(net, batch, from, to);
+  }
+  return report;
+}
+
+// The batch's loss: Σ weight · row loss / Σ weight, added in an order that only `rows` sets; 0
+// where no row counts.
+template <class T>
+double mean_loss(const Batch<T>& batch, Index rows, double total_weight) {
+  if (total_weight == 0) return 0;
+  using Doubles = Eigen::Map<const Eigen::ArrayXd>;
+  using Losses = Eigen::Map<const Eigen::Array<T, Eigen::Dynamic, 1>>;
+  return (Losses(batch.row_loss, rows).template cast<double>() * Doubles(batch.weight, rows))
+             .sum() /
+         total_weight;
+}
+
+} // namespace eigenmlp

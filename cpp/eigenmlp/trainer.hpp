@@ -1,0 +1,206 @@
+// The step and the epoch: one thread region for a whole run, two phases and two barriers a step.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <span>
+
+#include "eigenmlp/parallel.hpp"
+#include "eigenmlp/weights_phase.hpp"
+
+namespace eigenmlp {
+
+struct Epochs {
+  Index count = 1, batch_size = 1;
+  const std::int64_t* order = nullptr;    // (count, N) rows in the order of use; null: as they come
+  std::span<const double> learning_rates; // one for all steps, or one a step
+};
+
+struct EpochResult {
+  double loss = 0, seconds = 0;
+  std::int64_t correct = 0;
+};
+
+// diverged: a loss was not finite. refused: a number was not finite, or a label no class. In both
+// cases that step changed nothing. interrupted: `stop` said so.
+enum class Outcome { finished, diverged, refused, interrupted };
+
+struct RunResult {
+  Outcome outcome = Outcome::finished;
+  Index epochs = 0, steps = 0; // whole ones that were done
+};
+
+template <class T>
+class Trainer {
+public:
+  Trainer(Network<T>& net, const std::string& optimizer, const std::vector<double>& hyper)
+      : net_(net), optimizer_(find_by_name(optimizer_table<T>, optimizer, "optimizer")) {
+    for (std::size_t i = 0; i < std::min(hyper.size(), hyper_.size()); ++i)
+      hyper_[i] = static_cast<T>(hyper[i]);
+    states_used_ = static_cast<std::size_t>(optimizer_.states_used(hyper_.data()));
+    for (std::size_t i = 0; i < states_used_; ++i) state_[i].reset(net.panel_size());
+  }
+
+  const Optimizer<T>& optimizer() const { return optimizer_; }
+  std::size_t states_used() const { return states_used_; }
+  // The flat form of one of the optimizer's memories, and back; i < states_used().
+  void get_state(std::size_t i, T* flat) {
+    const std::lock_guard busy(busy_);
+    net_.unpack(state_[i].data(), flat);
+  }
+  void set_state(std::size_t i, const T* flat) {
+    const std::lock_guard busy(busy_);
+    net_.pack(flat, state_[i].data());
+  }
+
+  // Whole epochs over the data; `results` has room for epochs.count. `stop` is asked now and then,
+  // between two steps. Memory is allocated only before the first step.
+  RunResult run(const Data& data, const Epochs& epochs, std::span<EpochResult> results,
+                const std::function<bool()>& stop) {
+    const std::lock_guard busy(busy_);
+    const Index N = data.X.rows, size = std::min(epochs.batch_size, N);
+    const int threads = prepare(size);
+    RunResult result;
+    std::unique_lock lock(net_.mutex());
+    in_parallel(threads, [&](const Team& team) {
+      Index step = 0;
+      for (Index epoch = 0; epoch < epochs.count; ++epoch) {
+        EpochResult sum;
+        double total_weight = 0;
+        const std::int64_t* order = epochs.order ? epochs.order + epoch * N : nullptr;
+        for (Index first = 0; first < N; first += size, ++step) {
+          const Index rows = std::min(size, N - first);
+          const double weight = batch_weight(data, order, first, rows);
+          const auto& lr = epochs.learning_rates;
+          const StepResult done =
+              this->step(team, data, order, first, rows, weight,
+                         lr[lr.size() == 1 ? 0 : static_cast<std::size_t>(step)]);
+          sum.loss += done.loss * weight;
+          sum.correct += done.correct;
+          total_weight += weight;
+          if (done.outcome == Outcome::finished && !pause_between_steps(team, lock, stop)) continue;
+          if (team.index == 0) {
+            const bool finished = done.outcome == Outcome::finished;
+            result.outcome = finished ? Outcome::interrupted : done.outcome;
+            result.steps = step + (finished ? 1 : 0);
+          }
+          return;
+        }
+        if (team.index == 0) {
+          const auto now = Clock::now();
+          sum.seconds = std::chrono::duration<double>(now - epoch_began_).count();
+          epoch_began_ = now;
+          sum.loss /= total_weight;
+          results[static_cast<std::size_t>(epoch)] = sum;
+          result.epochs = epoch + 1;
+          result.steps = step;
+        }
+      }
+    });
+    return result;
+  }
+
+  // One step on all rows of the data.
+  struct StepResult {
+    Outcome outcome;
+    double loss;
+    Index correct;
+  };
+  StepResult step(const Data& data, double lr) {
+    const std::lock_guard busy(busy_);
+    const Index rows = data.X.rows;
+    const int threads = prepare(rows);
+    StepResult result{};
+    const std::unique_lock lock(net_.mutex());
+    in_parallel(threads, [&](const Team& team) {
+      const StepResult done =
+          step(team, data, nullptr, 0, rows, batch_weight(data, nullptr, 0, rows), lr);
+      if (team.index == 0) result = done;
+    });
+    return result;
+  }
+
+  // One optimizer step with a gradient laid out like the parameters.
+  void apply(const T* gradient, T lr) {
+    const std::lock_guard busy(busy_);
+    const std::unique_lock lock(net_.mutex());
+    for (const auto& layer : net_.layers())
+      for (Index k = 0; k < layer.output_panels(); ++k) {
+        const Index at = layer.W.at(0, k) - net_.parameters();
+        update_rows<T>(net_, layer, 0, layer.D, k, gradient + at, rule(lr));
+        if (net_.has_bias())
+          update_rows<T>(net_, layer, layer.D, 1, k, gradient + at + layer.D * panel_width<T>,
+                         rule(lr));
+      }
+    net_.refresh_transposed();
+  }
+
+private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::milliseconds pause_every{10};
+
+  // Memory for batches of `rows`, and how many threads are worth their while on them.
+  int prepare(Index rows) {
+    batch_.reserve(net_, rows);
+    const int threads = threads_for(6.0 * static_cast<double>(net_.parameter_count() * rows));
+    reports_.resize(static_cast<std::size_t>(threads));
+    epoch_began_ = paused_at_ = Clock::now();
+    return threads;
+  }
+
+  // Two phases with a barrier between them. The caller waits for the other threads after it.
+  StepResult step(const Team& team, const Data& data, const std::int64_t* order, Index first,
+                  Index rows, double weight, double lr) {
+    reports_[static_cast<std::size_t>(team.index)] =
+        rows_phase(net_, data, order, first, team.begin(rows), team.end(rows), weight, batch_);
+    team.wait();
+    StepResult result{Outcome::finished, 0, 0};
+    for (int i = 0; i < team.size; ++i) {
+      const RowsReport& report = reports_[static_cast<std::size_t>(i)];
+      if (!report.good) return {Outcome::refused, 0, 0};
+      result.correct += report.correct;
+    }
+    result.loss = mean_loss(batch_, rows, weight);
+    if (!std::isfinite(result.loss)) return {Outcome::diverged, result.loss, 0};
+    update_share(net_, batch_, rows, team.index, team.size, rule(static_cast<T>(lr)));
+    return result;
+  }
+
+  // The barrier after a step; every 10 ms it lets waiting readers of the parameters in, and asks
+  // `stop`. True if the run is to end.
+  bool pause_between_steps(const Team& team, std::unique_lock<std::shared_mutex>& lock,
+                           const std::function<bool()>& stop) {
+    if (team.index == 0) pause_ = Clock::now() - paused_at_ > pause_every;
+    team.wait();
+    if (!pause_) return false;
+    if (team.index == 0) {
+      lock.unlock();
+      stopped_ = stop && stop();
+      lock.lock();
+      paused_at_ = Clock::now();
+    }
+    team.wait();
+    return stopped_;
+  }
+
+  Rule<T> rule(T lr) {
+    Rule<T> rule{&optimizer_, hyper_.data(), lr, {}};
+    for (std::size_t i = 0; i < states_used_; ++i) rule.state[i] = state_[i].data();
+    return rule;
+  }
+
+  Network<T>& net_;
+  std::mutex busy_; // one run, step or look at the state at a time
+  const Optimizer<T>& optimizer_;
+  std::array<T, most_hyper> hyper_{};
+  std::array<Buffer<T>, most_states> state_;
+  std::size_t states_used_ = 0;
+  Batch<T> batch_;
+  std::vector<RowsReport> reports_;
+  // Written by thread 0 between two barriers.
+  bool pause_ = false, stopped_ = false;
+  Clock::time_point paused_at_, epoch_began_;
+};
+
+} // namespace eigenmlp

@@ -1,0 +1,142 @@
+// Phase 2 of a step, weights: every tile of dW = Xᵀ · dY is summed over the whole batch, and what
+// is to be done with it is done right there. Threads share tiles; each element is one sum over the
+// rows in their order, whoever computes it.
+#pragma once
+
+#include "eigenmlp/optimizer.hpp"
+#include "eigenmlp/rows_phase.hpp"
+
+namespace eigenmlp {
+
+// Panels of W's rows that are summed together, so that their inputs stay in L2.
+inline constexpr Index block_panels = 8;
+// Panels of W's columns in a tile of dW.
+template <class T>
+inline constexpr Index strip_panels = packets_per_panel<T> == 1 ? 3 : 1;
+
+// A rectangle of a layer's W: panels of rows d … d_end - 1, panels of columns k … k_end - 1.
+struct Rectangle {
+  Index d, d_end, k, k_end;
+};
+
+// A thread's part of the weight tiles of all layers, as rectangles: body(layer number, rectangle).
+// Tiles are counted through all layers, by rows and then by columns, and shared by their cost.
+template <class T, class Body>
+void for_each_share(const Network<T>& net, Index share, Index shares, Body&& body) {
+  Index total = 0;
+  for (const auto& layer : net.layers()) total += layer.input_panels() * layer.output_panels();
+  const Index from = share_begin(total, shares, share);
+  const Index to = share_begin(total, shares, share + 1);
+  Index before = 0;
+  for (std::size_t l = 0; l < net.layers().size(); ++l) {
+    const auto& layer = net.layers()[l];
+    const Index K = layer.output_panels(), cost = layer.input_panels() * K;
+    const Index strips = ceil_div(K, strip_panels<T>), tiles = layer.input_panels() * strips;
+    // Tiles a … b - 1 of this layer; a tile belongs to the thread in whose share it begins.
+    const auto tile_at = [&](Index position) {
+      return std::clamp<Index>(ceil_div((position - before) * tiles, cost), 0, tiles);
+    };
+    const Index a = tile_at(from), b = tile_at(to);
+    before += cost;
+    const auto rectangle = [&](Index d, Index d_end, Index s, Index s_end) {
+      if (d < d_end && s < s_end)
+        body(l, Rectangle{d, d_end, share_begin(K, strips, s), share_begin(K, strips, s_end)});
+    };
+    const Index first = a / strips, last = b / strips;
+    if (first == last) {
+      rectangle(first, first + 1, a % strips, b % strips);
+    } else {
+      const Index whole = a % strips == 0 ? first : first + 1;
+      rectangle(first, whole, a % strips, strips);
+      rectangle(whole, last, 0, strips);
+      rectangle(last, last + 1, 0, b % strips);
+    }
+  }
+}
+
+// Sums a rectangle of dW (and, with its first rows, of db), strip by strip.
+// target(d, k) gives the panels that the sum of the rows from d and panels from k goes into;
+// done(d, rows, k, C, sum) is called when `rows` rows of W from d (or the bias: d = layer.D,
+// rows = 1) are summed over the batch, in C panels from k.
+template <class T, class Target, class Done>
+void sum_rectangle(const Network<T>& net, const Batch<T>& batch, std::size_t l, Index rows,
+                   const Rectangle& part, bool from_zero, Target&& target, Done&& done) {
+  constexpr Index p = panel_width<T>;
+  const Layer<T>& layer = net.layers()[l];
+  const Panels<const T> X = batch.Y[l], dY = batch.dY[l + 1];
+  const Index strips = ceil_div(part.k_end - part.k, strip_panels<T>);
+  for (Index d = part.d; d < part.d_end; d += block_panels) {
+    const Index d_end = std::min(d + block_panels, part.d_end);
+    const Index block_rows = std::min(d_end * p, layer.D) - d * p;
+    for (Index s = 0; s < strips; ++s) {
+      const Index k = part.k + share_begin(part.k_end - part.k, strips, s);
+      const Index C = part.k + share_begin(part.k_end - part.k, strips, s + 1) - k;
+      const Panels<const T> dY_strip{dY.at(0, k), dY.panel};
+      const Panels<T> sum = target(d * p, k);
+      multiply_transposed<T>(rows, block_rows, C, {X.at(0, d), X.panel}, dY_strip, from_zero, sum);
+      done(d * p, block_rows, k, C, sum);
+      if (d == 0 && net.has_bias()) {
+        const Panels<T> bias = target(layer.D, k);
+        sum_rows<T>(rows, C, dY_strip, from_zero, bias);
+        done(layer.D, 1, k, C, bias);
+      }
+    }
+  }
+}
+
+// An optimizer with its numbers: what a step needs to know of it.
+template <class T>
+struct Rule {
+  const Optimizer<T>* optimizer;
+  const T* hyper;
+  T lr;
+  std::array<T*, most_states> state; // laid out like the parameters, or null
+};
+
+// The optimizer's rule on rows d … d + count - 1 of panel k of W (the bias is row D), whose
+// gradient is G.
+template <class T>
+void update_rows(const Network<T>& net, const Layer<T>& layer, Index d, Index count, Index k,
+                 const T* G, const Rule<T>& rule) {
+  UpdateRows<T> u{layer.W.at(d, k), G,       {},        count * panel_width<T>,
+                  d < layer.D,      rule.lr, rule.hyper};
+  for (std::size_t i = 0; i < most_states; ++i)
+    if (rule.state[i]) u.state[i] = net.like_W(layer, rule.state[i]).at(d, k);
+  rule.optimizer->update(u);
+}
+
+// The optimizer's step on a thread's share of the weights; no gradient is kept.
+template <class T>
+void update_share(const Network<T>& net, const Batch<T>& batch, Index rows, Index share,
+                  Index shares, const Rule<T>& rule) {
+  constexpr Index p = panel_width<T>;
+  alignas(cache_line) T scratch[strip_panels<T> * block_panels * p * p];
+  for_each_share(net, share, shares, [&](std::size_t l, const Rectangle& part) {
+    const Layer<T>& layer = net.layers()[l];
+    sum_rectangle(
+        net, batch, l, rows, part, true,
+        [&](Index, Index) { return Panels<T>{scratch, block_panels * p * p}; },
+        [&](Index d, Index count, Index k, Index C, Panels<T> dW) {
+          for (Index c = 0; c < C; ++c)
+            update_rows<T>(net, layer, d, count, k + c, dW.at(0, c), rule);
+          if (!layer.Wt.data || d == layer.D) return;
+          for (Index i = d / p; i * p < d + count; ++i)
+            for (Index c = 0; c < C; ++c) refresh_transposed_block(layer, layer.Wt, i, k + c);
+        });
+  });
+}
+
+// Adds this batch's gradient to a buffer laid out like the parameters, or starts it.
+template <class T>
+void gradient_share(const Network<T>& net, const Batch<T>& batch, Index rows, Index share,
+                    Index shares, bool from_zero, T* gradient) {
+  for_each_share(net, share, shares, [&](std::size_t l, const Rectangle& part) {
+    const Panels<T> dW = net.like_W(net.layers()[l], gradient);
+    sum_rectangle(
+        net, batch, l, rows, part, from_zero,
+        [&](Index d, Index k) { return Panels<T>{dW.at(d, k), dW.panel}; },
+        [](Index, Index, Index, Index, Panels<T>) {});
+  });
+}
+
+} // namespace eigenmlp

@@ -1,0 +1,167 @@
+// The same bits for any number of threads; the barrier; several threads of the caller at once.
+#include <chrono>
+#include <thread>
+
+#include "check.hpp"
+#include "eigenmlp/gradient.hpp"
+#include "eigenmlp/inference.hpp"
+#include "problem.hpp"
+
+namespace eigenmlp::test {
+namespace {
+
+template <class V>
+bool same_bits(const std::vector<V>& a, const std::vector<V>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(V)) == 0;
+}
+
+// All that a run can tell: parameters, losses, outputs, the gradient after it.
+template <class T>
+struct Trained {
+  std::vector<T> parameters, outputs, gradient;
+  std::vector<double> losses;
+
+  void check_same(const Trained& other, const char* what) const {
+    check(same_bits(losses, other.losses), what);
+    check(same_bits(parameters, other.parameters), what);
+    check(same_bits(outputs, other.outputs), what);
+    check(same_bits(gradient, other.gradient), what);
+  }
+};
+
+template <class T>
+std::vector<T> gradient_of(const Problem<T>& problem, std::vector<double>& losses) {
+  const Network<T>& net = problem.net;
+  Buffer<T> panels(net.panel_size());
+  std::vector<T> flat(static_cast<std::size_t>(net.parameter_count()));
+  losses.push_back(loss_and_gradient(net, problem.data(), panels.data()));
+  net.unpack(panels.data(), flat.data());
+  return flat;
+}
+
+template <class T>
+Trained<T> train(const Shape& shape, Index count) {
+  Problem<T> problem(shape);
+  Network<T>& net = problem.net;
+  Trainer<T> trainer(net, "sgd", {0.9, 0, 1e-3});
+  const std::vector<double> lr{0.05};
+  std::vector<EpochResult> results(static_cast<std::size_t>(count));
+  std::vector<std::int64_t> orders;
+  const auto run = trainer.run(problem.data(), problem.epochs(count, lr, orders), results, {});
+  check(run.outcome == Outcome::finished && run.epochs == count, "the run finishes");
+  check(run.steps == count * ceil_div(shape.N, shape.batch_size), "every step is done");
+
+  Trained<T> trained;
+  auto& losses = trained.losses;
+  for (const auto& r : results) {
+    check(std::isfinite(r.loss), "losses are finite");
+    losses.insert(losses.end(), {r.loss, static_cast<double>(r.correct)});
+  }
+  check(results.back().loss < results.front().loss, "training lowers the loss");
+  const Evaluation evaluation = evaluate(net, problem.data());
+  losses.insert(losses.end(), {evaluation.loss, static_cast<double>(evaluation.correct)});
+  trained.parameters.resize(static_cast<std::size_t>(net.parameter_count()));
+  net.get_parameters(trained.parameters.data());
+  trained.outputs.resize(static_cast<std::size_t>(shape.N * net.outputs()));
+  predict(net, problem.inputs(shape.N), trained.outputs.data());
+  trained.gradient = gradient_of(problem, losses);
+
+  // The transposed weights have kept up: a fresh network with these parameters has this gradient.
+  Problem<T> fresh(shape);
+  fresh.net.set_parameters(trained.parameters.data());
+  std::vector<double> loss;
+  check(same_bits(gradient_of(fresh, loss), trained.gradient), "transposed weights kept up");
+  return trained;
+}
+
+// Enough work for 5 threads in every batch: see threads_for.
+const std::vector<Shape> shapes = {
+    {{64, 50, 10}, {"relu", "identity"}, "softmax_cross_entropy", 730, 100},
+    {{37, 70, 33, 5}, {"tanh", "sigmoid", "identity"}, "sigmoid_cross_entropy", 450, 97, false},
+    {{200, 129, 17, 3}, {"leaky_relu", "relu", "softmax"}, "squared_error", 200, 64},
+    {{300, 1}, {"identity"}, "squared_error", 1700, 1700},
+};
+
+template <class T>
+void test_bits() {
+  for (const Shape& shape : shapes) {
+    set_max_threads(1);
+    const auto expected = train<T>(shape, 4);
+    for (const int threads : {2, 3, 5}) {
+      set_max_threads(threads);
+      train<T>(shape, 4).check_same(expected, "the same bits for any number of threads");
+    }
+  }
+}
+
+// Every thread writes its slot, waits, and then must see all slots of this round. Now and then one
+// is late enough for the others to fall asleep.
+void test_barrier(int threads, long rounds) {
+  std::vector<long> slots(64 * static_cast<std::size_t>(threads));
+  std::atomic<int> sizes{0};
+  in_parallel(threads, [&](const Team& team) {
+    sizes += team.size;
+    for (long round = 1; round <= rounds; ++round) {
+      if (round % 97 == 0 && round / 97 % team.size == team.index)
+        std::this_thread::sleep_for(std::chrono::microseconds(500));
+      slots[64 * static_cast<std::size_t>(team.index)] = round;
+      team.wait();
+      for (int i = 0; i < team.size; ++i)
+        check(slots[64 * static_cast<std::size_t>(i)] == round, "no thread passes a barrier early");
+      team.wait();
+    }
+  });
+  check(sizes == threads * threads, "as many threads as asked for");
+}
+
+// Two threads of the caller train a network each.
+void test_two_trainings() {
+  set_max_threads(2);
+  const auto first = train<float>(shapes[0], 30);
+  const auto second = train<float>(shapes[1], 30);
+  Trained<float> a, b;
+  std::thread one([&] { a = train<float>(shapes[0], 30); });
+  std::thread two([&] { b = train<float>(shapes[1], 30); });
+  one.join();
+  two.join();
+  a.check_same(first, "two trainings at once");
+  b.check_same(second, "two trainings at once");
+}
+
+// Predictions with the network that is being trained get their turn, and so does the training.
+void test_predict_while_training() {
+  set_max_threads(2);
+  Problem<float> problem(shapes[0]);
+  std::atomic<bool> enough{false};
+  Outcome outcome{};
+  std::thread training([&] {
+    Trainer<float> trainer(problem.net, "sgd", {0.9});
+    const std::vector<double> lr{1e-4};
+    std::vector<EpochResult> results(1'000'000);
+    const Epochs epochs{1'000'000, 100, nullptr, lr};
+    const auto stop = [&] { return enough.load(); };
+    outcome = trainer.run(problem.data(), epochs, results, stop).outcome;
+  });
+  std::vector<float> outputs(static_cast<std::size_t>(problem.net.outputs()));
+  for (int i = 0; i < 20; ++i) {
+    check(predict(problem.net, problem.inputs(1), outputs.data()), "inputs are finite");
+    for (const float y : outputs) check(std::isfinite(y), "outputs are finite");
+  }
+  enough = true;
+  training.join();
+  check(outcome == Outcome::interrupted, "a run can be stopped");
+}
+
+} // namespace
+} // namespace eigenmlp::test
+
+int main() {
+  using namespace eigenmlp::test;
+  test_barrier(2, 50'000);
+  test_barrier(3, 2'000);
+  test_barrier(5, 1'000);
+  test_bits<float>();
+  test_bits<double>();
+  test_two_trainings();
+  test_predict_while_training();
+}

@@ -1,0 +1,50 @@
+"""The commands of developers: `nox -l` lists them, `nox -s NAME` runs one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["tests", "lint"]
+nox.options.error_on_missing_interpreters = False
+
+LINTERS = ".ci/lint-requirements.txt"
+
+
+@nox.session(python=["3.10", "3.11", "3.12", "3.13"])
+def tests(session: nox.Session) -> None:
+    """Install as a user would and run pytest; options after -- go to pytest."""
+    session.install(".[test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and types of Python and C++."""
+    session.install("-r", LINTERS, "nox", "numpy", "pytest", "safetensors", "tqdm")
+    session.run(".ci/lint", external=True)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Print microseconds per step and GF/s."""
+    session.install(".[bench]")
+    session.run("python", "bench/bench_training.py", *session.posargs)
+
+
+@nox.session
+def native(session: nox.Session) -> None:
+    """Build, test and install the C++ library without Python."""
+    session.install("cmake", "ninja", "cmeel-eigen")
+    find_prefix = "import sysconfig; print(sysconfig.get_path('purelib') + '/cmeel.prefix')"
+    eigen = session.run("python", "-c", find_prefix, silent=True)
+    build, prefix = Path(session.create_tmp(), "build"), Path(session.create_tmp(), "prefix")
+    session.run(
+        *("cmake", "-S", ".", "-B", str(build), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"),
+        f"-DCMAKE_PREFIX_PATH={str(eigen).strip()}",
+        *session.posargs,
+    )
+    session.run("cmake", "--build", str(build))
+    session.run("ctest", "--test-dir", str(build), "--output-on-failure")
+    session.run("cmake", "--install", str(build), "--prefix", str(prefix))

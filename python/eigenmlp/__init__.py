@@ -1,0 +1,33 @@
+"""Multi-layer perceptrons on a CPU, trained and run fast.
+
+>>> import eigenmlp as em
+>>> X, y = em.datasets.load_digits()
+>>> net = em.MLP([64, 50, 10], seed=0)
+>>> history = net.fit(X, y, epochs=20, optimizer=em.SGD(0.1, momentum=0.9), progress=False)
+>>> bool(net.evaluate(X, y).accuracy > 0.99)
+True
+"""
+
+from . import datasets
+from ._core import version as __version__
+from .errors import DivergenceError
+from .history import History
+from .info import info
+from .mlp import MLP, Evaluation
+from .optimizers import SGD
+from .threads import get_num_threads, set_num_threads
+from .trainer import Trainer
+
+__all__ = [
+    "MLP",
+    "SGD",
+    "DivergenceError",
+    "Evaluation",
+    "History",
+    "Trainer",
+    "__version__",
+    "datasets",
+    "get_num_threads",
+    "info",
+    "set_num_threads",
+]

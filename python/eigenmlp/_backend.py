@@ -1,0 +1,97 @@
+"""The two backends behind one narrow facade: the compiled core, and the NumPy twin."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from ._core import core
+
+BACKENDS = ("native", "numpy")
+DTYPES = ("float32", "float64")
+LOSSES: tuple[str, ...] = tuple(core.losses)
+OUTPUT_ACTIVATIONS: tuple[str, ...] = tuple(core.activations)
+ACTIVATIONS: tuple[str, ...] = tuple(x for x in core.activations if x != "softmax")
+
+
+class Network(Protocol):
+    """Parameters and passes. Entries return None for arrays they cannot take as they are."""
+
+    @property
+    def parameter_count(self) -> int: ...
+    def get_parameters(self) -> NDArray[Any]: ...
+    def set_parameters(self, flat: NDArray[Any]) -> None: ...
+    def forward(self, X: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any] | None: ...
+    def evaluate(
+        self, X: NDArray[Any], T: NDArray[Any], sample_weight: NDArray[Any] | None = None
+    ) -> tuple[float, int]: ...
+    def loss_and_gradient(
+        self, X: NDArray[Any], T: NDArray[Any], sample_weight: NDArray[Any] | None = None
+    ) -> tuple[float, NDArray[Any]]: ...
+    def vjp(self, X: NDArray[Any], dY: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]: ...
+
+
+class RunResult(Protocol):
+    """What `Trainer.run` did; arrays have an entry for each epoch."""
+
+    losses: NDArray[Any]
+    correct: NDArray[Any]
+    seconds: NDArray[Any]
+    epochs: int
+    steps: int
+    diverged_step: int
+    interrupted: bool
+
+
+class Trainer(Protocol):
+    """An optimizer's state and the step."""
+
+    state_names: tuple[str, ...]
+
+    def get_state(self, name: str) -> NDArray[Any]: ...
+    def set_state(self, name: str, flat: NDArray[Any]) -> None: ...
+    def step(self, X: NDArray[Any], T: NDArray[Any], lr: float) -> float | None: ...
+    def apply(self, gradient: NDArray[Any], lr: float) -> None: ...
+    def run(
+        self,
+        X: NDArray[Any],
+        T: NDArray[Any],
+        sample_weight: NDArray[Any] | None,
+        batch_size: int,
+        orders: NDArray[Any],
+        learning_rates: NDArray[Any],
+    ) -> RunResult: ...
+
+
+def make_network(
+    backend: str,
+    layer_sizes: list[int],
+    activations: list[str],
+    loss: str,
+    bias: bool,
+    input_scale: float,
+    dtype: str,
+) -> Network:
+    """A network of zeros."""
+    if backend == "native":
+        kind = core.Network32 if dtype == "float32" else core.Network64
+        network: Network = kind(layer_sizes, activations, loss, bias, input_scale)
+        return network
+    from . import reference
+
+    return reference.Network(layer_sizes, activations, loss, bias, input_scale, dtype)
+
+
+def make_trainer(
+    backend: str, network: Network, rule: str, hyper: dict[str, float], dtype: str
+) -> Trainer:
+    """A trainer with fresh state."""
+    if backend == "native":
+        kind = core.Trainer32 if dtype == "float32" else core.Trainer64
+        trainer: Trainer = kind(network, rule, hyper)
+        return trainer
+    from . import reference
+
+    assert isinstance(network, reference.Network)
+    return reference.Trainer(network, rule, hyper)

@@ -1,0 +1,3 @@
+version: str
+
+def supported_levels() -> list[str]: ...

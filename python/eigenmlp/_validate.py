@@ -1,0 +1,176 @@
+"""Checks of what users pass: every refusal names what was expected and what came."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[Any]
+
+
+def integer(value: object, what: str, least: int = 1) -> int:
+    """`value` as an int of at least `least`."""
+    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
+        raise TypeError(f"{what}: expected an int, got {value!r}")
+    number = operator.index(value)
+    if number < least:
+        raise ValueError(f"{what}: expected at least {least}, got {number}")
+    return number
+
+
+def known(name: object, names: Iterable[str], what: str) -> str:
+    """`name`, if it is one of `names`."""
+    names = list(names)
+    if not isinstance(name, str):
+        raise TypeError(f"{what}: expected one of {names}, got {name!r}")
+    if name not in names:
+        raise ValueError(f"{what}: expected one of {names}, got {name!r}")
+    return name
+
+
+def generator(seed: object) -> np.random.Generator:
+    """A NumPy generator from an int, a generator, or None."""
+    if isinstance(seed, np.random.Generator):
+        return seed
+    if seed is None:
+        return np.random.default_rng()
+    if isinstance(seed, (bool, np.bool_)) or not hasattr(seed, "__index__"):
+        raise TypeError(f"seed: expected an int, a numpy.random.Generator or None, got {seed!r}")
+    return np.random.default_rng(integer(seed, "seed", least=0))
+
+
+def numbers(value: ArrayLike, what: str) -> Array:
+    """`value` as an array of bool, integer or real numbers, in the machine's byte order."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # ragged nested lists
+        raise ValueError(f"{what}: expected an array, got rows of unequal length") from error
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{what}: expected numbers, got an array of {array.dtype}")
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    return array if array.flags.aligned else array.copy()
+
+
+def finite(array: Array, what: str, dtype: str) -> None:
+    """Refuse NaN, Inf, and what `dtype` cannot hold; no temporary as large as the array."""
+    if array.dtype.kind != "f" or array.size == 0:
+        return
+    limit = float(np.finfo(dtype).max)
+    low, high = float(array.min()), float(array.max())  # NaN if any is
+    if -limit <= low and high <= limit:
+        return
+    for row, values in enumerate(array.reshape(len(array), -1)):
+        bad = np.flatnonzero(~(np.abs(values) <= limit))
+        if bad.size:
+            where = f"[{row}, {bad[0]}]" if array.ndim > 1 else f"[{row}]"
+            value = values[bad[0]]
+            kind = f"finite {dtype} numbers" if np.isfinite(value) else "finite numbers"
+            raise ValueError(f"{what}: expected {kind}, got {value} at {what}{where}")
+
+
+def inputs(value: ArrayLike, columns: int, dtype: str, what: str = "X", letter: str = "D") -> Array:
+    """Rows (N, `columns`) that the backends read as they are: float32, float64 or uint8."""
+    X = numbers(value, what)
+    if X.ndim != 2 or X.shape[1] != columns:
+        hint = f"; for one row use {what}[None, :]" if X.shape == (columns,) else ""
+        raise ValueError(
+            f"{what}: expected shape (N, {letter}) with {letter} = {columns}, got {X.shape}{hint}"
+        )
+    if len(X) == 0:
+        raise ValueError(f"{what}: expected at least one row, got shape {X.shape}")
+    if X.dtype == np.bool_:
+        X = X.view(np.uint8)
+    elif X.dtype not in (np.float32, np.float64, np.uint8):
+        X = X.astype(dtype)
+    finite(X, what, dtype)
+    return X
+
+
+def targets(value: ArrayLike, rows: int, outputs: int, loss: str, dtype: str) -> Array:
+    """Labels (N,) as int64, or targets (N, K) as float32 or float64, as the loss takes them."""
+    y = numbers(value, "y")
+    if y.ndim == 0 or len(y) != rows:
+        raise ValueError(f"y: expected {rows} rows, as X has, got shape {y.shape}")
+    if loss == "softmax_cross_entropy" and y.ndim == 1:
+        return labels(y, outputs)
+    if y.ndim == 1 and outputs == 1:
+        y = y[:, None]
+    if y.shape != (rows, outputs):
+        either = "labels (N,) or " if loss == "softmax_cross_entropy" else ""
+        raise ValueError(
+            f"y: expected {either}shape (N, K) = ({rows}, {outputs}) for {loss}, got {y.shape}"
+        )
+    if y.dtype not in (np.float32, np.float64):
+        y = y.astype(dtype)
+    finite(y, "y", dtype)
+    if loss.endswith("cross_entropy"):
+        low, high = float(y.min()), float(y.max())
+        if low < 0 or high > 1:
+            raise ValueError(f"y: expected {loss} targets in [0, 1], got {low} to {high}")
+    if loss == "softmax_cross_entropy":
+        sums = y.sum(axis=1)
+        worst = int(np.argmax(np.abs(sums - 1)))
+        if abs(float(sums[worst]) - 1) > 1e-3:
+            raise ValueError(
+                f"y: expected rows of probabilities that sum to 1, got {sums[worst]} in row {worst}"
+            )
+    return y
+
+
+def labels(y: Array, classes: int) -> Array:
+    """Integer labels 0 … classes - 1 as int64 (N,)."""
+    if y.dtype.kind == "f":
+        raise TypeError(
+            f"y: expected integer labels (N,) or probabilities (N, {classes}) for "
+            f"softmax_cross_entropy, got an array of {y.dtype} with shape {y.shape}"
+        )
+    low, high = int(y.min()), int(y.max())
+    if low < 0 or high >= classes:
+        raise ValueError(f"y: expected labels 0 to {classes - 1}, got {low} to {high}")
+    return np.ascontiguousarray(y, dtype=np.int64)
+
+
+def sample_weights(value: ArrayLike | None, rows: int) -> Array | None:
+    """Weights (N,) as float64, not negative and not all zero; or None."""
+    if value is None:
+        return None
+    weights = numbers(value, "sample_weight")
+    if weights.shape != (rows,):
+        raise ValueError(f"sample_weight: expected shape ({rows},), got {weights.shape}")
+    finite(weights, "sample_weight", "float64")
+    if weights.min() < 0 or not weights.any():
+        raise ValueError(
+            f"sample_weight: expected numbers of at least 0, not all 0, got {weights.min()} to "
+            f"{weights.max()}"
+        )
+    return np.ascontiguousarray(weights, dtype=np.float64)
+
+
+def flat(value: ArrayLike, count: int, dtype: str, what: str) -> Array:
+    """A finite vector of P numbers in `dtype`, contiguous."""
+    vector = numbers(value, what)
+    if vector.shape != (count,):
+        raise ValueError(f"{what}: expected shape (P,) = ({count},), got {vector.shape}")
+    finite(vector, what, dtype)
+    return np.ascontiguousarray(vector, dtype=dtype)
+
+
+def output_array(out: object, shape: tuple[int, int], dtype: str) -> None:
+    """An array that results can be written into as they come."""
+    fits = (
+        isinstance(out, np.ndarray)
+        and out.shape == shape
+        and out.dtype == dtype
+        and out.flags.c_contiguous
+        and out.flags.writeable
+    )
+    if not fits:
+        came = (
+            f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else f"{type(out).__name__}"
+        )
+        raise ValueError(f"out: expected a writable C-order array {dtype} {shape}, got {came}")

@@ -1,0 +1,70 @@
+"""Files the commands write: checked before the work, written whole or not at all."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+
+def check_writable(path: Path, option: str) -> None:
+    """Raise ValueError, naming the option, unless a file can be written at this path."""
+    folder = path.parent
+    if path.is_dir():
+        raise ValueError(f"{option}: expected a file to write, {path} is a folder")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{option}: expected a file to write, {path} is not a regular file")
+    if not folder.is_dir():
+        raise ValueError(f"{option}: cannot write {path}: there is no folder {folder}")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass  # trying is the only sure test: root passes os.access on read-only mounts
+    except OSError as error:
+        raise ValueError(f"{option}: cannot write {path}: {error.strerror}") from None
+
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], None]) -> None:
+    """Write beside `path` and rename, so that no half-written file is ever seen there."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)  # mkstemp's own mode keeps other users out
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+class LossCurve:
+    """The figure of ``--plot``. Made before the training, so that what is missing shows early."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            figure = importlib.import_module("matplotlib.figure")
+        except ImportError:
+            raise ValueError(
+                "--plot needs Matplotlib, which is not installed: pip install 'eigenmlp[plot]'"
+            ) from None
+        self.path = path
+        self._figure: Any = figure.Figure(figsize=(6, 4), layout="constrained")
+        self._format = path.suffix.lower().removeprefix(".")
+        known = self._figure.canvas.get_supported_filetypes()
+        if self._format not in known:
+            raise ValueError(
+                f"--plot: expected a file that ends in .{', .'.join(sorted(known))}; got {path}"
+            )
+        check_writable(path, "--plot")
+
+    def save(self, losses: Sequence[float], title: str) -> None:
+        """Draw the mean loss of each epoch and write the file."""
+        axes = self._figure.add_subplot()
+        axes.plot(range(1, len(losses) + 1), losses, marker=".")
+        axes.set(xlabel="epoch", ylabel="training loss", title=title, yscale="log")
+        axes.grid(alpha=0.3)
+        write_whole(self.path, lambda file: self._figure.savefig(file, format=self._format))

@@ -1,0 +1,11 @@
+"""Data sets to train on: the bundled digits, MNIST from a folder, any IDX file.
+
+Nothing here downloads anything, and nothing here needs the compiled core.
+"""
+
+from .digits import load_digits
+from .idx import load_idx
+from .mnist import load_mnist
+from .split import stratified_split
+
+__all__ = ["load_digits", "load_idx", "load_mnist", "stratified_split"]

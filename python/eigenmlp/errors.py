@@ -1,0 +1,25 @@
+"""Errors of the library's own."""
+
+from __future__ import annotations
+
+
+class DivergenceError(ArithmeticError):
+    """The loss is no longer finite. The parameters are those before the step that failed.
+
+    Attributes
+    ----------
+    epoch, step : int
+        Where it happened, both counted from 1; `step` counts within the epoch.
+    loss : float
+        What the loss was instead.
+    """
+
+    def __init__(self, epoch: int, step: int, loss: float = float("nan")) -> None:
+        super().__init__(
+            f"the loss is no longer finite ({loss}) in epoch {epoch}, step {step}; "
+            "a smaller learning rate or scaled inputs may help"
+        )
+        self.epoch, self.step, self.loss = epoch, step, loss
+
+    def __reduce__(self) -> tuple[type[DivergenceError], tuple[int, int, float]]:
+        return type(self), (self.epoch, self.step, self.loss)

@@ -1,0 +1,75 @@
+"""Initial weights and biases, drawn from a NumPy generator, layer by layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Draw = Callable[[np.random.Generator, int, int], NDArray[np.float64]]
+Initializer = Callable[[np.random.Generator, int, int], tuple[NDArray[np.float64], object]]
+
+RELU_FAMILY = ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus")
+
+
+def _normal(deviation: Callable[[int, int], float]) -> Draw:
+    return lambda rng, D, K: rng.standard_normal((D, K)) * deviation(D, K)
+
+
+def _uniform(limit: Callable[[int, int], float]) -> Draw:
+    return lambda rng, D, K: rng.uniform(-limit(D, K), limit(D, K), (D, K))
+
+
+# He et al. 2015 (https://arxiv.org/abs/1502.01852): variance 2 / D.
+# Glorot and Bengio 2010 (https://proceedings.mlr.press/v9/glorot10a.html): variance 2 / (D + K).
+# A uniform distribution in [-a, a] has variance a² / 3.
+INITIALIZERS: dict[str, Draw] = {
+    "he_normal": _normal(lambda D, K: math.sqrt(2 / D)),
+    "he_uniform": _uniform(lambda D, K: math.sqrt(6 / D)),
+    "glorot_normal": _normal(lambda D, K: math.sqrt(2 / (D + K))),
+    "glorot_uniform": _uniform(lambda D, K: math.sqrt(6 / (D + K))),
+    "normal": _normal(lambda D, K: 0.01),
+    "zeros": lambda rng, D, K: np.zeros((D, K)),
+}
+
+
+def initial_parameters(
+    layer_sizes: list[int],
+    activations: list[str],
+    bias: bool,
+    init: str | Initializer,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """The flat vector W0, b0, W1, b1, … (P,); biases start at 0 unless `init` is a callable."""
+    parts: list[NDArray[np.float64]] = []
+    for D, K, activation in zip(layer_sizes[:-1], layer_sizes[1:], activations, strict=True):
+        if callable(init):
+            W, b = _called(init, rng, D, K)
+        else:
+            auto = "he_normal" if activation in RELU_FAMILY else "glorot_uniform"
+            W, b = INITIALIZERS[auto if init == "auto" else init](rng, D, K), np.zeros(K)
+        parts.append(W.ravel())
+        if bias:
+            parts.append(b)
+    return np.concatenate(parts)
+
+
+def _called(
+    init: Initializer, rng: np.random.Generator, D: int, K: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    result = init(rng, D, K)
+    if not (isinstance(result, tuple) and len(result) == 2):
+        raise TypeError(f"init: expected (W, b) from the callable, got {type(result).__name__}")
+    W = np.asarray(result[0], dtype=np.float64)
+    b = np.zeros(K) if result[1] is None else np.asarray(result[1], dtype=np.float64)
+    if W.shape != (D, K) or b.shape not in ((K,), ()):
+        raise ValueError(
+            f"init: expected W of shape ({D}, {K}) and b of shape ({K},), "
+            f"got {W.shape} and {b.shape}"
+        )
+    b = np.broadcast_to(b, (K,))
+    if not (np.isfinite(W).all() and np.isfinite(b).all()):
+        raise ValueError("init: expected finite numbers from the callable, got NaN or Inf")
+    return W, b

@@ -1,0 +1,521 @@
+"""The network as users see it: checks, then one call of a backend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _validate, model_file
+from ._backend import ACTIVATIONS, BACKENDS, DTYPES, LOSSES, OUTPUT_ACTIVATIONS, make_network
+from .history import History
+from .initializers import INITIALIZERS, Initializer, initial_parameters
+from .optimizers import SGD, Optimizer, checked_number
+from .trainer import Callback, Trainer
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Mean loss, and the share of rows classified right (None where the loss does not classify)."""
+
+    loss: float
+    accuracy: float | None
+
+
+class MLP:
+    """A multi-layer perceptron: dense layers ``Y = f(X @ W + b)``.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        ``[D, h1, …, K]``: inputs, hidden layers if any, outputs.
+    activation : str or sequence of str
+        One name, or one for each hidden layer.
+    output_activation : str
+        An activation or ``"softmax"``; the cross-entropies bring their own and need ``"identity"``.
+    loss : str
+        ``"softmax_cross_entropy"``, ``"sigmoid_cross_entropy"`` or ``"squared_error"``; each is the
+        mean over rows of the sum over outputs.
+    bias : bool
+        Whether layers have biases.
+    init : str or callable
+        ``"auto"`` (He for the relu family, Glorot otherwise), ``"he_normal"``, ``"he_uniform"``,
+        ``"glorot_normal"``, ``"glorot_uniform"``, ``"normal"`` (deviation 0.01), ``"zeros"``, or
+        ``(rng, fan_in, fan_out) -> (W, b)``.
+    dtype : str
+        ``"float32"`` for speed or ``"float64"`` for checks.
+    compute_dtype : str, optional
+        The products' precision; `dtype` if not given.
+    input_scale : float
+        Multiplies every input: ``1 / 255`` for uint8 images.
+    seed : int, numpy.random.Generator or None
+        For the initial weights, and for the shuffles of `fit` if that is not given a seed.
+    backend : str
+        ``"native"``, or ``"numpy"``: the twin, the same results to rounding.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything unknown or out of range, with what was expected.
+
+    Examples
+    --------
+    >>> import eigenmlp as em
+    >>> net = em.MLP([2, 3, 1], activation="tanh", loss="squared_error", seed=0)
+    >>> net.forward([[0.5, -1.0]]).shape
+    (1, 1)
+    """
+
+    def __init__(
+        self,
+        layer_sizes: Sequence[int],
+        activation: str | Sequence[str] = "relu",
+        output_activation: str = "identity",
+        loss: str = "softmax_cross_entropy",
+        bias: bool = True,
+        init: str | Initializer = "auto",
+        dtype: str = "float32",
+        compute_dtype: str | None = None,
+        input_scale: float = 1.0,
+        seed: int | np.random.Generator | None = None,
+        backend: str = "native",
+    ) -> None:
+        self._sizes = _checked_sizes(layer_sizes)
+        self._activations = _checked_activations(activation, len(self._sizes) - 2)
+        _validate.known(output_activation, OUTPUT_ACTIVATIONS, "output_activation")
+        self._loss = _validate.known(loss, LOSSES, "loss")
+        if loss.endswith("cross_entropy") and output_activation != "identity":
+            raise ValueError(
+                f"output_activation: expected 'identity' with {loss}, which brings its own, "
+                f"got {output_activation!r}"
+            )
+        if not isinstance(bias, (bool, np.bool_)):
+            raise TypeError(f"bias: expected True or False, got {bias!r}")
+        if not callable(init):
+            _validate.known(init, ["auto", *INITIALIZERS], "init")
+        self._dtype = _checked_dtype(dtype)
+        if compute_dtype is not None and _checked_dtype(compute_dtype, "compute_dtype") != dtype:
+            raise ValueError(f"compute_dtype: expected {self._dtype!r}, got {compute_dtype!r}")
+        scale = checked_number(input_scale, "input_scale")
+        self._backend = _validate.known(backend, BACKENDS, "backend")
+        self._rng = _validate.generator(seed)
+        self._bias, self._input_scale = bool(bias), scale
+        self._init: str | Initializer = init
+        self._all_activations = [*self._activations, output_activation]
+        start = initial_parameters(self._sizes, self._all_activations, self._bias, init, self._rng)
+        self._network = self._new_network()
+        self._network.set_parameters(start.astype(self._dtype))
+
+    def _new_network(self) -> Any:
+        return make_network(
+            self._backend,
+            self._sizes,
+            self._all_activations,
+            self._loss,
+            self._bias,
+            self._input_scale,
+            self._dtype,
+        )
+
+    # ---- what it is
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments but `seed`, as a new dict."""
+        return {
+            "layer_sizes": list(self._sizes),
+            "activation": list(self._activations),
+            "output_activation": self._all_activations[-1],
+            "loss": self._loss,
+            "bias": self._bias,
+            "init": self._init,
+            "dtype": self._dtype,
+            "compute_dtype": None,
+            "input_scale": self._input_scale,
+            "backend": self._backend,
+        }
+
+    @property
+    def layer_sizes(self) -> list[int]:
+        """``[D, h1, …, K]``."""
+        return list(self._sizes)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of parameters and outputs."""
+        return np.dtype(self._dtype)
+
+    @property
+    def parameter_count(self) -> int:
+        """P, the length of `parameters`."""
+        return int(self._network.parameter_count)
+
+    def __repr__(self) -> str:
+        shape = "-".join(map(str, self._sizes))
+        return (
+            f"<MLP {shape} {'/'.join(self._all_activations)}, {self._loss}, {self._dtype}, "
+            f"{self._backend}>"
+        )
+
+    # ---- training
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        epochs: int = 10,
+        batch_size: int = 64,
+        optimizer: Optimizer | None = None,
+        validation: tuple[ArrayLike, ArrayLike] | None = None,
+        sample_weight: ArrayLike | None = None,
+        shuffle: bool = True,
+        seed: int | np.random.Generator | None = None,
+        callbacks: Sequence[Callback] = (),
+        progress: bool | str = "auto",
+        early_stopping: int | None = None,
+    ) -> History:
+        """Train on the rows of X.
+
+        Parameters
+        ----------
+        X : array_like (N, D)
+        y : array_like
+            Integer labels (N,) or probabilities (N, K) for softmax_cross_entropy; else targets
+            (N, K), or (N,) for one output.
+        epochs, batch_size : int
+            A `batch_size` above N means one batch of N, which is not shuffled.
+        optimizer : SGD, optional
+            ``SGD(0.1, momentum=0.9)`` if not given.
+        validation : (Xv, yv), optional
+            Evaluated after each epoch.
+        sample_weight : array_like (N,), optional
+            The loss of a batch is Σ w l / Σ w.
+        shuffle : bool
+            A new order of the rows each epoch.
+        seed : int, numpy.random.Generator or None
+            For the shuffles; the network's own generator if not given.
+        callbacks : sequence of callables
+            ``(epoch, history, net) -> bool | None`` after each epoch (from 1); True ends training.
+        progress : bool or "auto"
+            A bar; "auto": on a terminal or in a notebook.
+        early_stopping : int, optional
+            Stop after so many epochs without a better validation loss (training loss without
+            validation), and restore the best epoch's parameters.
+
+        Returns
+        -------
+        History
+
+        Raises
+        ------
+        TypeError, ValueError
+            For unusable data or settings; nothing is changed then.
+        DivergenceError
+            If the loss is no longer finite; the parameters are those before that step.
+        KeyboardInterrupt
+            After Ctrl-C, at the end of a step; the network stays usable.
+
+        Examples
+        --------
+        >>> import eigenmlp as em
+        >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+        >>> net = em.MLP([2, 8, 2], activation="tanh", seed=1)
+        >>> history = net.fit(X, y, epochs=500, optimizer=em.SGD(0.5, momentum=0.9))
+        >>> net.predict(X)
+        array([0, 1, 1, 0])
+        """
+        trainer = Trainer(
+            self, SGD(0.1, momentum=0.9) if optimizer is None else optimizer, batch_size, seed
+        )
+        return trainer.run(
+            X,
+            y,
+            epochs,
+            validation=validation,
+            sample_weight=sample_weight,
+            shuffle=shuffle,
+            callbacks=callbacks,
+            progress=progress,
+            early_stopping=early_stopping,
+        )
+
+    # ---- outputs
+
+    def forward(self, X: ArrayLike, out: Array | None = None) -> Array:
+        """Outputs (N, K) of rows X (N, D), in the network's dtype; logits for the cross-entropies.
+
+        `out`, if given, is a C-order array (N, K) of that dtype that is filled and returned.
+
+        Examples
+        --------
+        >>> import eigenmlp as em
+        >>> net = em.MLP([2, 1], init="zeros", loss="squared_error")
+        >>> net.forward([[1, 2], [3, 4]])
+        array([[0.],
+               [0.]], dtype=float32)
+        """
+        if self._backend == "native":
+            Y = self._network.forward(X, out)  # None if X or out cannot be taken as they are
+            if Y is not None:
+                return Y  # type: ignore[no-any-return]
+        rows = _validate.inputs(X, self._sizes[0], self._dtype)
+        if out is not None:
+            _validate.output_array(out, (len(rows), self._sizes[-1]), self._dtype)
+        Y = self._network.forward(rows, out)
+        if Y is None:
+            raise ValueError("X: expected numbers that stay finite when multiplied by input_scale")
+        return Y  # type: ignore[no-any-return]
+
+    def predict_proba(self, X: ArrayLike) -> Array:
+        """Probabilities (N, K) of rows X (N, D), for the cross-entropies and softmax outputs.
+
+        Raises
+        ------
+        ValueError
+            If neither the loss nor the output activation gives probabilities.
+        """
+        output = self._all_activations[-1]
+        if self._loss == "softmax_cross_entropy":
+            Z = self.forward(X)
+            Z -= Z.max(axis=1, keepdims=True)
+            np.exp(Z, out=Z)
+            Z /= Z.sum(axis=1, keepdims=True)
+            return Z
+        if self._loss == "sigmoid_cross_entropy":
+            Z = self.forward(X)
+            e = np.exp(-np.abs(Z))
+            return np.where(Z >= 0, 1 / (1 + e), e / (1 + e))
+        if output in ("softmax", "sigmoid"):
+            return self.forward(X)
+        raise ValueError(
+            "predict_proba: expected a cross-entropy loss or a softmax or sigmoid output, "
+            f"got {self._loss} with output_activation {output!r}"
+        )
+
+    def predict(self, X: ArrayLike) -> Array:
+        """What the network says of rows X (N, D).
+
+        Returns
+        -------
+        ndarray
+            softmax_cross_entropy: labels int64 (N,). sigmoid_cross_entropy: 0 or 1, int64 (N, K).
+            squared_error: the outputs (N, K).
+        """
+        Y = self.forward(X)
+        if self._loss == "softmax_cross_entropy":
+            labels: Array = np.argmax(Y, axis=1)  # the first of equals
+            return labels
+        if self._loss == "sigmoid_cross_entropy":
+            return (Y > 0).astype(np.int64)
+        return Y
+
+    # ---- losses and gradients
+
+    def _data(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
+    ) -> tuple[Array, Array, Array | None]:
+        rows = _validate.inputs(X, self._sizes[0], self._dtype)
+        T = _validate.targets(y, len(rows), self._sizes[-1], self._loss, self._dtype)
+        return rows, T, _validate.sample_weights(sample_weight, len(rows))
+
+    def evaluate(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Evaluation:
+        """Mean loss over rows X with targets y, and accuracy where the loss classifies."""
+        rows, T, weights = self._data(X, y, sample_weight)
+        loss, correct = self._network.evaluate(rows, T, weights)
+        return Evaluation(float(loss), correct / len(rows) if correct >= 0 else None)
+
+    def loss(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Mean loss over rows X with targets y."""
+        return self.evaluate(X, y, sample_weight).loss
+
+    def loss_and_gradient(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        parameters: ArrayLike | None = None,
+        l2: float = 0.0,
+        sample_weight: ArrayLike | None = None,
+    ) -> tuple[float, Array]:
+        """Mean loss over all rows, and its gradient by the parameters.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+        parameters : array_like (P,), optional
+            Where to evaluate, instead of the network's own parameters, which stay as they are.
+        l2 : float
+            Adds ``l2 / 2 · Σ W²`` over all weights, not biases.
+
+        Returns
+        -------
+        loss : float
+        gradient : ndarray (P,)
+            In the order of `parameters`.
+
+        Examples
+        --------
+        >>> import eigenmlp as em
+        >>> net = em.MLP([1, 1], loss="squared_error", init="zeros", dtype="float64")
+        >>> net.loss_and_gradient([[3.0]], [1.0])
+        (1.0, array([-6., -2.]))
+        """
+        rows, T, weights = self._data(X, y, sample_weight)
+        checked_number(l2, "l2", 0.0)
+        network = self._network
+        if parameters is not None:
+            point = _validate.flat(parameters, self.parameter_count, self._dtype, "parameters")
+            network = self._new_network()
+            network.set_parameters(point)
+        loss, gradient = network.loss_and_gradient(rows, T, weights)
+        if l2:
+            W = network.get_parameters() * self._is_weight()
+            loss += 0.5 * l2 * float(W.astype(np.float64) @ W)
+            gradient += np.asarray(l2, dtype=self._dtype) * W
+        return float(loss), gradient
+
+    def vjp(self, X: ArrayLike, dY: ArrayLike) -> tuple[Array, Array]:
+        """Derivatives of ``Σ dY · forward(X)``: by the parameters (P,) and by X (N, D).
+
+        For losses of your own: pass the loss's derivative by the outputs as dY (N, K).
+
+        Examples
+        --------
+        >>> import eigenmlp as em
+        >>> net = em.MLP([2, 1], loss="squared_error", dtype="float64", init="zeros")
+        >>> net.parameters = [2.0, -1.0, 0.5]
+        >>> net.vjp([[3.0, 4.0]], [[1.0]])
+        (array([3., 4., 1.]), array([[ 2., -1.]]))
+        """
+        rows = _validate.inputs(X, self._sizes[0], self._dtype)
+        deltas = _validate.inputs(dY, self._sizes[-1], self._dtype, "dY", "K")
+        if len(rows) != len(deltas):
+            raise ValueError(f"dY: expected {len(rows)} rows, as X has, got shape {deltas.shape}")
+        gradient, dX = self._network.vjp(rows, deltas)
+        return gradient, dX
+
+    # ---- parameters
+
+    @property
+    def parameters(self) -> Array:
+        """The flat vector W0, b0, W1, b1, … (P,), a copy; assign a vector to set all."""
+        return self._network.get_parameters()  # type: ignore[no-any-return]
+
+    @parameters.setter
+    def parameters(self, flat: ArrayLike) -> None:
+        vector = _validate.flat(flat, self.parameter_count, self._dtype, "parameters")
+        self._network.set_parameters(vector)
+
+    @property
+    def weights(self) -> list[Array]:
+        """Each layer's W (in, out), read-only."""
+        return [W for W, _ in self._layers()]
+
+    @property
+    def biases(self) -> list[Array]:
+        """Each layer's b (out,), read-only; an empty list without biases."""
+        return [b for _, b in self._layers() if b is not None]
+
+    def _layers(self) -> list[tuple[Array, Array | None]]:
+        flat = self.parameters
+        flat.flags.writeable = False
+        layers: list[tuple[Array, Array | None]] = []
+        at = 0
+        for D, K in pairwise(self._sizes):
+            W = flat[at : at + D * K].reshape(D, K)
+            at += D * K
+            layers.append((W, flat[at : at + K] if self._bias else None))
+            at += K if self._bias else 0
+        return layers
+
+    def _is_weight(self) -> Array:
+        """1 where `parameters` holds a weight, 0 where it holds a bias (P,)."""
+        mask = [
+            np.concatenate([np.ones(D * K), np.zeros(K if self._bias else 0)])
+            for D, K in pairwise(self._sizes)
+        ]
+        return np.concatenate(mask).astype(self._dtype)
+
+    # ---- files and copies
+
+    def save(self, path: str | Path) -> None:
+        """Write a safetensors file with the architecture in its metadata.
+
+        The file is complete or not there: it is written beside its place, then renamed.
+        """
+        model_file.write_model(path, self.config, self._named_arrays())
+
+    @classmethod
+    def load(cls, path: str | Path, backend: str = "native") -> MLP:
+        """Read a network that `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the file is truncated, was altered, or is something else.
+        """
+        config, arrays, _ = model_file.read_model(path)
+        return cls._from_file(config, arrays, backend)
+
+    @classmethod
+    def _from_file(cls, config: dict[str, Any], arrays: dict[str, Array], backend: str) -> MLP:
+        net = cls(**{**config, "init": "zeros", "backend": backend})
+        net._init = config["init"] if config["init"] in INITIALIZERS else "auto"
+        net.parameters = model_file.flat_vector(net._sizes, net._bias, arrays, "")
+        return net
+
+    def _named_arrays(self) -> dict[str, Array]:
+        return model_file.named_arrays(self._sizes, self._bias, self.parameters, "")
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {k: v for k, v in self.__dict__.items() if k != "_network"}
+        return {**state, "parameters": self.parameters}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        parameters = state.pop("parameters")
+        self.__dict__.update(state)
+        self._network = self._new_network()
+        self._network.set_parameters(parameters)
+
+
+def _checked_sizes(layer_sizes: object) -> list[int]:
+    if isinstance(layer_sizes, (str, bytes)) or not hasattr(layer_sizes, "__iter__"):
+        raise TypeError(f"layer_sizes: expected ints [D, …, K], got {layer_sizes!r}")
+    sizes = [_validate.integer(size, "layer_sizes") for size in layer_sizes]
+    if len(sizes) < 2:
+        raise ValueError(f"layer_sizes: expected at least [D, K], got {sizes}")
+    count = sum((D + 1) * K for D, K in pairwise(sizes))
+    if max(sizes) > 2**31 or count > 2**40:
+        raise ValueError(f"layer_sizes: expected fewer than 2⁴⁰ parameters, got {sizes}")
+    return sizes
+
+
+def _checked_activations(activation: str | Sequence[str], hidden: int) -> list[str]:
+    if isinstance(activation, str):
+        return [_validate.known(activation, ACTIVATIONS, "activation")] * hidden
+    if not hasattr(activation, "__iter__"):
+        raise TypeError(f"activation: expected one of {list(ACTIVATIONS)}, got {activation!r}")
+    names = [_validate.known(name, ACTIVATIONS, "activation") for name in activation]
+    if len(names) != hidden:
+        raise ValueError(
+            f"activation: expected one name or {hidden}, one for each hidden layer, got {names}"
+        )
+    return names
+
+
+def _checked_dtype(dtype: object, what: str = "dtype") -> str:
+    if isinstance(dtype, str):
+        return _validate.known(dtype, DTYPES, what)
+    try:
+        return _validate.known(np.dtype(dtype).name, DTYPES, what)  # type: ignore[call-overload]
+    except TypeError:
+        raise TypeError(f"{what}: expected one of {list(DTYPES)}, got {dtype!r}") from None

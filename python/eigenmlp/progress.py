@@ -1,0 +1,47 @@
+"""A progress bar over epochs."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .history import History
+
+
+class Bar:
+    """A tqdm bar that shows the last epoch's loss, and accuracy where there is one."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+
+    def advance(self, epochs: int, history: History) -> None:
+        shown = {"loss": f"{history.loss[-1]:.4g}"}
+        if history.accuracy:
+            shown["accuracy"] = f"{history.accuracy[-1]:.4f}"
+        if history.val_loss:
+            shown["val_loss"] = f"{history.val_loss[-1]:.4g}"
+        if history.val_accuracy:
+            shown["val_accuracy"] = f"{history.val_accuracy[-1]:.4f}"
+        self._bar.set_postfix(shown, refresh=False)
+        self._bar.update(epochs)
+
+
+@contextmanager
+def progress_bar(epochs: int, progress: bool | str) -> Iterator[Bar | None]:
+    """A bar, or None: `progress` is True, False or "auto" (on a terminal or in a notebook)."""
+    if not isinstance(progress, bool) and progress != "auto":
+        raise ValueError(f'progress: expected True, False or "auto", got {progress!r}')
+    notebook = "ipykernel" in sys.modules
+    if progress is False or (progress == "auto" and not notebook and not _on_terminal()):
+        yield None
+        return
+    module = importlib.import_module("tqdm.auto" if notebook else "tqdm")
+    with module.tqdm(total=epochs, unit="epoch", dynamic_ncols=True) as bar:
+        yield Bar(bar)
+
+
+def _on_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()

@@ -1,0 +1,1 @@
+"""One file per activation: its formula, its value and its derivative."""

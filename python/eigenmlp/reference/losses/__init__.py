@@ -1,0 +1,1 @@
+"""One file per loss: its value and its derivative for every row."""

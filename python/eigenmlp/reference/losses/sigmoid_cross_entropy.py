@@ -1,0 +1,37 @@
+"""The cross-entropy of independent yes-or-no outputs, from logits.
+
+With p = 1 / (1 + exp(-y)), l = -Σ_k (t log p + (1 - t) log(1 - p)) = Σ_k (log(1 + exp(y)) - t y).
+"""
+
+import numpy as np
+
+from eigenmlp.reference.activations import sigmoid
+from eigenmlp.reference.types import Array, Bools, Floats
+
+formula: str | None = "log(1 + exp(y)) - t*y"
+classifies = True
+
+
+def value(Y: Floats, T: Array) -> Floats:
+    """The losses (N,) of logits Y (N, K) and targets T (N, K) in [0, 1].
+
+    log(1 + exp(y)) is written as max(y, 0) + log(1 + exp(-abs(y))), which cannot overflow.
+
+    Examples
+    --------
+    >>> value(np.array([[1000.0, -1000.0]]), np.array([[1.0, 1.0]]))
+    array([1000.])
+    """
+    losses: Floats = (np.maximum(Y, 0) - Y * T + np.log1p(np.exp(-np.abs(Y)))).sum(axis=1)
+    return losses
+
+
+def derivative(Y: Floats, T: Array) -> Floats:
+    """p - t (N, K), with p = 1 / (1 + exp(-Y))."""
+    return sigmoid.value(Y) - T
+
+
+def correct(Y: Floats, T: Array) -> Bools | None:
+    """The rows (N,) in which every output is on its target's side: p > ½ just where t > ½."""
+    right: Bools = ((Y > 0) == (T > 0.5)).all(axis=1)
+    return right

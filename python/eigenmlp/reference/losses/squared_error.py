@@ -1,0 +1,29 @@
+"""The squared error, l = Σ_k (y_k - t_k)², with no ½. It does not classify."""
+
+from eigenmlp.reference.types import Array, Bools, Floats
+
+formula: str | None = "(y - t)**2"
+classifies = False
+
+
+def value(Y: Floats, T: Array) -> Floats:
+    """Σ_k (y - t)² (N,), from outputs Y (N, K) and targets T (N, K).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> value(np.array([[1.0, 2.0]]), np.array([[0.0, 4.0]]))
+    array([5.])
+    """
+    losses: Floats = ((Y - T) ** 2).sum(axis=1)
+    return losses
+
+
+def derivative(Y: Floats, T: Array) -> Floats:
+    """2 (y - t) (N, K)."""
+    return 2 * (Y - T)
+
+
+def correct(Y: Floats, T: Array) -> Bools | None:
+    """None: there is no right or wrong here."""
+    return None

@@ -1,0 +1,204 @@
+"""The network: its parameters, its forward pass and its backward pass."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from eigenmlp.reference import activation, loss
+from eigenmlp.reference.types import Array, Bools, Floats
+
+
+class LayerPass(NamedTuple):
+    """What a layer's forward pass leaves for its backward pass."""
+
+    X: Floats  # (N, in)
+    Z: Floats  # (N, out), Z = X @ W + b
+    Y: Floats  # (N, out), Y = f(Z)
+
+
+class Network:
+    """A multi-layer perceptron with a loss.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        [D, h1, …, K]: the number of inputs, of units in each hidden layer, and of outputs.
+    activations : sequence of str
+        One name per layer, L in all; the last one may be "softmax".
+    loss : str
+        "softmax_cross_entropy", "sigmoid_cross_entropy" or "squared_error".
+    bias : bool
+        Whether the layers have a b: Z = X @ W + b, or Z = X @ W.
+    input_scale : float
+        Multiplies every input.
+    dtype : str
+        "float64" or "float32": of the parameters, and of the arithmetic.
+
+    Attributes
+    ----------
+    parameter_count : int
+        P.
+    weights, biases : list of ndarray
+        W (in, out) and b (out,) of each layer: views of the one vector that holds them all.
+        `biases` is empty if there are none.
+
+    Notes
+    -----
+    All parameters are 0 until `set_parameters` is called.
+    If numbers grow out of range, the loss is not finite; NumPy's warnings would say no more.
+
+    Examples
+    --------
+    Exclusive or, by two hidden units:
+
+    >>> network = Network([2, 2, 1], ["relu", "identity"], "squared_error",
+    ...                   bias=True, input_scale=1.0)
+    >>> network.set_parameters([1, 1, 1, 1, 0, -1, 1, -2, 0])  # W0, b0, W1, b1
+    >>> X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> network.forward(X).ravel()
+    array([0., 1., 1., 0.])
+    """
+
+    def __init__(
+        self,
+        layer_sizes: Sequence[int],
+        activations: Sequence[str],
+        loss: str,
+        bias: bool,
+        input_scale: float,
+        dtype: str = "float64",
+    ) -> None:
+        self.activations = list(activations)
+        self.loss = loss
+        self.input_scale = float(input_scale)
+        self.dtype = np.dtype(dtype)
+
+        shapes = list(pairwise(layer_sizes))  # (in, out) of each layer
+        self.parameter_count = sum(D * K + (K if bias else 0) for D, K in shapes)
+        self.parameters: Floats = np.zeros(self.parameter_count, self.dtype)  # (P,)
+        self.is_weight: Bools = np.zeros(self.parameter_count, np.bool_)  # (P,)
+        self.weights: list[Floats] = []
+        self.biases: list[Floats] = []
+        start = 0
+        for D, K in shapes:
+            end = start + D * K
+            self.weights.append(self.parameters[start:end].reshape(D, K))
+            self.is_weight[start:end] = True
+            start = end
+            if bias:
+                end = start + K
+                self.biases.append(self.parameters[start:end])
+                start = end
+
+    def get_parameters(self) -> Floats:
+        """A copy of all parameters (P,): W0, b0, W1, b1, …, each in C order."""
+        return self.parameters.copy()
+
+    def set_parameters(self, flat: Array | Sequence[float]) -> None:
+        """Set all parameters (P,), in the order of `get_parameters`."""
+        self.parameters[:] = flat
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def forward(self, X: Array, out: Floats | None = None) -> Floats:
+        """The outputs (N, K) of the rows of X (N, D); logits for the cross-entropies.
+
+        Parameters
+        ----------
+        X : ndarray (N, D)
+            Floats, integers or bools.
+        out : ndarray (N, K), optional
+            Filled and returned, instead of a new array.
+        """
+        Y = self.forward_pass(X)[-1].Y
+        if out is None:
+            return Y
+        out[...] = Y
+        return out
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def evaluate(self, X: Array, T: Array, sample_weight: Array | None = None) -> tuple[float, int]:
+        """The loss, and the number of rows classified right (-1 if the loss does not classify).
+
+        Parameters
+        ----------
+        X : ndarray (N, D)
+        T : ndarray
+            Labels (N,) for softmax_cross_entropy; otherwise, or as probabilities, (N, K).
+        sample_weight : ndarray (N,), optional
+            The loss is Σ wᵢ lᵢ / Σ wᵢ; all wᵢ are 1 unless given. Rows are counted, not weighed.
+
+        Examples
+        --------
+        >>> network = Network([1, 2], ["identity"], "softmax_cross_entropy", True, 1.0)
+        >>> value, n_correct = network.evaluate(np.array([[1.0], [2.0]]), np.array([0, 1]))
+        >>> round(value, 4), n_correct  # all parameters are 0: log 2, and the first class
+        (0.6931, 1)
+        """
+        T = self.as_targets(T)
+        Y = self.forward(X)
+        return loss.mean_value(self.loss, Y, T, sample_weight), loss.count_correct(self.loss, Y, T)
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def loss_and_gradient(
+        self, X: Array, T: Array, sample_weight: Array | None = None
+    ) -> tuple[float, Floats]:
+        """The loss, as in `evaluate`, and its gradient (P,) at the current parameters.
+
+        Examples
+        --------
+        >>> network = Network([1, 1], ["identity"], "squared_error", True, 1.0)
+        >>> network.set_parameters([3.0, 1.0])
+        >>> network.loss_and_gradient(np.array([[2.0]]), np.array([[5.0]]))  # (3·2 + 1 - 5)²
+        (4.0, array([8., 4.]))
+        """
+        T = self.as_targets(T)
+        passes = self.forward_pass(X)
+        Y = passes[-1].Y
+        dY = loss.mean_derivative(self.loss, Y, T, sample_weight)
+        gradient, _ = self.backward_pass(passes, dY)
+        return loss.mean_value(self.loss, Y, T, sample_weight), gradient
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def vjp(self, X: Array, dY: Array) -> tuple[Floats, Floats]:
+        """The gradients of Σ dY · Y with respect to the parameters (P,) and to X (N, D).
+
+        Examples
+        --------
+        >>> network = Network([2, 1], ["identity"], "squared_error", bias=True, input_scale=0.5)
+        >>> network.set_parameters([3.0, 4.0, 0.0])
+        >>> network.vjp(np.array([[10.0, 20.0]]), np.array([[1.0]]))
+        (array([ 5., 10.,  1.]), array([[1.5, 2. ]]))
+        """
+        return self.backward_pass(self.forward_pass(X), dY.astype(self.dtype))
+
+    def forward_pass(self, X: Array) -> list[LayerPass]:
+        """Through all layers, from X (N, D) to Y (N, K)."""
+        passes = []
+        Y: Floats = self.input_scale * X.astype(self.dtype)
+        for layer, name in enumerate(self.activations):
+            X = Y
+            Z = X @ self.weights[layer]
+            if self.biases:
+                Z = Z + self.biases[layer]
+            Y = activation.forward(name, Z)
+            passes.append(LayerPass(X, Z, Y))
+        return passes
+
+    def backward_pass(self, passes: list[LayerPass], dY: Floats) -> tuple[Floats, Floats]:
+        """Through all layers, from dY (N, K) back to the gradient (P,) and dX (N, D)."""
+        gradients: list[Floats] = []  # dW0, db0, dW1, db1, …, filled from the end
+        for layer in reversed(range(len(passes))):
+            X, Z, Y = passes[layer]
+            dZ = activation.backward(self.activations[layer], Z, Y, dY)
+            dW = X.T @ dZ
+            db = dZ.sum(axis=0)
+            dX = dZ @ self.weights[layer].T
+            gradients = [dW.ravel(), db, *gradients] if self.biases else [dW.ravel(), *gradients]
+            dY = dX
+        return np.concatenate(gradients), self.input_scale * dY
+
+    def as_targets(self, T: Array) -> Array:
+        """T in the network's dtype, unless it is labels."""
+        return T if T.ndim == 1 else T.astype(self.dtype)

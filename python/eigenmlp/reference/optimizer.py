@@ -1,0 +1,35 @@
+"""The table of optimizers.
+
+To add an optimizer, write `optimizers/<name>.py` and give it a line in the table.
+"""
+
+from typing import Protocol
+
+from eigenmlp.reference.optimizers import sgd
+from eigenmlp.reference.types import Bools, Floats
+
+
+class Optimizer(Protocol):
+    """What a file in `optimizers/` contains: a rule that updates all P parameters at once."""
+
+    state_names: tuple[str, ...]  # arrays (P,) that the rule keeps between steps; zero at first
+    defaults: dict[str, float]  # the hyperparameters and their default values
+
+    def update(
+        self,
+        W: Floats,
+        dW: Floats,
+        is_weight: Bools,
+        state: dict[str, Floats],
+        lr: float,
+        hyper: dict[str, float],
+    ) -> None:
+        """Change the parameters W (P,) and the arrays in `state` in place, given dW (P,).
+
+        `is_weight` (P,) tells the weights from the biases.
+        """
+
+
+OPTIMIZERS: dict[str, Optimizer] = {
+    "sgd": sgd,
+}

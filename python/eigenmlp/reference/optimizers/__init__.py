@@ -1,0 +1,1 @@
+"""One file per optimizer: its state and its update rule."""

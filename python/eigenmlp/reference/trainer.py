@@ -1,0 +1,204 @@
+"""The trainer: the step (forward, loss, backward, update), and the epochs made of it."""
+
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from eigenmlp.reference import loss
+from eigenmlp.reference.interrupt import ctrl_c_waits
+from eigenmlp.reference.network import Network
+from eigenmlp.reference.optimizer import OPTIMIZERS
+from eigenmlp.reference.types import Array, Doubles, Floats, Ints
+
+
+@dataclass
+class RunResult:
+    """What `Trainer.run` did, in E epochs.
+
+    Entries of epochs that were not completed are NaN in `losses`, -1 in `correct` and
+    0 in `seconds`.
+    """
+
+    losses: Doubles  # (E,) mean over the epoch, each batch before its update
+    correct: Ints  # (E,) rows classified right, before the updates; -1: the loss does not classify
+    seconds: Doubles  # (E,)
+    epochs: int = 0  # completed
+    steps: int = 0  # completed
+    diverged_step: int = -1  # the step, counted from 0, whose loss was not finite; -1 if none
+    interrupted: bool = False  # by Ctrl-C
+
+
+class Trainer:
+    """Trains a network by one optimizer, and keeps the optimizer's state.
+
+    Parameters
+    ----------
+    network : Network
+        Changed in place.
+    rule : str
+        The optimizer's name, "sgd".
+    hyper : dict of str to float
+        The optimizer's hyperparameters, for "sgd" momentum, nesterov (0 or 1) and weight_decay;
+        those left out have their defaults.
+
+    Attributes
+    ----------
+    state_names : tuple of str
+        What `get_state` and `set_state` know, ("velocity",) for "sgd".
+
+    Examples
+    --------
+    >>> network = Network([1, 1], ["identity"], "squared_error", bias=False, input_scale=1.0)
+    >>> trainer = Trainer(network, "sgd", {"momentum": 0.5})
+    >>> X, T = np.array([[1.0]]), np.array([[1.0]])
+    >>> trainer.step(X, T, lr=0.25)  # W = 0, so the loss is 1 and dW = -2
+    1.0
+    >>> network.get_parameters(), trainer.get_state("velocity")
+    (array([0.5]), array([-2.]))
+    >>> trainer.step(X, T, lr=0.25)
+    0.25
+    """
+
+    def __init__(self, network: Network, rule: str, hyper: dict[str, float]) -> None:
+        self.network = network
+        self.optimizer = OPTIMIZERS[rule]
+        self.hyper = {name: float(x) for name, x in (self.optimizer.defaults | hyper).items()}
+        self.state_names = self.optimizer.state_names
+        self.state: dict[str, Floats] = {
+            name: np.zeros_like(network.parameters) for name in self.state_names
+        }
+
+    def get_state(self, name: str) -> Floats:
+        """A copy of one array of the optimizer's state (P,), ordered like the parameters."""
+        return self.state[name].copy()
+
+    def set_state(self, name: str, flat: Array) -> None:
+        """Set one array of the optimizer's state (P,)."""
+        self.state[name][:] = flat
+
+    def step(self, X: Array, T: Array, lr: float, sample_weight: Array | None = None) -> float:
+        """Train on one batch, of any size.
+
+        Parameters
+        ----------
+        X, T, sample_weight
+            As in `Network.evaluate`.
+        lr : float
+            The learning rate.
+
+        Returns
+        -------
+        float
+            The loss before the update. If it is not finite, nothing was updated.
+        """
+        return self._step(X, T, lr, sample_weight)[0]
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def _step(
+        self, X: Array, T: Array, lr: float, sample_weight: Array | None
+    ) -> tuple[float, int]:
+        """The step; also counts the rows classified right."""
+        network = self.network
+        T = network.as_targets(T)
+
+        passes = network.forward_pass(X)
+        Y = passes[-1].Y
+
+        batch_loss = loss.mean_value(network.loss, Y, T, sample_weight)
+        n_correct = loss.count_correct(network.loss, Y, T)
+        if not math.isfinite(batch_loss):
+            return batch_loss, n_correct
+
+        dY = loss.mean_derivative(network.loss, Y, T, sample_weight)
+        gradient, _ = network.backward_pass(passes, dY)
+
+        self.apply(gradient, lr)
+        return batch_loss, n_correct
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def apply(self, gradient: Array, lr: float) -> None:
+        """Update the parameters once, with a gradient (P,).
+
+        Examples
+        --------
+        >>> network = Network([1, 1], ["identity"], "squared_error", bias=True, input_scale=1.0)
+        >>> Trainer(network, "sgd", {}).apply(np.array([1.0, 2.0]), lr=0.5)
+        >>> network.get_parameters()
+        array([-0.5, -1. ])
+        """
+        network = self.network
+        dW = gradient.astype(network.dtype)
+        self.optimizer.update(
+            network.parameters, dW, network.is_weight, self.state, float(lr), self.hyper
+        )
+
+    def run(
+        self,
+        X: Array,
+        T: Array,
+        sample_weight: Array | None,
+        batch_size: int,
+        orders: Ints,
+        learning_rates: Doubles,
+    ) -> RunResult:
+        """Train for E epochs; stop early at Ctrl-C, or if the loss is no longer finite.
+
+        Parameters
+        ----------
+        X, T, sample_weight
+            As in `Network.evaluate`.
+        batch_size : int
+            Rows in a batch; the last batch of an epoch has what is left.
+        orders : ndarray (E, N) of int64
+            Epoch e visits the rows in the order orders[e]. (E, 0): as they are, each time.
+        learning_rates : ndarray (1,) or (E * ceil(N / batch_size),)
+            One learning rate for all steps, or one for each.
+
+        Examples
+        --------
+        >>> network = Network([1, 1], ["identity"], "squared_error", bias=False, input_scale=1.0)
+        >>> X, T = np.array([[1.0], [2.0], [-1.0]]), np.array([[2.0], [4.0], [-2.0]])
+        >>> orders = np.array([[0, 1, 2], [2, 0, 1]])
+        >>> result = Trainer(network, "sgd", {}).run(X, T, None, 2, orders, np.array([0.1]))
+        >>> result.losses, result.epochs
+        (array([7.    , 0.9728]), 2)
+        >>> network.get_parameters()
+        array([1.872])
+        """
+        N, E = len(X), len(orders)
+        result = RunResult(np.full(E, np.nan), np.full(E, -1, np.int64), np.zeros(E))
+        natural_order = np.arange(N)
+        step = 0
+        with ctrl_c_waits() as ctrl_c:
+            for epoch in range(E):
+                began = time.perf_counter()
+                order = orders[epoch] if orders.shape[1] > 0 else natural_order
+                loss_sum, weight_sum, correct = 0.0, 0.0, 0
+                for start in range(0, N, batch_size):
+                    if ctrl_c.pressed:
+                        result.interrupted = True
+                        return result
+                    rows = order[start : start + batch_size]
+                    w = None if sample_weight is None else sample_weight[rows]
+                    lr = learning_rates[0] if len(learning_rates) == 1 else learning_rates[step]
+
+                    batch_loss, batch_correct = self._step(X[rows], T[rows], lr, w)
+                    if not math.isfinite(batch_loss):
+                        result.diverged_step = step
+                        return result
+
+                    weight = loss.total_weight(len(rows), w)
+                    loss_sum += batch_loss * weight
+                    weight_sum += weight
+                    correct += batch_correct
+                    step += 1
+                    result.steps = step
+
+                result.losses[epoch] = loss_sum / weight_sum
+                result.correct[epoch] = correct if loss.LOSSES[self.network.loss].classifies else -1
+                result.seconds[epoch] = time.perf_counter() - began
+                result.epochs += 1
+        result.interrupted = ctrl_c.pressed
+        return result

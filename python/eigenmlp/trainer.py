@@ -1,0 +1,316 @@
+"""The trainer: what a run needs to go on, and the loop over epochs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _validate, model_file
+from ._backend import make_trainer
+from .errors import DivergenceError
+from .history import History
+from .optimizers import OPTIMIZERS, SGD, Optimizer, learning_rates
+from .progress import progress_bar
+
+if TYPE_CHECKING:
+    from .mlp import MLP
+
+Array = NDArray[Any]
+Callback = Callable[[int, History, "MLP"], "bool | None"]
+
+_ORDERS = 1 << 21  # row numbers that are shuffled ahead of a native call: 16 MiB
+_STEPS = 100_000  # learning rates and epochs that one native call gets at most
+_BAR_SECONDS = 0.1
+
+
+class Trainer:
+    """A network, an optimizer with its state, and a generator for shuffles.
+
+    Parameters
+    ----------
+    net : MLP
+        Trained in place.
+    optimizer : SGD
+        A description; its `lr` may be a function of the step's number, from 0.
+    batch_size : int
+        Rows in a batch; above N it means one batch of N.
+    seed : int, numpy.random.Generator or None
+        For the shuffles; the network's own generator if not given.
+
+    Attributes
+    ----------
+    net, optimizer, batch_size
+        As given.
+    steps, epochs : int
+        Done so far.
+
+    Examples
+    --------
+    >>> import eigenmlp as em
+    >>> X, y = em.datasets.load_digits()
+    >>> trainer = em.Trainer(em.MLP([64, 10], seed=0), em.SGD(0.1), batch_size=100, seed=0)
+    >>> history = trainer.run(X, y, epochs=2)
+    >>> history.loss[1] < history.loss[0]
+    True
+    >>> loss = trainer.step(X[:7], y[:7])
+    """
+
+    def __init__(
+        self,
+        net: MLP,
+        optimizer: Optimizer,
+        batch_size: int = 64,
+        seed: int | np.random.Generator | None = None,
+    ) -> None:
+        from .mlp import MLP
+
+        if not isinstance(net, MLP):
+            raise TypeError(f"net: expected an MLP, got {type(net).__name__}")
+        if not isinstance(optimizer, tuple(OPTIMIZERS.values())):
+            raise TypeError(f"optimizer: expected one of {[*OPTIMIZERS]}, got {optimizer!r}")
+        self.net = net
+        self.optimizer = optimizer
+        self.batch_size = _validate.integer(batch_size, "batch_size")
+        self.steps = 0
+        self.epochs = 0
+        self._rng = net._rng if seed is None else _validate.generator(seed)
+        self._direct = net._backend == "native"  # takes users' arrays as they are, or says None
+        self._trainer = make_trainer(
+            net._backend, net._network, optimizer.rule, optimizer.hyper(), net._dtype
+        )
+
+    # ---- one step
+
+    def step(self, Xb: ArrayLike, yb: ArrayLike) -> float:
+        """Train on one batch of any size; returns its loss before the update.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For unusable data; nothing is changed then.
+        DivergenceError
+            If the loss is not finite; nothing is changed then.
+        """
+        lr = self.optimizer.lr
+        if callable(lr):
+            lr = learning_rates(lr, self.steps, 1)[0]
+        loss = self._trainer.step(Xb, yb, lr) if self._direct else None  # type: ignore[arg-type]
+        if loss is None:
+            X, T, _ = self.net._data(Xb, yb, None)
+            loss = self._trainer.step(X, T, lr)
+            if loss is None:
+                raise ValueError(_OVERFLOW)
+        if not math.isfinite(loss):
+            raise DivergenceError(self.epochs + 1, self.steps + 1, loss)
+        self.steps += 1
+        return loss
+
+    def apply(self, gradient: ArrayLike) -> None:
+        """One optimizer step with a gradient (P,) of the user's own."""
+        net = self.net
+        vector = _validate.flat(gradient, net.parameter_count, net._dtype, "gradient")
+        self._trainer.apply(vector, learning_rates(self.optimizer.lr, self.steps, 1)[0])
+        self.steps += 1
+
+    # ---- epochs
+
+    def run(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        epochs: int,
+        *,
+        validation: tuple[ArrayLike, ArrayLike] | None = None,
+        sample_weight: ArrayLike | None = None,
+        shuffle: bool = True,
+        callbacks: Sequence[Callback] = (),
+        progress: bool | str = False,
+        early_stopping: int | None = None,
+    ) -> History:
+        """Train for `epochs` epochs; parameters and errors as in `MLP.fit`."""
+        data = self.net._data(X, y, sample_weight)
+        epochs = _validate.integer(epochs, "epochs", least=0)
+        checked_validation = self._checked_validation(validation)
+        callbacks = _checked_callbacks(callbacks)
+        if early_stopping is not None:
+            _validate.integer(early_stopping, "early_stopping")
+        if not isinstance(shuffle, (bool, np.bool_)):
+            raise TypeError(f"shuffle: expected True or False, got {shuffle!r}")
+        one_by_one = bool(callbacks) or validation is not None or early_stopping is not None
+        history = History(rows=len(data[0]))
+        best = _Best(early_stopping, self.net)
+        with progress_bar(epochs, progress) as bar:
+            while len(history.loss) < epochs:
+                left = epochs - len(history.loss)
+                count = 1 if one_by_one else self._epochs_at_once(left, history, bar is not None)
+                self._run_native(data, count, bool(shuffle), history)
+                if checked_validation is not None:
+                    self._validate_epoch(checked_validation, history)
+                if bar is not None:
+                    bar.advance(count, history)
+                done = [call(len(history.loss), history, self.net) for call in callbacks]
+                if any(done) or best.is_over(history):
+                    break
+        best.restore()
+        return history
+
+    def _epochs_at_once(self, left: int, history: History, bar: bool) -> int:
+        """Epochs for the next native call: few enough for memory, and for a bar that moves."""
+        rows = history.rows
+        steps = -(-rows // self.batch_size)
+        limit = max(1, min(_ORDERS // rows if self.batch_size < rows else _STEPS, _STEPS // steps))
+        if bar:
+            mean = sum(history.seconds) / len(history.seconds) if history.seconds else _BAR_SECONDS
+            limit = min(limit, max(1, int(_BAR_SECONDS / max(mean, 1e-9))))
+        return min(left, limit)
+
+    def _run_native(
+        self, data: tuple[Array, Array, Array | None], epochs: int, shuffle: bool, history: History
+    ) -> None:
+        X, T, weights = data
+        N = len(X)
+        steps = -(-N // self.batch_size)
+        if shuffle and self.batch_size < N:
+            orders = np.empty((epochs, N), dtype=np.int64)
+            for order in orders:
+                order[:] = self._rng.permutation(N)
+        else:  # the order within a single batch changes nothing but rounding
+            orders = np.empty((epochs, 0), dtype=np.int64)
+        lr = np.array(learning_rates(self.optimizer.lr, self.steps, epochs * steps))
+        result = self._trainer.run(X, T, weights, self.batch_size, orders, lr)
+
+        done = result.epochs
+        self.epochs += done
+        history.loss += result.losses[:done].tolist()
+        history.seconds += result.seconds[:done].tolist()
+        if done and result.correct[0] >= 0:
+            history.accuracy += (result.correct[:done] / N).tolist()
+        self.steps += result.steps
+        if result.diverged_step >= 0:
+            raise DivergenceError(self.epochs + 1, result.diverged_step % steps + 1)
+        if getattr(result, "refused", False):
+            raise ValueError(_OVERFLOW)
+        if result.interrupted:
+            raise getattr(result, "error", None) or KeyboardInterrupt
+
+    def _checked_validation(self, validation: object) -> tuple[Array, Array] | None:
+        if validation is None:
+            return None
+        if not (isinstance(validation, (tuple, list)) and len(validation) == 2):
+            raise TypeError(f"validation: expected (X, y), got {type(validation).__name__}")
+        try:
+            X, T, _ = self.net._data(validation[0], validation[1], None)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"validation: {error}") from None
+        return X, T
+
+    def _validate_epoch(self, validation: tuple[Array, Array], history: History) -> None:
+        loss, correct = self.net._network.evaluate(*validation)
+        history.val_loss.append(float(loss))
+        if correct >= 0:
+            history.val_accuracy.append(correct / len(validation[0]))
+
+    # ---- files
+
+    def save(self, path: str | Path) -> None:
+        """Write all that the run needs to go on with the same bits: one safetensors file.
+
+        A learning rate that is a function cannot be written; `load` is given it again.
+        """
+        net, optimizer = self.net, self.optimizer
+        arrays = net._named_arrays()
+        for name in self._trainer.state_names:
+            state = self._trainer.get_state(name)
+            arrays |= model_file.named_arrays(net._sizes, net._bias, state, f"{name}.")
+        settings = {
+            "optimizer": type(optimizer).__name__,
+            "lr": None if callable(optimizer.lr) else float(optimizer.lr),
+            "hyper": optimizer.hyper(),
+            "batch_size": self.batch_size,
+            "steps": self.steps,
+            "epochs": self.epochs,
+            "generator": model_file.generator_state(self._rng),
+        }
+        model_file.write_model(path, net.config, arrays, settings)
+
+    @classmethod
+    def load(
+        cls, path: str | Path, optimizer: Optimizer | None = None, backend: str = "native"
+    ) -> Trainer:
+        """Read a trainer that `save` wrote, with a network of its own.
+
+        Parameters
+        ----------
+        path : path
+        optimizer : SGD, optional
+            Needed if the learning rate was a function; else it replaces the saved one.
+
+        Raises
+        ------
+        ValueError
+            If the file is truncated, was altered, or holds no trainer.
+        """
+        from .mlp import MLP
+
+        config, arrays, settings = model_file.read_model(path)
+        if settings is None:
+            raise ValueError(f"{path}: expected a saved Trainer, got a network: use MLP.load")
+        net = MLP._from_file(config, arrays, backend)
+        if optimizer is None:
+            if settings["lr"] is None:
+                raise ValueError(
+                    f"{path}: the learning rate was a function, which no file can hold; "
+                    "pass optimizer="
+                )
+            hyper = settings["hyper"]
+            optimizer = SGD(
+                settings["lr"], hyper["momentum"], bool(hyper["nesterov"]), hyper["weight_decay"]
+            )
+        generator = model_file.restored_generator(settings["generator"])
+        trainer = cls(net, optimizer, settings["batch_size"], generator)
+        net._rng = generator
+        for name in trainer._trainer.state_names:
+            state = model_file.flat_vector(net._sizes, net._bias, arrays, f"{name}.")
+            trainer._trainer.set_state(name, np.ascontiguousarray(state, dtype=net._dtype))
+        trainer.steps, trainer.epochs = settings["steps"], settings["epochs"]
+        return trainer
+
+
+_OVERFLOW = "X: expected numbers that stay finite when multiplied by input_scale"
+
+
+class _Best:
+    """The best epoch so far, for early stopping; does nothing without patience."""
+
+    def __init__(self, patience: int | None, net: MLP) -> None:
+        self.patience, self.net = patience, net
+        self.loss, self.epoch = math.inf, 0
+        self.parameters: Array | None = None
+
+    def is_over(self, history: History) -> bool:
+        if self.patience is None:
+            return False
+        losses = history.val_loss or history.loss
+        if losses[-1] < self.loss:
+            self.loss, self.epoch = losses[-1], len(losses)
+            self.parameters = self.net.parameters
+        return len(losses) - self.epoch >= self.patience
+
+    def restore(self) -> None:
+        if self.parameters is not None:
+            self.net.parameters = self.parameters
+
+
+def _checked_callbacks(callbacks: object) -> Sequence[Callback]:
+    if callable(callbacks) or not hasattr(callbacks, "__iter__"):
+        raise TypeError(f"callbacks: expected a sequence of callables, got {callbacks!r}")
+    checked = list(callbacks)
+    for callback in checked:
+        if not callable(callback):
+            raise TypeError(f"callbacks: expected callables, got {callback!r}")
+    return checked

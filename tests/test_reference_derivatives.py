@@ -1,0 +1,318 @@
+"""The twin's derivatives against central differences, in float64.
+
+Everything is parametrised from the twin's tables: a new activation or loss is covered as it is.
+"""
+
+import ast
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import eigenmlp.reference
+from eigenmlp.reference import Network
+from eigenmlp.reference.activation import ACTIVATIONS, ROW_ACTIVATIONS, forward
+from eigenmlp.reference.loss import LOSSES
+
+Array = npt.NDArray[Any]
+
+H = 5e-4  # the step of the differences, whose error is about f⁽⁵⁾ H⁴ / 30 + 1e-16 / H
+TOLERANCE = 1e-7
+LAYER_SIZES = [3, 4, 4, 3]
+N, D, K = 5, LAYER_SIZES[0], LAYER_SIZES[-1]
+
+OUTPUT_ACTIVATIONS = [*ACTIVATIONS, *ROW_ACTIVATIONS]
+# The losses with each kind of targets they take.
+LOSSES_AND_TARGETS = [
+    *((loss, "rows") for loss in LOSSES),
+    ("softmax_cross_entropy", "labels"),
+]
+
+
+def central_differences(f: Callable[[Array], float], x: Array) -> Array:
+    """The gradient of f at x, of fourth order: (8 (f₊₁ - f₋₁) - (f₊₂ - f₋₂)) / 12 H."""
+    gradient = np.zeros_like(x)
+    for i in np.ndindex(x.shape):
+        step = np.zeros_like(x)
+        step[i] = H
+        near = f(x + step) - f(x - step)
+        far = f(x + 2 * step) - f(x - 2 * step)
+        gradient[i] = (8 * near - far) / (12 * H)
+    return gradient
+
+
+def assert_close(actual: Array, expected: Array) -> None:
+    """The largest error is at most TOLERANCE of the largest entry, and that entry is not tiny."""
+    assert actual.shape == expected.shape
+    assert np.abs(expected).max() > 1e-6, "the test would say nothing"
+    assert np.abs(actual - expected).max() <= TOLERANCE * np.abs(expected).max()
+
+
+def assert_close_by_layer(network: Network, actual: Array, expected: Array) -> None:
+    """`assert_close` for each W and each b on its own."""
+    assert actual.shape == expected.shape == (network.parameter_count,)
+    start = 0
+    for W in network.weights:
+        for size in [W.size, W.shape[1]] if network.biases else [W.size]:
+            part = slice(start, start + size)
+            assert_close(actual[part], expected[part])
+            start += size
+    assert start == network.parameter_count
+
+
+def is_far_from_kinks(network: Network, X: Array) -> bool:
+    """Whether no z comes near a kink while one parameter or input moves by 2 H.
+
+    Also whether each layer passes something on: with every unit of a ReLU layer off, all
+    gradients are 0, and the comparison is empty.
+    """
+    for name, (_, Z, Y) in zip(network.activations, network.forward_pass(X), strict=True):
+        if name in ACTIVATIONS and not ACTIVATIONS[name].is_smooth:
+            if np.abs(Z).min() < 20 * H:
+                return False
+            dZ = ACTIVATIONS[name].derivative(Z, Y)
+            if (np.abs(dZ).max(axis=0) < 0.5).sum() > 1:
+                return False
+    return True
+
+
+def example(
+    activation: str, output: str, loss: str, bias: bool, input_scale: float = 1.0
+) -> tuple[Network, Array]:
+    """A network with random parameters, and inputs X at which it is differentiable."""
+    network = Network(
+        LAYER_SIZES, [activation, activation, output], loss, bias, input_scale, "float64"
+    )
+    for seed in range(1000):
+        rng = np.random.default_rng(seed)
+        network.set_parameters(rng.normal(0, 0.8, network.parameter_count))
+        X = rng.normal(0, 1, (N, D)) / input_scale
+        if is_far_from_kinks(network, X):
+            return network, X
+    raise AssertionError("no point far from all kinks")
+
+
+def targets(kind: str) -> Array:
+    """Labels (N,), or rows (N, K) of probabilities, which suit every loss."""
+    rng = np.random.default_rng(99)
+    if kind == "labels":
+        return rng.integers(0, K, N)
+    T: Array = rng.dirichlet(np.ones(K), N)
+    return T
+
+
+def loss_at(
+    network: Network, X: Array, T: Array, w: Array | None = None
+) -> Callable[[Array], float]:
+    """The loss as a function of the parameters."""
+    start = network.get_parameters()
+
+    def f(parameters: Array) -> float:
+        network.set_parameters(parameters)
+        value, _ = network.evaluate(X, T, w)
+        network.set_parameters(start)
+        return value
+
+    return f
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activation(name: str) -> None:
+    activation = ACTIVATIONS[name]
+    Z = np.linspace(-4, 4, 82)  # not at 0
+    step = np.full_like(Z, H)
+    near = activation.value(Z + step) - activation.value(Z - step)
+    far = activation.value(Z + 2 * step) - activation.value(Z - 2 * step)
+    expected = (8 * near - far) / (12 * H)
+    assert_close(activation.derivative(Z, activation.value(Z)), expected)
+
+
+@pytest.mark.parametrize("name", ROW_ACTIVATIONS)
+def test_row_activation(name: str) -> None:
+    activation = ROW_ACTIVATIONS[name]
+    rng = np.random.default_rng(0)
+    Z, dY = rng.normal(0, 2, (2, N, K))
+    expected = central_differences(lambda Z: float((dY * activation.value(Z)).sum()), Z)
+    assert_close(activation.vjp(activation.value(Z), dY), expected)
+
+
+@pytest.mark.parametrize(("loss", "kind"), LOSSES_AND_TARGETS)
+def test_loss(loss: str, kind: str) -> None:
+    Y, T = np.random.default_rng(0).normal(0, 2, (N, K)), targets(kind)
+    expected = central_differences(lambda Y: float(LOSSES[loss].value(Y, T).sum()), Y)
+    assert_close(LOSSES[loss].derivative(Y, T), expected)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(("loss", "kind"), LOSSES_AND_TARGETS)
+@pytest.mark.parametrize("output", OUTPUT_ACTIVATIONS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_loss_and_gradient(activation: str, output: str, loss: str, kind: str, bias: bool) -> None:
+    network, X = example(activation, output, loss, bias)
+    T = targets(kind)
+    f = loss_at(network, X, T)
+    value, gradient = network.loss_and_gradient(X, T)
+    assert value == f(network.get_parameters())
+    assert_close_by_layer(network, gradient, central_differences(f, network.get_parameters()))
+
+
+@pytest.mark.parametrize("input_scale", [1.0, 1 / 255, -3.0])
+@pytest.mark.parametrize(("loss", "kind"), LOSSES_AND_TARGETS)
+def test_sample_weights_and_input_scale(loss: str, kind: str, input_scale: float) -> None:
+    network, X = example("tanh", "identity", loss, True, input_scale)
+    T, w = targets(kind), np.array([0.5, 3.0, 0.0, 1.0, 0.25])
+    f = loss_at(network, X, T, w)
+    value, gradient = network.loss_and_gradient(X, T, w)
+    assert value == f(network.get_parameters())
+    assert_close_by_layer(network, gradient, central_differences(f, network.get_parameters()))
+
+    rows = LOSSES[loss].value(network.forward(X), T)
+    np.testing.assert_allclose(value, (w * rows).sum() / w.sum(), rtol=1e-14)
+
+
+@pytest.mark.parametrize("input_scale", [1.0, 1 / 255, -3.0])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("output", OUTPUT_ACTIVATIONS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_vjp(activation: str, output: str, bias: bool, input_scale: float) -> None:
+    network, X = example(activation, output, "squared_error", bias, input_scale)
+    dY = np.random.default_rng(7).normal(0, 1, (N, K))
+    start = network.get_parameters()
+
+    def of_parameters(parameters: Array) -> float:
+        network.set_parameters(parameters)
+        value = float((dY * network.forward(X)).sum())
+        network.set_parameters(start)
+        return value
+
+    def of_scaled_inputs(X_scaled: Array) -> float:
+        return float((dY * network.forward(X_scaled / input_scale)).sum())
+
+    gradient, dX = network.vjp(X, dY)
+    assert_close_by_layer(network, gradient, central_differences(of_parameters, start))
+    assert dX.shape == (N, D)
+    d_scaled = central_differences(of_scaled_inputs, input_scale * X)
+    assert_close(dX, input_scale * d_scaled)
+
+
+@pytest.mark.parametrize("output", OUTPUT_ACTIVATIONS)
+def test_without_hidden_layer(output: str) -> None:
+    network = Network([D, K], [output], "squared_error", True, 1.0)
+    rng = np.random.default_rng(1)
+    network.set_parameters(rng.uniform(0.5, 1, network.parameter_count))
+    X, T = rng.uniform(0.5, 1, (N, D)), targets("rows")
+    _, gradient = network.loss_and_gradient(X, T)
+    expected = central_differences(loss_at(network, X, T), network.get_parameters())
+    assert_close_by_layer(network, gradient, expected)
+
+
+@pytest.mark.parametrize(("loss", "kind"), LOSSES_AND_TARGETS)
+@pytest.mark.parametrize("output", OUTPUT_ACTIVATIONS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_float32_stays_float32(activation: str, output: str, loss: str, kind: str) -> None:
+    double, X = example(activation, output, loss, bias=True)
+    single = Network(double_sizes(double), double.activations, loss, True, 1.0, "float32")
+    single.set_parameters(double.get_parameters())
+    T, w = targets(kind), np.array([0.5, 3.0, 0.0, 1.0, 0.25])
+
+    for layer_pass in single.forward_pass(X):
+        assert [A.dtype for A in layer_pass] == [np.float32] * 3
+    value, gradient = single.loss_and_gradient(X, T, w)
+    d_parameters, dX = single.vjp(X, np.ones((N, K)))
+    arrays = [single.get_parameters(), single.forward(X), gradient, d_parameters, dX]
+    assert [A.dtype for A in arrays] == [np.float32] * 5
+    assert isinstance(value, float)
+
+    value_64, gradient_64 = double.loss_and_gradient(X, T, w)
+    np.testing.assert_allclose(value, value_64, rtol=2e-5)
+    assert np.abs(gradient - gradient_64).max() <= 2e-5 * np.abs(gradient_64).max()
+
+
+def double_sizes(network: Network) -> list[int]:
+    """The layer sizes of a network."""
+    return [network.weights[0].shape[0], *(W.shape[1] for W in network.weights)]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "bool"])
+def test_integer_inputs_are_converted(dtype: str) -> None:
+    network, _ = example("tanh", "identity", "squared_error", True)
+    X = np.random.default_rng(3).integers(0, 255, (N, D)).astype(dtype)
+    np.testing.assert_array_equal(network.forward(X), network.forward(X.astype("float64")))
+
+
+def test_no_overflow_and_no_warning_at_large_numbers() -> None:
+    Z = np.array([[-1e4, 0.0, 1e4]])
+    for name in OUTPUT_ACTIVATIONS:
+        assert np.isfinite(forward(name, Z)).all()
+    for loss, kind in LOSSES_AND_TARGETS:
+        T = targets(kind)[:1]
+        assert np.isfinite(LOSSES[loss].value(Z, T)).all()
+        assert np.isfinite(LOSSES[loss].derivative(Z, T)).all()
+
+
+def test_conventions_at_zero_and_nan() -> None:
+    zero, nan = np.zeros(1), np.full(1, np.nan)
+    assert ACTIVATIONS["relu"].derivative(zero, zero) == 0
+    assert ACTIVATIONS["leaky_relu"].derivative(zero, zero) == 0.01
+    for activation in ACTIVATIONS.values():
+        assert np.isnan(activation.value(nan)).all()
+
+
+def test_count_of_correct_rows() -> None:
+    Y = np.array([[1.0, 1.0, 0.0], [0.0, 2.0, 3.0], [-1.0, 0.0, 1.0]])
+    softmax_cross_entropy = LOSSES["softmax_cross_entropy"]
+    right = softmax_cross_entropy.correct(Y, np.array([0, 2, 1]))  # the first of equal logits
+    np.testing.assert_array_equal(right, [True, True, False])
+    right = softmax_cross_entropy.correct(Y, np.array([[0.4, 0.3, 0.3], [1, 0, 0], [0, 0, 1]]))
+    np.testing.assert_array_equal(right, [True, False, True])
+    T = np.array([[1.0, 0.6, 0.5], [0.0, 1.0, 1.0], [0.0, 1.0, 1.0]])
+    right = LOSSES["sigmoid_cross_entropy"].correct(Y, T)  # a logit of 0 means no
+    np.testing.assert_array_equal(right, [True, True, False])
+    assert LOSSES["squared_error"].correct(Y, T) is None
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_order_of_the_flat_parameters(bias: bool) -> None:
+    network = Network([2, 3, 1], ["relu", "identity"], "squared_error", bias, 1.0)
+    flat = np.arange(1.0, 1 + network.parameter_count)
+    network.set_parameters(flat)
+    np.testing.assert_array_equal(network.weights[0], [[1, 2, 3], [4, 5, 6]])
+    if bias:
+        np.testing.assert_array_equal(network.biases[0], [7, 8, 9])
+        np.testing.assert_array_equal(network.weights[1], [[10], [11], [12]])
+        np.testing.assert_array_equal(network.biases[1], [13])
+    else:
+        np.testing.assert_array_equal(network.weights[1], [[7], [8], [9]])
+    copy = network.get_parameters()
+    np.testing.assert_array_equal(copy, flat)
+    copy[:] = 0
+    np.testing.assert_array_equal(network.get_parameters(), flat)
+
+
+def test_forward_into_out() -> None:
+    network, X = example("tanh", "identity", "squared_error", True)
+    out = np.full((N, K), np.nan)
+    assert network.forward(X, out=out) is out
+    np.testing.assert_array_equal(out, network.forward(X))
+
+
+def test_the_twin_imports_only_numpy() -> None:
+    """An oracle has nothing in common with what it judges."""
+    files = list(Path(eigenmlp.reference.__file__).parent.rglob("*.py"))
+    assert len(files) >= 10
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, file
+                names = [str(node.module)]
+            for name in names:
+                top = name.split(".")[0]
+                allowed = top == "numpy" or top in sys.stdlib_module_names
+                assert allowed or name.startswith("eigenmlp.reference"), (file, name)
