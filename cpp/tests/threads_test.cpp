@@ -64,6 +64,10 @@ Trained<T> train(const Shape& shape, Index count) {
   net.get_parameters(trained.parameters.data());
   trained.outputs.resize(static_cast<std::size_t>(shape.N * net.outputs()));
   predict(net, problem.inputs(shape.N), trained.outputs.data());
+  std::vector<T> one(static_cast<std::size_t>(net.outputs()));
+  predict(net, problem.inputs(1), one.data());
+  check(std::memcmp(one.data(), trained.outputs.data(), one.size() * sizeof(T)) == 0,
+        "a row alone gives the same bits as among others");
   trained.gradient = gradient_of(problem, losses);
 
   // The transposed weights have kept up: a fresh network with these parameters has this gradient.
@@ -80,6 +84,12 @@ const std::vector<Shape> shapes = {
     {{37, 70, 33, 5}, {"tanh", "sigmoid", "identity"}, "sigmoid_cross_entropy", 450, 97, false},
     {{200, 129, 17, 3}, {"leaky_relu", "relu", "softmax"}, "squared_error", 200, 64},
     {{300, 1}, {"identity"}, "squared_error", 1700, 1700},
+    {{300, 290, 5},
+     {"relu", "identity"},
+     "softmax_cross_entropy",
+     10,
+     3},                                                    // fewer rows than threads
+    {{4, 3}, {"sigmoid"}, "squared_error", 20'000, 20'000}, // one tile
 };
 
 template <class T>

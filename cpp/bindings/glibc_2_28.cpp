@@ -1,0 +1,36 @@
+// Lets a wheel that is built on a newer Linux run on glibc 2.28 (manylinux_2_28). What the code and
+// the static libstdc++ take from newer versions of glibc is given here, hidden in the module; the old
+// versions that it calls are in every later glibc.
+#if defined(__linux__) && defined(__x86_64__)
+
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/random.h>
+
+#define HIDDEN __attribute__((visibility("hidden")))
+
+extern "C" {
+
+// 2.32: tells inline code that it may spare atomics. 0: there may be other threads.
+HIDDEN char __libc_single_threaded = 0;
+
+// 2.34 moved these into libc.
+int old_pthread_once(pthread_once_t*, void (*)());
+int old_pthread_key_create(pthread_key_t*, void (*)(void*));
+__asm__(".symver old_pthread_once,pthread_once@GLIBC_2.2.5");
+__asm__(".symver old_pthread_key_create,pthread_key_create@GLIBC_2.2.5");
+HIDDEN int pthread_once(pthread_once_t* once, void (*call)()) {
+  return old_pthread_once(once, call);
+}
+HIDDEN int __pthread_key_create(pthread_key_t* key, void (*destroy)(void*)) {
+  return old_pthread_key_create(key, destroy);
+}
+
+// 2.36: std::random_device, which nothing here uses.
+HIDDEN uint32_t arc4random() {
+  uint32_t bits = 0;
+  return getentropy(&bits, sizeof bits) == 0 ? bits : 0;
+}
+}
+
+#endif
