@@ -27,11 +27,12 @@ void register_float64(py::module_& m);
 template <class T>
 using Array = py::array_t<T, py::array::c_style>;
 
-// A matrix of a scalar type that the core reads; nothing if it is something else.
-inline std::optional<Rows> rows_of(py::handle object, Index columns) {
+// A matrix of a scalar type that the core reads; nothing if it is something else. A vector counts
+// as one column where that is allowed.
+inline std::optional<Rows> rows_of(py::handle object, Index columns, bool flat_allowed = false) {
   if (!py::isinstance<py::array>(object)) return std::nullopt;
   const auto array = py::reinterpret_borrow<py::array>(object);
-  const bool column = array.ndim() == 1 && columns == 1; // (N,) counts as (N, 1)
+  const bool column = flat_allowed && array.ndim() == 1 && columns == 1;
   if (!(array.ndim() == 2 && array.shape(1) == columns) && !column) return std::nullopt;
   Rows rows;
   // Type numbers, since comparing dtype objects costs more than a small network's forward pass.
@@ -76,7 +77,7 @@ std::optional<Data> data_of(const Network<T>& net, py::handle X, py::handle y, p
   data.X = *rows;
   data.labels = net.loss().takes_labels ? labels_of(y, rows->rows) : nullptr;
   if (!data.labels) {
-    const auto targets = rows_of(y, net.outputs());
+    const auto targets = rows_of(y, net.outputs(), !net.loss().takes_labels);
     if (!targets || targets->rows != rows->rows || targets->scalar == Scalar::uint8)
       return std::nullopt;
     data.T = *targets;
@@ -150,7 +151,7 @@ void register_network(py::module_& m, const char* name) {
             bool finite;
             {
               const py::gil_scoped_release release;
-              finite = predict(net, *rows, to);
+              finite = predict(net, *rows, to, !out.is_none());
             }
             return finite ? result : py::object(py::none());
           },
@@ -204,7 +205,7 @@ struct PyRunResult {
   Array<double> losses, seconds;
   Array<std::int64_t> correct;
   Index epochs = 0, steps = 0, diverged_step = -1;
-  bool interrupted = false, refused = false;
+  bool interrupted = false, refused = false, overflowed = false;
   py::object error = py::none(); // what a signal's handler raised
 };
 
@@ -255,6 +256,7 @@ PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::ha
   if (done.outcome == Outcome::diverged) result.diverged_step = done.steps;
   result.interrupted = done.outcome == Outcome::interrupted;
   result.refused = done.outcome == Outcome::refused;
+  result.overflowed = done.overflowed;
   return result;
 }
 

@@ -1,6 +1,6 @@
 // Lets a wheel that is built on a newer Linux run on glibc 2.28 (manylinux_2_28). What the code and
-// the static libstdc++ take from newer versions of glibc is given here, hidden in the module; the old
-// versions that it calls are in every later glibc.
+// the static libstdc++ take from newer versions of glibc is given here, hidden in the module; the
+// old versions that it calls are in every later glibc.
 #if defined(__linux__) && defined(__x86_64__)
 
 #include <pthread.h>

@@ -4,7 +4,7 @@
 #include <features.h>
 
 #if defined(__linux__) && defined(__x86_64__) && defined(__GLIBC__)
-__asm__(".symver exp,exp@GLIBC_2.2.5");    // 2.29 differs in errno only
+__asm__(".symver exp,exp@GLIBC_2.2.5"); // 2.29 differs in errno only
 __asm__(".symver log,log@GLIBC_2.2.5");
 // 2.34 moved these into libc.
 __asm__(".symver pthread_rwlock_rdlock,pthread_rwlock_rdlock@GLIBC_2.2.5");

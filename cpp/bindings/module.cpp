@@ -39,7 +39,8 @@ PYBIND11_MODULE(EIGENMLP_MODULE, m) {
       .def_readonly("error", &PyRunResult::error)
       .def_readonly("diverged_step", &PyRunResult::diverged_step)
       .def_readonly("interrupted", &PyRunResult::interrupted)
-      .def_readonly("refused", &PyRunResult::refused);
+      .def_readonly("refused", &PyRunResult::refused)
+      .def_readonly("overflowed", &PyRunResult::overflowed);
   bindings::register_float32(m);
   bindings::register_float64(m);
 }

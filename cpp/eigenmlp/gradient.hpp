@@ -16,11 +16,11 @@ inline constexpr Index gradient_block = 1024; // rows
 template <class T, class RowsPhase>
 void sum_gradient(const Network<T>& net, Index N, bool input_gradient, T* gradient,
                   RowsPhase&& rows_of_block) {
+  const Index block = std::min(N, gradient_block);
   Batch<T> batch;
-  batch.reserve(net, std::min(N, gradient_block), input_gradient);
-  const double work =
-      6.0 * static_cast<double>(net.parameter_count() * std::min(N, gradient_block));
-  in_parallel(threads_for(work), [&](const Team& team) {
+  batch.reserve(net, block, input_gradient);
+  const double work = 6.0 * static_cast<double>(net.parameter_count() * block);
+  in_parallel(threads_for(work, lines_exchanged(net, block), 3), [&](const Team& team) {
     for (Index first = 0; first < N; first += gradient_block) {
       const Index rows = std::min(gradient_block, N - first);
       rows_of_block(team, first, rows, batch);

@@ -44,24 +44,34 @@ ForwardMemory<T>& forward_memory() {
 // out (N, K), C-order, from rows X; false if a number in X is not finite. No allocation and no
 // thread region for one row, after the first.
 template <class T>
-bool predict(const Network<T>& net, const Rows& X, T* out) {
+bool predict(const Network<T>& net, const Rows& X, T* out, bool all_or_nothing = false) {
   const std::shared_lock lock(net.mutex());
   const Index chunk = std::min<Index>(128, chunk_rows(net));
   const Index chunks = ceil_div(X.rows, chunk), K = net.outputs();
   const double work = 2.0 * static_cast<double>(net.parameter_count() * X.rows);
-  const int threads = static_cast<int>(std::min<Index>(threads_for(work), chunks));
+  const int threads = static_cast<int>(std::min<Index>(threads_for(work, 0, 2), chunks));
   std::atomic<bool> finite{true};
   in_parallel(threads, [&](const Team& team) {
     ForwardMemory<T>& memory = forward_memory<T>();
-    for (Index i = team.begin(chunks); i < team.end(chunks); ++i) {
-      const Index from = share_begin(X.rows, chunks, i);
-      const Index rows = share_begin(X.rows, chunks, i + 1) - from;
-      memory.reserve(net, rows);
-      if (!gather_rows<T>(X, nullptr, from, rows, net.input_scale(), memory.Y[0], 0))
-        finite = false;
+    const auto each_chunk = [&](auto&& done) {
+      for (Index i = team.begin(chunks); i < team.end(chunks) && finite; ++i) {
+        const Index from = share_begin(X.rows, chunks, i);
+        const Index rows = share_begin(X.rows, chunks, i + 1) - from;
+        memory.reserve(net, rows);
+        if (gather_rows<T>(X, nullptr, from, rows, net.input_scale(), memory.Y[0], 0))
+          done(from, rows);
+        else
+          finite = false;
+      }
+    };
+    if (all_or_nothing && chunks > 1) {
+      each_chunk([](Index, Index) {});
+      team.wait();
+    }
+    each_chunk([&](Index from, Index rows) {
       forward_rows(net, memory.Y, memory.Z, 0, rows);
       scatter_rows<T>(memory.Y.back(), 0, rows, K, out + from * K, K);
-    }
+    });
   });
   return finite;
 }
@@ -79,7 +89,7 @@ Evaluation evaluate(const Network<T>& net, const Data& data) {
   const Index chunks = ceil_div(N, chunk);
   const double weight = batch_weight(data, nullptr, 0, N);
   const double work = 2.0 * static_cast<double>(net.parameter_count() * N);
-  const int threads = static_cast<int>(std::min<Index>(threads_for(work), chunks));
+  const int threads = static_cast<int>(std::min<Index>(threads_for(work, 0, 2), chunks));
   std::vector<double> losses(static_cast<std::size_t>(chunks)); // added in their order below
   std::vector<Batch<T>> batches(static_cast<std::size_t>(threads));
   for (auto& batch : batches) batch.reserve(net, std::min(N, chunk));

@@ -116,6 +116,10 @@ public:
             refresh_transposed_block(layer, layer.Wt, d, k);
   }
 
+  bool is_finite() const {
+    return (ConstRun<T>(W_.data(), W_.size()) * T(0)).sum() == T(0); // NaN · 0 and Inf · 0: NaN
+  }
+
   // Held while the parameters change (alone) or are read (shared).
   std::shared_mutex& mutex() const { return mutex_; }
 
@@ -130,7 +134,7 @@ private:
     constexpr Index p = panel_width<T>;
     const auto& last = layers_.back();
     for (Index k = last.K; k < last.output_panels() * p; ++k)
-      last.W.at(last.D, k / p)[k % p] = std::numeric_limits<T>::lowest() / 4;
+      last.W.at(last.D, k / p)[k % p] = std::numeric_limits<T>::lowest();
   }
 
   std::vector<Layer<T>> layers_;

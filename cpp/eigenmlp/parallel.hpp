@@ -39,9 +39,12 @@ public:
       if (sleepers_.load(std::memory_order_seq_cst) > 0) round_.notify_all();
       return;
     }
-    for (int spin = 0; spin < spins; ++spin) {
+    for (int spin = 0; spin < spins + yields; ++spin) {
       if (round_.load(std::memory_order_acquire) != round) return;
-      pause_briefly();
+      if (spin < spins)
+        pause_briefly();
+      else
+        std::this_thread::yield();
     }
     sleepers_.fetch_add(1, std::memory_order_seq_cst);
     while (round_.load(std::memory_order_seq_cst) == round) round_.wait(round);
@@ -49,7 +52,8 @@ public:
   }
 
 private:
-  static constexpr int spins = 4000; // about 0.1 ms: longer than a balanced phase's imbalance
+  static constexpr int spins = 4000; // about 40 µs: longer than a balanced phase leaves one waiting
+  static constexpr int yields = 20;  // lets others run where processors are fewer than threads
 
   const int size_;
   alignas(cache_line) std::atomic<int> waiting_;
@@ -61,15 +65,15 @@ namespace detail {
 inline std::atomic<int> wanted_threads{0}; // 0: as many as OpenMP says
 inline std::atomic<bool> in_forked_child{false};
 
-// What OpenMP offered when the library was loaded; anything else later is somebody's wish
-// (omp_set_num_threads, threadpoolctl), and is obeyed.
-inline int offered_threads() {
-  static const int offered = [] {
+// What OpenMP offers this thread unless somebody sets a limit (omp_set_num_threads, threadpoolctl).
+inline int& offered_threads() {
+  static const int at_load = [] {
 #ifdef __unix__
     pthread_atfork(nullptr, nullptr, [] { in_forked_child = true; });
 #endif
     return omp_get_max_threads();
   }();
+  thread_local int offered = at_load;
   return offered;
 }
 } // namespace detail
@@ -78,15 +82,14 @@ inline int offered_threads() {
 // one: libgomp's pool does not survive a fork, and waiting for it would never end.
 inline int max_threads() {
   if (detail::in_forked_child) return 1;
-  const int offered = detail::offered_threads();
-  const int limit = omp_get_max_threads();
+  const int offered = detail::offered_threads(), limit = omp_get_max_threads();
   const int wanted = detail::wanted_threads;
   if (wanted == 0) return limit;
   return limit == offered ? wanted : std::min(limit, wanted);
 }
 
 inline void set_max_threads(int n) {
-  detail::offered_threads();
+  detail::offered_threads() = n; // so that a limit set later is seen as one
   detail::wanted_threads = n;
   omp_set_num_threads(n);
 }
@@ -113,12 +116,17 @@ private:
 #endif
 };
 
-// Threads for so many floating-point operations: below some 5 µs of work a barrier costs more than
-// a second thread brings.
-inline int threads_for(double operations) {
-  constexpr double worth_a_thread = 3e5;
-  const double most = std::max(1.0, operations / worth_a_thread);
-  return static_cast<int>(std::min<double>(max_threads(), most));
+// How many threads are worth their while on work of so many floating-point operations, in which the
+// threads read so many cache lines that others wrote, and wait for each other so many times. The
+// constants were measured on 2 cores with AVX-512; only their ratios matter.
+inline int threads_for(double operations, double lines, int barriers) {
+  constexpr double operations_per_ns = 150, ns_per_line = 13, ns_per_barrier = 300;
+  const int most = max_threads();
+  const double alone = operations / operations_per_ns;
+  const double shared = alone / most + ns_per_line * lines * (most - 1) / most +
+                        ns_per_barrier * barriers * (most > 2 ? most : 1);
+  // A thread that waits in vain costs more than one that is not there.
+  return shared < 0.9 * alone ? most : 1;
 }
 
 struct Team {

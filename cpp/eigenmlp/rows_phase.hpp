@@ -68,6 +68,15 @@ private:
   Buffer<std::int64_t> label_buffer_;
 };
 
+// Cache lines of activations, deltas and weights of a step on `rows` rows, most of which one phase
+// writes and the other reads.
+template <class T>
+double lines_exchanged(const Network<T>& net, Index rows) {
+  Index lines = rows * panel_count<T>(net.inputs());
+  for (const auto& layer : net.layers()) lines += (2 * rows + layer.D) * layer.output_panels();
+  return static_cast<double>(lines);
+}
+
 // Rows that a thread takes through all layers at once, so that a layer's inputs stay in L2.
 template <class T>
 Index chunk_rows(const Network<T>& net) {
@@ -138,8 +147,24 @@ void backward_rows(const Network<T>& net, const Batch<T>& batch, Index begin, In
     backward_layer(net, batch, l, net.layers()[l - 1].Wt, begin, end);
 }
 
+// Whether targets are in [0, 1], and add up to 1 in every row if they must.
+template <class T>
+bool are_probabilities(Panels<const T> targets, Index K, bool of_one, Index begin, Index end) {
+  bool good = true;
+  for (Index r = begin; r < end; ++r) {
+    Line<T> sums = Line<T>::Zero();
+    for (Index c = 0; c < panel_count<T>(K); ++c) { // padding is 0
+      const auto t = line(targets.at(r, c));
+      good &= t.minCoeff() >= T(0) && t.maxCoeff() <= T(1);
+      sums += t;
+    }
+    good &= !of_one || std::abs(sums.sum() - T(1)) <= T(1.1e-3);
+  }
+  return good;
+}
+
 // Inputs, labels or targets, and weights of `count` rows of a batch, by the shuffled index.
-// False if an input or target is not finite or a label is not a class.
+// False if a number is not finite, a label is not a class, or a probability is none.
 template <class T>
 bool gather_batch(const Network<T>& net, const Data& data, const std::int64_t* order, Index first,
                   Index begin, Index count, double total_weight, Batch<T>& batch) {
@@ -157,6 +182,9 @@ bool gather_batch(const Network<T>& net, const Data& data, const std::int64_t* o
   } else if (data.T.data) {
     good &= gather_rows<T>(data.T, order, first + begin, count, T(1), batch.dY.back(), begin);
   }
+  if (data.T.data && net.loss().takes_logits)
+    good &= are_probabilities<T>(batch.dY.back(), net.outputs(), net.loss().takes_labels, begin,
+                                 begin + count);
   for (Index i = begin; i < begin + count; ++i) {
     batch.weight[i] = data.weights ? data.weights[source(i)] : 1.0;
     batch.scale[i] = total_weight > 0 ? static_cast<T>(batch.weight[i] / total_weight) : T(0);

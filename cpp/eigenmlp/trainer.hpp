@@ -28,6 +28,7 @@ enum class Outcome { finished, diverged, refused, interrupted };
 
 struct RunResult {
   Outcome outcome = Outcome::finished;
+  bool overflowed = false;     // the last update made a parameter infinite
   Index epochs = 0, steps = 0; // whole ones that were done
 };
 
@@ -79,25 +80,27 @@ public:
           sum.loss += done.loss * weight;
           sum.correct += done.correct;
           total_weight += weight;
-          if (done.outcome == Outcome::finished && !pause_between_steps(team, lock, stop)) continue;
-          if (team.index == 0) {
-            const bool finished = done.outcome == Outcome::finished;
-            result.outcome = finished ? Outcome::interrupted : done.outcome;
-            result.steps = step + (finished ? 1 : 0);
+          if (done.outcome != Outcome::finished) {
+            if (team.index == 0) result.outcome = done.outcome;
+            return;
           }
-          return;
-        }
-        if (team.index == 0) {
-          const auto now = Clock::now();
-          sum.seconds = std::chrono::duration<double>(now - epoch_began_).count();
-          epoch_began_ = now;
-          sum.loss /= total_weight;
-          results[static_cast<std::size_t>(epoch)] = sum;
-          result.epochs = epoch + 1;
-          result.steps = step;
+          if (team.index == 0) {
+            result.steps = step + 1;
+            if (first + size >= N) {
+              sum.loss = total_weight > 0 ? sum.loss / total_weight : 0;
+              sum.seconds = seconds_since_epoch_began();
+              results[static_cast<std::size_t>(epoch)] = sum;
+              result.epochs = epoch + 1;
+            }
+          }
+          if (pause_between_steps(team, lock, stop)) {
+            if (team.index == 0) result.outcome = Outcome::interrupted;
+            return;
+          }
         }
       }
     });
+    result.overflowed = !net_.is_finite();
     return result;
   }
 
@@ -143,7 +146,8 @@ private:
   // Memory for batches of `rows`, and how many threads are worth their while on them.
   int prepare(Index rows) {
     batch_.reserve(net_, rows);
-    const int threads = threads_for(6.0 * static_cast<double>(net_.parameter_count() * rows));
+    const int threads = threads_for(6.0 * static_cast<double>(net_.parameter_count() * rows),
+                                    lines_exchanged(net_, rows), 2);
     reports_.resize(static_cast<std::size_t>(threads));
     epoch_began_ = paused_at_ = Clock::now();
     return threads;
@@ -165,6 +169,11 @@ private:
     if (!std::isfinite(result.loss)) return {Outcome::diverged, result.loss, 0};
     update_share(net_, batch_, rows, team.index, team.size, rule(static_cast<T>(lr)));
     return result;
+  }
+
+  double seconds_since_epoch_began() {
+    const auto began = std::exchange(epoch_began_, Clock::now());
+    return std::chrono::duration<double>(epoch_began_ - began).count();
   }
 
   // The barrier after a step; every 10 ms it lets waiting readers of the parameters in, and asks

@@ -61,8 +61,8 @@ int main(int count, char** arguments) {
   }
   net.set_parameters(parameters.data());
 
-  // 50 epochs in batches of 32, each epoch in an order of its own.
-  const Index epochs = 50;
+  // 20 epochs in batches of 32, each epoch in an order of its own.
+  const Index epochs = 20;
   std::vector<std::int64_t> order;
   for (Index e = 0; e < epochs; ++e) {
     for (Index i = 0; i < trained; ++i) order.push_back(i);

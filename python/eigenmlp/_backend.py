@@ -42,6 +42,9 @@ class RunResult(Protocol):
     steps: int
     diverged_step: int
     interrupted: bool
+    refused: bool
+    overflowed: bool
+    error: BaseException | None
 
 
 class Trainer(Protocol):

@@ -56,24 +56,37 @@ def numbers(value: ArrayLike, what: str) -> Array:
     return array if array.flags.aligned else array.copy()
 
 
-def finite(array: Array, what: str, dtype: str) -> None:
-    """Refuse NaN, Inf, and what `dtype` cannot hold; no temporary as large as the array."""
+def finite(array: Array, what: str, dtype: str, scale: float = 1.0) -> None:
+    """Refuse NaN, Inf, and what `dtype` cannot hold, also after multiplication by `scale`.
+
+    No temporary is as large as the array.
+    """
     if array.dtype.kind != "f" or array.size == 0:
         return
-    limit = float(np.finfo(dtype).max)
-    low, high = float(array.min()), float(array.max())  # NaN if any is
+    limit = float(np.finfo(dtype).max) / max(1.0, abs(scale))
+    with np.errstate(over="ignore", invalid="ignore"):  # long doubles become Inf
+        low, high = float(array.min()), float(array.max())  # NaN if any is
     if -limit <= low and high <= limit:
         return
-    for row, values in enumerate(array.reshape(len(array), -1)):
+    for row, line in enumerate(array.reshape(len(array), -1)):
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = line.astype(np.float64)
         bad = np.flatnonzero(~(np.abs(values) <= limit))
         if bad.size:
             where = f"[{row}, {bad[0]}]" if array.ndim > 1 else f"[{row}]"
-            value = values[bad[0]]
-            kind = f"finite {dtype} numbers" if np.isfinite(value) else "finite numbers"
-            raise ValueError(f"{what}: expected {kind}, got {value} at {what}{where}")
+            kind = f"finite {dtype} numbers" if np.isfinite(line[bad[0]]) else "finite numbers"
+            times = f" after multiplication by input_scale = {scale:g}" if scale != 1 else ""
+            raise ValueError(f"{what}: expected {kind}{times}, got {line[bad[0]]} at {what}{where}")
 
 
-def inputs(value: ArrayLike, columns: int, dtype: str, what: str = "X", letter: str = "D") -> Array:
+def inputs(
+    value: ArrayLike,
+    columns: int,
+    dtype: str,
+    scale: float = 1.0,
+    what: str = "X",
+    letter: str = "D",
+) -> Array:
     """Rows (N, `columns`) that the backends read as they are: float32, float64 or uint8."""
     X = numbers(value, what)
     if X.ndim != 2 or X.shape[1] != columns:
@@ -83,12 +96,10 @@ def inputs(value: ArrayLike, columns: int, dtype: str, what: str = "X", letter: 
         )
     if len(X) == 0:
         raise ValueError(f"{what}: expected at least one row, got shape {X.shape}")
+    finite(X, what, dtype, scale)
     if X.dtype == np.bool_:
-        X = X.view(np.uint8)
-    elif X.dtype not in (np.float32, np.float64, np.uint8):
-        X = X.astype(dtype)
-    finite(X, what, dtype)
-    return X
+        return X.view(np.uint8)
+    return X if X.dtype in (np.float32, np.float64, np.uint8) else X.astype(dtype)
 
 
 def targets(value: ArrayLike, rows: int, outputs: int, loss: str, dtype: str) -> Array:
@@ -105,9 +116,9 @@ def targets(value: ArrayLike, rows: int, outputs: int, loss: str, dtype: str) ->
         raise ValueError(
             f"y: expected {either}shape (N, K) = ({rows}, {outputs}) for {loss}, got {y.shape}"
         )
+    finite(y, "y", dtype)
     if y.dtype not in (np.float32, np.float64):
         y = y.astype(dtype)
-    finite(y, "y", dtype)
     if loss.endswith("cross_entropy"):
         low, high = float(y.min()), float(y.max())
         if low < 0 or high > 1:
@@ -143,10 +154,12 @@ def sample_weights(value: ArrayLike | None, rows: int) -> Array | None:
     if weights.shape != (rows,):
         raise ValueError(f"sample_weight: expected shape ({rows},), got {weights.shape}")
     finite(weights, "sample_weight", "float64")
-    if weights.min() < 0 or not weights.any():
+    with np.errstate(over="ignore"):
+        total = float(weights.sum(dtype=np.float64))
+    if weights.min() < 0 or not 0 < total < np.inf:
         raise ValueError(
-            f"sample_weight: expected numbers of at least 0, not all 0, got {weights.min()} to "
-            f"{weights.max()}"
+            "sample_weight: expected numbers of at least 0, not all 0, with a finite sum, got "
+            f"{weights.min()} to {weights.max()}"
         )
     return np.ascontiguousarray(weights, dtype=np.float64)
 

@@ -6,10 +6,12 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from . import _validate
 
 Draw = Callable[[np.random.Generator, int, int], NDArray[np.float64]]
-Initializer = Callable[[np.random.Generator, int, int], tuple[NDArray[np.float64], object]]
+Initializer = Callable[[np.random.Generator, int, int], tuple[ArrayLike, ArrayLike | None]]
 
 RELU_FAMILY = ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus")
 
@@ -41,12 +43,13 @@ def initial_parameters(
     bias: bool,
     init: str | Initializer,
     rng: np.random.Generator,
+    dtype: str,
 ) -> NDArray[np.float64]:
     """The flat vector W0, b0, W1, b1, … (P,); biases start at 0 unless `init` is a callable."""
     parts: list[NDArray[np.float64]] = []
     for D, K, activation in zip(layer_sizes[:-1], layer_sizes[1:], activations, strict=True):
         if callable(init):
-            W, b = _called(init, rng, D, K)
+            W, b = _called(init, rng, D, K, dtype)
         else:
             auto = "he_normal" if activation in RELU_FAMILY else "glorot_uniform"
             W, b = INITIALIZERS[auto if init == "auto" else init](rng, D, K), np.zeros(K)
@@ -57,19 +60,19 @@ def initial_parameters(
 
 
 def _called(
-    init: Initializer, rng: np.random.Generator, D: int, K: int
+    init: Initializer, rng: np.random.Generator, D: int, K: int, dtype: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     result = init(rng, D, K)
     if not (isinstance(result, tuple) and len(result) == 2):
         raise TypeError(f"init: expected (W, b) from the callable, got {type(result).__name__}")
-    W = np.asarray(result[0], dtype=np.float64)
-    b = np.zeros(K) if result[1] is None else np.asarray(result[1], dtype=np.float64)
+    W = _validate.numbers(result[0], "init: W")
+    b = np.zeros(K) if result[1] is None else _validate.numbers(result[1], "init: b")
     if W.shape != (D, K) or b.shape not in ((K,), ()):
         raise ValueError(
             f"init: expected W of shape ({D}, {K}) and b of shape ({K},), "
             f"got {W.shape} and {b.shape}"
         )
     b = np.broadcast_to(b, (K,))
-    if not (np.isfinite(W).all() and np.isfinite(b).all()):
-        raise ValueError("init: expected finite numbers from the callable, got NaN or Inf")
-    return W, b
+    _validate.finite(W, "init: W", dtype)
+    _validate.finite(b, "init: b", dtype)
+    return W.astype(np.float64), b.astype(np.float64)

@@ -101,15 +101,20 @@ class MLP:
         if not callable(init):
             _validate.known(init, ["auto", *INITIALIZERS], "init")
         self._dtype = _checked_dtype(dtype)
-        if compute_dtype is not None and _checked_dtype(compute_dtype, "compute_dtype") != dtype:
+        if compute_dtype is not None and self._dtype != _checked_dtype(
+            compute_dtype, "compute_dtype"
+        ):
             raise ValueError(f"compute_dtype: expected {self._dtype!r}, got {compute_dtype!r}")
-        scale = checked_number(input_scale, "input_scale")
+        largest = float(np.finfo(self._dtype).max)
+        scale = checked_number(input_scale, "input_scale", -largest, below=largest)
         self._backend = _validate.known(backend, BACKENDS, "backend")
         self._rng = _validate.generator(seed)
         self._bias, self._input_scale = bool(bias), scale
         self._init: str | Initializer = init
         self._all_activations = [*self._activations, output_activation]
-        start = initial_parameters(self._sizes, self._all_activations, self._bias, init, self._rng)
+        start = initial_parameters(
+            self._sizes, self._all_activations, self._bias, init, self._rng, self._dtype
+        )
         self._network = self._new_network()
         self._network.set_parameters(start.astype(self._dtype))
 
@@ -218,7 +223,8 @@ class MLP:
         TypeError, ValueError
             For unusable data or settings; nothing is changed then.
         DivergenceError
-            If the loss is no longer finite; the parameters are those before that step.
+            If the loss is no longer finite; the parameters are those before the step where that was
+            seen, and may already be too large for the dtype themselves.
         KeyboardInterrupt
             After Ctrl-C, at the end of a step; the network stays usable.
 
@@ -265,13 +271,10 @@ class MLP:
             Y = self._network.forward(X, out)  # None if X or out cannot be taken as they are
             if Y is not None:
                 return Y  # type: ignore[no-any-return]
-        rows = _validate.inputs(X, self._sizes[0], self._dtype)
+        rows = _validate.inputs(X, self._sizes[0], self._dtype, self._input_scale)
         if out is not None:
             _validate.output_array(out, (len(rows), self._sizes[-1]), self._dtype)
-        Y = self._network.forward(rows, out)
-        if Y is None:
-            raise ValueError("X: expected numbers that stay finite when multiplied by input_scale")
-        return Y  # type: ignore[no-any-return]
+        return self._network.forward(rows, out)  # type: ignore[no-any-return]
 
     def predict_proba(self, X: ArrayLike) -> Array:
         """Probabilities (N, K) of rows X (N, D), for the cross-entropies and softmax outputs.
@@ -321,7 +324,7 @@ class MLP:
     def _data(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
     ) -> tuple[Array, Array, Array | None]:
-        rows = _validate.inputs(X, self._sizes[0], self._dtype)
+        rows = _validate.inputs(X, self._sizes[0], self._dtype, self._input_scale)
         T = _validate.targets(y, len(rows), self._sizes[-1], self._loss, self._dtype)
         return rows, T, _validate.sample_weights(sample_weight, len(rows))
 
@@ -396,8 +399,8 @@ class MLP:
         >>> net.vjp([[3.0, 4.0]], [[1.0]])
         (array([3., 4., 1.]), array([[ 2., -1.]]))
         """
-        rows = _validate.inputs(X, self._sizes[0], self._dtype)
-        deltas = _validate.inputs(dY, self._sizes[-1], self._dtype, "dY", "K")
+        rows = _validate.inputs(X, self._sizes[0], self._dtype, self._input_scale)
+        deltas = _validate.inputs(dY, self._sizes[-1], self._dtype, what="dY", letter="K")
         if len(rows) != len(deltas):
             raise ValueError(f"dY: expected {len(rows)} rows, as X has, got shape {deltas.shape}")
         gradient, dX = self._network.vjp(rows, deltas)
@@ -464,13 +467,17 @@ class MLP:
             If the file is truncated, was altered, or is something else.
         """
         config, arrays, _ = model_file.read_model(path)
-        return cls._from_file(config, arrays, backend)
+        with model_file.sensible(path):
+            return cls._from_file(config, arrays, backend)
 
     @classmethod
     def _from_file(cls, config: dict[str, Any], arrays: dict[str, Array], backend: str) -> MLP:
+        # Shapes first: nothing is allocated for sizes that the file does not have.
+        sizes = _checked_sizes(config["layer_sizes"])
+        vector = model_file.flat_vector(sizes, config["bias"] is True, arrays, "")
         net = cls(**{**config, "init": "zeros", "backend": backend})
         net._init = config["init"] if config["init"] in INITIALIZERS else "auto"
-        net.parameters = model_file.flat_vector(net._sizes, net._bias, arrays, "")
+        net.parameters = vector
         return net
 
     def _named_arrays(self) -> dict[str, Array]:
@@ -513,7 +520,7 @@ def _checked_activations(activation: str | Sequence[str], hidden: int) -> list[s
 
 
 def _checked_dtype(dtype: object, what: str = "dtype") -> str:
-    if isinstance(dtype, str):
+    if dtype is None or isinstance(dtype, str):
         return _validate.known(dtype, DTYPES, what)
     try:
         return _validate.known(np.dtype(dtype).name, DTYPES, what)  # type: ignore[call-overload]

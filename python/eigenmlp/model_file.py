@@ -10,6 +10,8 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -57,7 +59,9 @@ def read_model(
     try:
         metadata = _metadata(content)
         arrays = decode(content)
-    except (SafetensorError, ValueError, TypeError, KeyError, OverflowError) as error:
+    except (
+        *(SafetensorError, ValueError, TypeError, KeyError, OverflowError, RecursionError),
+    ) as error:
         raise ValueError(f"{path}: expected an eigenmlp model file: {error}") from None
     if metadata.get("format") != FORMAT:
         raise ValueError(
@@ -68,6 +72,15 @@ def read_model(
     config = _object(metadata.get("config"), _CONFIG_KEYS, path)
     settings = metadata.get("trainer")
     return config, arrays, None if settings is None else _object(settings, _SETTING_KEYS, path)
+
+
+@contextmanager
+def sensible(path: str | Path) -> Iterator[None]:
+    """What a file says may make no sense: whatever that breaks is a ValueError with its path."""
+    try:
+        yield
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+        raise ValueError(f"{path}: expected a sensible model file: {error!s}") from None
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 LearningRate = float | Callable[[int], float]
 
@@ -75,6 +76,11 @@ class SGD:
             "weight_decay": float(self.weight_decay),
         }
 
+    @staticmethod
+    def arguments(hyper: dict[str, float]) -> dict[str, Any]:
+        """The constructor's arguments, but `lr`, from what `hyper` gave."""
+        return {**hyper, "nesterov": bool(hyper["nesterov"])}
+
 
 OPTIMIZERS: dict[str, type[SGD]] = {"SGD": SGD}
 
@@ -83,9 +89,12 @@ def checked_number(
     value: object, what: str, least: float = -math.inf, below: float = math.inf
 ) -> float:
     """`value` as a float, if it is a finite number with ``least <= value < below``."""
-    if isinstance(value, bool) or not hasattr(value, "__float__") or isinstance(value, str):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{what}: expected a number, got {value!r}")
-    number = float(value.__float__())
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     if not (math.isfinite(number) and least <= number < below):
         upper = f" and below {below:g}" if below < math.inf else ""
         lower = f" of at least {least:g}" if least > -math.inf else ""
@@ -93,8 +102,14 @@ def checked_number(
     return number
 
 
-def learning_rates(lr: LearningRate, first: int, count: int) -> list[float]:
-    """The learning rates of steps first … first + count - 1; one number if it is constant."""
-    if not callable(lr):
-        return [float(lr)]
-    return [checked_number(lr(step), f"lr({step})", 0.0) for step in range(first, first + count)]
+def learning_rates(lr: LearningRate, first: int, count: int, limit: float) -> list[float]:
+    """The learning rates of steps first … first + count - 1; one number if it is constant.
+
+    All are at least 0 and at most `limit`, which is what the network's dtype can hold.
+    """
+    steps = range(first, first + count)
+    rates = {f"lr({step})": lr(step) for step in steps} if callable(lr) else {"lr": lr}
+    checked = [checked_number(rate, name, 0.0) for name, rate in rates.items()]
+    if max(checked, default=0.0) > limit:
+        raise ValueError(f"lr: expected at most {limit:g}, got {max(checked):g}")
+    return checked

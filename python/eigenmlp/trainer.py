@@ -14,7 +14,7 @@ from . import _validate, model_file
 from ._backend import make_trainer
 from .errors import DivergenceError
 from .history import History
-from .optimizers import OPTIMIZERS, SGD, Optimizer, learning_rates
+from .optimizers import OPTIMIZERS, Optimizer, learning_rates
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ Callback = Callable[[int, History, "MLP"], "bool | None"]
 _ORDERS = 1 << 21  # row numbers that are shuffled ahead of a native call: 16 MiB
 _STEPS = 100_000  # learning rates and epochs that one native call gets at most
 _BAR_SECONDS = 0.1
+_CHANGED = "X, y: expected data that stay as they were checked, got NaN, Inf or labels out of range"
 
 
 class Trainer:
@@ -78,6 +79,8 @@ class Trainer:
         self.batch_size = _validate.integer(batch_size, "batch_size")
         self.steps = 0
         self.epochs = 0
+        if not callable(optimizer.lr):
+            self._learning_rates(1)
         self._rng = net._rng if seed is None else _validate.generator(seed)
         self._direct = net._backend == "native"  # takes users' arrays as they are, or says None
         self._trainer = make_trainer(
@@ -98,13 +101,13 @@ class Trainer:
         """
         lr = self.optimizer.lr
         if callable(lr):
-            lr = learning_rates(lr, self.steps, 1)[0]
+            lr = self._learning_rates(1)[0]
         loss = self._trainer.step(Xb, yb, lr) if self._direct else None  # type: ignore[arg-type]
         if loss is None:
             X, T, _ = self.net._data(Xb, yb, None)
             loss = self._trainer.step(X, T, lr)
             if loss is None:
-                raise ValueError(_OVERFLOW)
+                raise ValueError(_CHANGED)
         if not math.isfinite(loss):
             raise DivergenceError(self.epochs + 1, self.steps + 1, loss)
         self.steps += 1
@@ -114,7 +117,7 @@ class Trainer:
         """One optimizer step with a gradient (P,) of the user's own."""
         net = self.net
         vector = _validate.flat(gradient, net.parameter_count, net._dtype, "gradient")
-        self._trainer.apply(vector, learning_rates(self.optimizer.lr, self.steps, 1)[0])
+        self._trainer.apply(vector, self._learning_rates(1)[0])
         self.steps += 1
 
     # ---- epochs
@@ -181,7 +184,7 @@ class Trainer:
                 order[:] = self._rng.permutation(N)
         else:  # the order within a single batch changes nothing but rounding
             orders = np.empty((epochs, 0), dtype=np.int64)
-        lr = np.array(learning_rates(self.optimizer.lr, self.steps, epochs * steps))
+        lr = np.array(self._learning_rates(epochs * steps))
         result = self._trainer.run(X, T, weights, self.batch_size, orders, lr)
 
         done = result.epochs
@@ -191,12 +194,18 @@ class Trainer:
         if done and result.correct[0] >= 0:
             history.accuracy += (result.correct[:done] / N).tolist()
         self.steps += result.steps
+        if result.overflowed:  # by the last update
+            raise DivergenceError(self.epochs, steps, math.inf)
         if result.diverged_step >= 0:
             raise DivergenceError(self.epochs + 1, result.diverged_step % steps + 1)
-        if getattr(result, "refused", False):
-            raise ValueError(_OVERFLOW)
+        if result.refused:
+            raise ValueError(_CHANGED)
         if result.interrupted:
-            raise getattr(result, "error", None) or KeyboardInterrupt
+            raise result.error or KeyboardInterrupt
+
+    def _learning_rates(self, count: int) -> list[float]:
+        limit = float(np.finfo(self.net._dtype).max)
+        return learning_rates(self.optimizer.lr, self.steps, count, limit)
 
     def _checked_validation(self, validation: object) -> tuple[Array, Array] | None:
         if validation is None:
@@ -260,28 +269,28 @@ class Trainer:
         config, arrays, settings = model_file.read_model(path)
         if settings is None:
             raise ValueError(f"{path}: expected a saved Trainer, got a network: use MLP.load")
-        net = MLP._from_file(config, arrays, backend)
-        if optimizer is None:
-            if settings["lr"] is None:
-                raise ValueError(
-                    f"{path}: the learning rate was a function, which no file can hold; "
-                    "pass optimizer="
-                )
-            hyper = settings["hyper"]
-            optimizer = SGD(
-                settings["lr"], hyper["momentum"], bool(hyper["nesterov"]), hyper["weight_decay"]
+        if optimizer is None and settings["lr"] is None:
+            raise ValueError(
+                f"{path}: the learning rate was a function, which no file can hold: "
+                "expected optimizer=, got None"
             )
-        generator = model_file.restored_generator(settings["generator"])
-        trainer = cls(net, optimizer, settings["batch_size"], generator)
-        net._rng = generator
-        for name in trainer._trainer.state_names:
-            state = model_file.flat_vector(net._sizes, net._bias, arrays, f"{name}.")
-            trainer._trainer.set_state(name, np.ascontiguousarray(state, dtype=net._dtype))
-        trainer.steps, trainer.epochs = settings["steps"], settings["epochs"]
+        with model_file.sensible(path):
+            net = MLP._from_file(config, arrays, backend)
+            net._rng = model_file.restored_generator(settings["generator"])
+            trainer = cls(net, optimizer or _optimizer(settings), settings["batch_size"], net._rng)
+            for name in trainer._trainer.state_names:
+                state = model_file.flat_vector(net._sizes, net._bias, arrays, f"{name}.")
+                state = _validate.flat(state, net.parameter_count, net._dtype, name)
+                trainer._trainer.set_state(name, state)
+            trainer.steps = _validate.integer(settings["steps"], "steps", least=0)
+            trainer.epochs = _validate.integer(settings["epochs"], "epochs", least=0)
         return trainer
 
 
-_OVERFLOW = "X: expected numbers that stay finite when multiplied by input_scale"
+def _optimizer(settings: dict[str, Any]) -> Optimizer:
+    """The optimizer that a file describes."""
+    kind = OPTIMIZERS[_validate.known(settings["optimizer"], OPTIMIZERS, "optimizer")]
+    return kind(settings["lr"], **kind.arguments(settings["hyper"]))
 
 
 class _Best:

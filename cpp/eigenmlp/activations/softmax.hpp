@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cmath>
-
 #include "eigenmlp/panels.hpp"
 
 namespace eigenmlp {
@@ -11,29 +9,31 @@ namespace eigenmlp {
 struct Softmax {
   static constexpr const char* name = "softmax";
 
-  // y[columns] from z[columns] of one row; returns max z and log Σ exp(z - max z).
+  // e = exp(z - max z) of one row; returns max z and Σ e. A `e_panel` of 0 keeps the last panel
+  // only.
   template <class T>
-  static std::pair<T, T> row(const T* z, Index z_panel, T* y, Index y_panel, Index panels) {
+  static std::pair<T, T> exponentials(const T* z, Index z_panel, T* e, Index e_panel,
+                                      Index panels) {
     Line<T> most = line(z);
     for (Index c = 1; c < panels; ++c)
       most = most.template max<Eigen::PropagateNaN>(line(z + c * z_panel));
     const T max = most.template maxCoeff<Eigen::PropagateNaN>();
     Line<T> sums = Line<T>::Zero();
     for (Index c = 0; c < panels; ++c) {
-      const Line<T> e = (line(z + c * z_panel) - max).exp();
-      sums += e;
-      line(y + c * y_panel) = e;
+      const Line<T> exponential = (line(z + c * z_panel) - max).exp();
+      sums += exponential;
+      line(e + c * e_panel) = exponential;
     }
-    const T sum = sums.sum();
-    const T inverse = T(1) / sum;
-    for (Index c = 0; c < panels; ++c) line(y + c * y_panel) *= inverse;
-    return {max, std::log(sum)};
+    return {max, sums.sum()};
   }
 
   template <class T>
   static void value(Panels<T> Y, Index columns, Index begin, Index end) {
-    for (Index r = begin; r < end; ++r)
-      row(Y.at(r, 0), Y.panel, Y.at(r, 0), Y.panel, panel_count<T>(columns));
+    const Index panels = panel_count<T>(columns);
+    for (Index r = begin; r < end; ++r) {
+      const T sum = exponentials(Y.at(r, 0), Y.panel, Y.at(r, 0), Y.panel, panels).second;
+      for (Index c = 0; c < panels; ++c) line(Y.at(r, c)) *= T(1) / sum;
+    }
   }
 
   // dZ = y ⊙ (dY - Σ dY y), the exact Jacobian-vector product.

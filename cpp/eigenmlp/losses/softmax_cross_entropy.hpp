@@ -1,5 +1,11 @@
 #pragma once
 
+#include <cmath>
+#include <limits>
+
+#include <cmath>
+#include <limits>
+
 #include "eigenmlp/activations/softmax.hpp"
 #include "eigenmlp/losses/rows.hpp"
 
@@ -22,15 +28,29 @@ private:
     constexpr Index p = panel_width<T>;
     const Index panels = panel_count<T>(a.K);
     Index correct = 0;
-    for (Index r = a.begin; r < a.end; ++r) {
-      const Index label = static_cast<Index>(a.labels[r]);
-      const auto [max, log_sum] =
-          Softmax::row(a.Y.at(r, 0), a.Y.panel, a.dY.at(r, 0), a.dY.panel, panels);
-      const T z = a.Y.at(r, label / p)[label % p];
-      a.row_loss[r] = log_sum - (z - max);
-      a.dY.at(r, label / p)[label % p] -= T(1);
-      for (Index c = 0; c < panels; ++c) line(a.dY.at(r, c)) *= a.scale[r];
-      correct += z == max && first_with(a, r, max) == label;
+    // p rows at a time, so that their logarithms are one operation.
+    for (Index first = a.begin; first < a.end; first += p) {
+      const Index last = std::min(first + p, a.end);
+      Line<T> sums = Line<T>::Ones(), shifts = Line<T>::Zero();
+      for (Index r = first; r < last; ++r) {
+        const Index label = static_cast<Index>(a.labels[r]);
+        const auto [max, sum] =
+            Softmax::exponentials(a.Y.at(r, 0), a.Y.panel, a.dY.at(r, 0), a.dY.panel, panels);
+        const T z = a.Y.at(r, label / p)[label % p];
+        sums[r - first] = sum;
+        shifts[r - first] = max - z;
+        const T scale = a.scale[r], over_sum = T(1) / sum;
+        for (Index c = 0; c < panels; ++c) {
+          auto dY = line(a.dY.at(r, c));
+          if (c == label / p)
+            dY = (dY * over_sum - line(one_hot<T>[label % p])) * scale;
+          else
+            dY = dY * over_sum * scale;
+        }
+        correct += z == max && first_with(a, r, max) == label;
+      }
+      const Line<T> losses = sums.log() + shifts;
+      for (Index r = first; r < last; ++r) a.row_loss[r] = losses[r - first];
     }
     return correct;
   }
@@ -39,7 +59,7 @@ private:
   static Index with_probabilities(const LossRows<T>& a) {
     constexpr Index p = panel_width<T>;
     Index correct = 0;
-    alignas(cache_line) T probabilities[p];
+    alignas(cache_line) T exponentials[p];
     for (Index r = a.begin; r < a.end; ++r) {
       // Σₖ t first: rows of probabilities add up to 1 only to rounding.
       T total = 0, most = -1;
@@ -49,10 +69,13 @@ private:
         total += t;
         if (t > most) most = t, likeliest = k;
       }
-      const auto [max, log_sum] = log_sum_exp(a, r, probabilities);
+      const auto [max, sum] =
+          Softmax::exponentials(a.Y.at(r, 0), a.Y.panel, exponentials, 0, panel_count<T>(a.K));
+      const T log_sum = std::log(sum);
       Line<T> sums = Line<T>::Zero();
-      a.for_each_panel(r, [&, max = max, log_sum = log_sum](auto z, auto t, const Line<T>& real) {
-        const Line<T> shifted = z - max;
+      a.for_each_panel(r, [&, max = max](auto z, auto t, const Line<T>& real) {
+        const Line<T> shifted =
+            (z - max).template max<Eigen::PropagateNaN>(std::numeric_limits<T>::lowest());
         sums += t * shifted * real;
         t = (total * (shifted - log_sum).exp() - t) * a.scale[r] * real;
       });
@@ -62,10 +85,17 @@ private:
     return correct;
   }
 
+  // Row j has 1 in column j.
   template <class T>
-  static std::pair<T, T> log_sum_exp(const LossRows<T>& a, Index r, T* scratch) {
-    return Softmax::row(a.Y.at(r, 0), a.Y.panel, scratch, 0, panel_count<T>(a.K));
-  }
+  struct OneHot {
+    alignas(cache_line) T rows[panel_width<T>][panel_width<T>] = {};
+    constexpr OneHot() {
+      for (Index j = 0; j < panel_width<T>; ++j) rows[j][j] = T(1);
+    }
+    constexpr const T* operator[](Index j) const { return rows[j]; }
+  };
+  template <class T>
+  static constexpr OneHot<T> one_hot{};
 
   // The first column whose logit is `value`.
   template <class T>

@@ -28,6 +28,11 @@ class RunResult:
     steps: int = 0  # completed
     diverged_step: int = -1  # the step, counted from 0, whose loss was not finite; -1 if none
     interrupted: bool = False  # by Ctrl-C
+    refused: bool = False  # data were not as they had been checked: the core can tell
+    overflowed: bool = False  # the last update made a parameter infinite
+    error: BaseException | None = (
+        None  # what a signal's handler raised instead of KeyboardInterrupt
+    )
 
 
 class Trainer:
@@ -201,4 +206,5 @@ class Trainer:
                 result.seconds[epoch] = time.perf_counter() - began
                 result.epochs += 1
         result.interrupted = ctrl_c.pressed
+        result.overflowed = not bool(np.isfinite(self.network.parameters).all())
         return result

@@ -1,0 +1,391 @@
+"""Model files: the same bits come back, and a file that is not whole is refused."""
+
+import copy
+import os
+import pickle
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import ACTIVATIONS, DTYPES, LOSS_OUTPUTS, make_data, make_net
+from safetensors import safe_open
+
+import eigenmlp as em
+from eigenmlp import model_file
+from eigenmlp._backend import BACKENDS
+
+backends = pytest.mark.parametrize("backend", BACKENDS)
+X, Y = make_data([5, 3], "softmax_cross_entropy", 22, "float32")
+
+
+def small_init(rng: np.random.Generator, D: int, K: int) -> tuple[Any, Any]:
+    return rng.normal(0, 0.1, (D, K)), np.full(K, 0.5)
+
+
+NETWORKS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "no bias": {"bias": False},
+    "no hidden layer": {"layer_sizes": [5, 3]},
+    "one of each": {"layer_sizes": [5, 1, 3]},
+    "deep": {
+        "layer_sizes": [5, *range(8, 8 + len(ACTIVATIONS)), 3],
+        "activation": list(ACTIVATIONS),
+    },
+    "scaled": {"input_scale": 1 / 255},
+    "named init": {"init": "glorot_normal"},
+    "custom init": {"init": small_init},
+    "tuples and NumPy's ints": {"layer_sizes": (5, np.int64(4), 3), "activation": ("tanh",)},
+}
+NETWORKS |= {
+    f"{loss} {output}": {"loss": loss, "output_activation": output} for loss, output in LOSS_OUTPUTS
+}
+
+
+def make(dtype: str = "float32", **options: Any) -> em.MLP:
+    options = {"layer_sizes": [5, 7, 3], **options}
+    return make_net(options.pop("layer_sizes"), dtype=dtype, **options)
+
+
+def assert_equal(a: em.MLP, b: em.MLP) -> None:
+    assert a.parameters.tobytes() == b.parameters.tobytes()
+    assert a.parameters.dtype == b.parameters.dtype
+    assert a.forward(X).tobytes() == b.forward(X).tobytes()
+    first, second = ({**net.config, "init": ""} for net in (a, b))
+    assert first == second
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_save_and_load(name: str, dtype: str, tmp_path: Path) -> None:
+    net = make(dtype, **NETWORKS[name])
+    for path in (tmp_path / "a.safetensors", str(tmp_path / "b")):
+        net.save(path)
+        again = em.MLP.load(path)
+        assert_equal(net, again)
+        if not callable(net.config["init"]):
+            assert again.config["init"] == net.config["init"]
+        again.save(tmp_path / "c")
+        third = em.MLP.load(tmp_path / "c")
+        assert_equal(third, net)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.safetensors", "b", "c"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_pickles_and_copies(name: str, dtype: str) -> None:
+    net = make(dtype, **NETWORKS[name])
+    for other in (pickle.loads(pickle.dumps(net)), copy.deepcopy(net), copy.copy(net)):
+        assert_equal(net, other)
+        other.parameters = 0 * other.parameters
+        assert net.parameters.any()  # the copy has parameters of its own
+
+
+@backends
+def test_a_copy_trains_as_the_original_would(backend: str) -> None:
+    net = make(backend=backend)
+    other = pickle.loads(pickle.dumps(net))
+    for one in (net, other):
+        one.fit(X, Y, epochs=3, batch_size=4)  # shuffled by the network's own generator
+    assert_equal(net, other)
+
+
+@backends
+def test_load_on_either_backend(backend: str, tmp_path: Path) -> None:
+    net = make(backend=backend)
+    net.save(tmp_path / "net")
+    for name in BACKENDS:
+        other = em.MLP.load(tmp_path / "net", backend=name)
+        assert other.config["backend"] == name
+        assert other.parameters.tobytes() == net.parameters.tobytes()
+    with pytest.raises(ValueError, match="backend: expected one of"):
+        em.MLP.load(tmp_path / "net", backend="gpu")
+
+
+def test_the_file_is_safetensors_with_the_architecture(tmp_path: Path) -> None:
+    net = make(activation="tanh")
+    net.save(tmp_path / "net")
+    with safe_open(tmp_path / "net", "numpy") as file:
+        assert set(file.keys()) == {"W0", "b0", "W1", "b1"}
+        np.testing.assert_array_equal(file.get_tensor("W1"), net.weights[1])
+        assert "tanh" in file.metadata()["config"]
+
+
+def test_values_at_the_ends_of_the_range(tmp_path: Path) -> None:
+    for dtype in DTYPES:
+        net = make(dtype)
+        info = np.finfo(dtype)
+        values = np.array([info.max, -info.max, info.tiny, info.smallest_subnormal, -0.0], dtype)
+        net.parameters = np.resize(values, net.parameter_count)
+        net.save(tmp_path / "net")
+        assert em.MLP.load(tmp_path / "net").parameters.tobytes() == net.parameters.tobytes()
+
+
+# ---- trainers
+
+GENERATORS: dict[str, Callable[[], Any]] = {
+    "int": lambda: 7,
+    "None": lambda: None,
+    **{
+        name: lambda name=name: np.random.Generator(getattr(np.random, name)(5))
+        for name in ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
+    },
+}
+OPTIMIZERS = [em.SGD(0.1), em.SGD(0.05, momentum=0.9, nesterov=True, weight_decay=0.01)]
+
+
+@backends
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_a_resumed_run_has_the_same_bits(
+    generator: str, optimizer: em.SGD, dtype: str, backend: str, tmp_path: Path
+) -> None:
+    def start() -> em.Trainer:
+        return em.Trainer(
+            make(dtype, backend=backend), optimizer, batch_size=4, seed=GENERATORS[generator]()
+        )
+
+    whole = start()
+    expected = whole.run(X, Y, 6)
+    trainer, losses = start(), []
+    for epochs in (1, 3, 2):
+        losses += trainer.run(X, Y, epochs).loss
+        trainer.save(tmp_path / "run")
+        trainer = em.Trainer.load(tmp_path / "run", backend=backend)
+    assert losses == expected.loss
+    assert trainer.net.parameters.tobytes() == whole.net.parameters.tobytes()
+    for name in whole._trainer.state_names:
+        states = [t._trainer.get_state(name).tobytes() for t in (trainer, whole)]
+        assert states[0] == states[1]
+    assert (trainer.steps, trainer.epochs) == (whole.steps, whole.epochs) == (36, 6)
+    assert trainer.optimizer == optimizer and trainer.batch_size == 4
+    # And so it goes on, step by step and with the network's own generator.
+    assert trainer.step(X[:5], Y[:5]) == whole.step(X[:5], Y[:5])
+    assert trainer.run(X, Y, 1).loss == whole.run(X, Y, 1).loss
+
+
+@backends
+def test_a_resumed_run_with_a_function_for_lr(backend: str, tmp_path: Path) -> None:
+    optimizer = em.SGD(lambda step: 0.2 / (1 + step), momentum=0.5)
+    trainer = em.Trainer(make(backend=backend), optimizer, batch_size=4, seed=1)
+    whole = em.Trainer(make(backend=backend), optimizer, batch_size=4, seed=1)
+    whole.run(X, Y, 4)
+    trainer.run(X, Y, 2)
+    trainer.save(tmp_path / "run")
+    with pytest.raises(ValueError, match=r"learning rate was a function.*optimizer="):
+        em.Trainer.load(tmp_path / "run")
+    again = em.Trainer.load(tmp_path / "run", optimizer=optimizer, backend=backend)
+    again.run(X, Y, 2)
+    assert again.net.parameters.tobytes() == whole.net.parameters.tobytes()
+
+
+def test_another_optimizer_may_replace_the_saved_one(tmp_path: Path) -> None:
+    trainer = em.Trainer(make(), em.SGD(0.1, momentum=0.9), batch_size=4, seed=1)
+    trainer.run(X, Y, 1)
+    trainer.save(tmp_path / "run")
+    again = em.Trainer.load(tmp_path / "run", optimizer=em.SGD(0.01))
+    assert again.optimizer == em.SGD(0.01) and again.steps == trainer.steps
+    assert np.isfinite(again.run(X, Y, 1).loss).all()
+    assert_equal(em.MLP.load(tmp_path / "run"), trainer.net)
+
+
+# ---- files that are not whole
+
+
+@pytest.fixture(params=["MLP", "Trainer"])
+def saved(request: Any, tmp_path: Path) -> tuple[bytes, Callable[[bytes], Any], Any]:
+    """A file's content, what reads such content, and what is in it."""
+    net = make(layer_sizes=[5, 3, 3])
+    trainer = em.Trainer(net, em.SGD(0.1, momentum=0.9), batch_size=4, seed=1)
+    trainer.run(X, Y, 2)
+    (net if request.param == "MLP" else trainer).save(tmp_path / "file")
+    kind = getattr(em, request.param)
+
+    def read(content: bytes) -> Any:
+        (tmp_path / "file").write_bytes(content)
+        return kind.load(tmp_path / "file")
+
+    return (tmp_path / "file").read_bytes(), read, net if request.param == "MLP" else trainer
+
+
+def is_equal(loaded: Any, original: Any) -> bool:
+    net, first = (getattr(x, "net", x) for x in (loaded, original))
+    same: bool = net.parameters.tobytes() == first.parameters.tobytes()
+    return same and net.config == first.config
+
+
+def test_truncated(saved: Any) -> None:
+    content, read, _ = saved
+    lengths = {*range(64), *range(0, len(content), 7), *range(len(content) - 16, len(content))}
+    for length in sorted(lengths):
+        with pytest.raises(ValueError, match="model file"):
+            read(content[:length])
+    for more in (b"\0", b" ", b"more", content):
+        with pytest.raises(ValueError, match="model file"):
+            read(content + more)
+
+
+def test_altered(saved: Any) -> None:
+    content, read, original = saved
+    rng = random.Random(0)
+    header = 8 + int.from_bytes(content[:8], "little")
+    places = {*range(16), *range(header - 24, header + 8), *range(0, len(content), 5)}
+    refused = 0
+    for place in sorted(places):
+        for value in {content[place] ^ (1 << rng.randrange(8)), rng.randrange(256), 0x20, 0x22}:
+            altered = bytearray(content)
+            altered[place] = value
+            try:
+                loaded = read(bytes(altered))
+            except ValueError:
+                refused += 1
+            else:  # the same byte, or a space for a space
+                assert is_equal(loaded, original), f"byte {place}: {content[place]} to {value}"
+    assert refused > 3 * len(places) // 2
+
+
+def test_altered_in_many_places(saved: Any) -> None:
+    content, read, _ = saved
+    rng = random.Random(1)
+    for _ in range(100):
+        altered = bytearray(content)
+        start = rng.randrange(len(content) - 8)
+        altered[start : start + rng.randrange(2, 9)] = rng.randbytes(rng.randrange(9))
+        with pytest.raises(ValueError, match=r"file"):
+            read(bytes(altered))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not a model",
+        b"\xff" * 40,
+        b"\x02\0\0\0\0\0\0\0{}",
+        b"\x04\0\0\0\0\0\0\0null",
+        b"\x02\0\0\0\0\0\0\0[]",
+        b'\x13\0\0\0\0\0\0\0{"__metadata__":{}}',
+        b"\xff\xff\xff\xff\xff\xff\xff\x7f{}",
+        b"[" * 100_000,
+        (100_000).to_bytes(8, "little") + b"[" * 100_000,
+    ],
+    ids=lambda content: repr(content[:12]),
+)
+def test_something_else(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(content)
+    for kind in (em.MLP, em.Trainer):
+        with pytest.raises(ValueError, match="expected"):
+            kind.load(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("layer_sizes", "abc"),
+        ("layer_sizes", [5]),
+        ("layer_sizes", [5, 2.5, 3]),
+        ("layer_sizes", [5, 8, 3]),
+        ("layer_sizes", [5, 10**7, 10**4]),
+        ("activation", 3),
+        ("loss", None),
+        ("bias", "yes"),
+        ("dtype", "float16"),
+        ("input_scale", "1"),
+        ("lr", "0.1"),
+        ("lr", [1]),
+        ("hyper", {}),
+        ("hyper", None),
+        ("hyper", {"momentum": "a", "nesterov": 0.0, "weight_decay": 0.0}),
+        ("batch_size", 0),
+        ("batch_size", "4"),
+        ("steps", "many"),
+        ("epochs", -1),
+        ("optimizer", "Unknown"),
+        ("generator", None),
+        ("generator", {}),
+        ("generator", {"bit_generator": "PCG64"}),
+        ("generator", {"bit_generator": "PCG64", "state": {"state": "a", "inc": 1}}),
+        ("generator", {"bit_generator": "MT19937", "state": {"key": {"array": [], "dtype": "x"}}}),
+        ("generator", {"bit_generator": "RandomState"}),
+    ],
+    ids=str,
+)
+def test_altered_by_a_program(key: str, value: Any, tmp_path: Path) -> None:
+    """The checksum is right, and what is written makes no sense."""
+    trainer = em.Trainer(make(), em.SGD(0.1, momentum=0.9), batch_size=4, seed=1)
+    trainer.save(tmp_path / "file")
+    config, arrays, settings = model_file.read_model(tmp_path / "file")
+    assert settings is not None
+    changed = config if key in config else settings
+    assert key in changed
+    changed[key] = value
+    model_file.write_model(tmp_path / "file", config, arrays, settings)
+    with pytest.raises(ValueError, match="expected"):
+        em.Trainer.load(tmp_path / "file")
+
+
+def test_numbers_that_are_not_finite(tmp_path: Path) -> None:
+    make().save(tmp_path / "file")
+    config, arrays, _ = model_file.read_model(tmp_path / "file")
+    arrays["W0"][0, 0] = np.nan
+    model_file.write_model(tmp_path / "file", config, arrays)
+    with pytest.raises(ValueError, match="finite"):
+        em.MLP.load(tmp_path / "file")
+
+
+def test_a_file_of_another_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(model_file, "FORMAT", "99")
+        make().save(tmp_path / "file")
+    with pytest.raises(ValueError, match="format 1, got '99'"):
+        em.MLP.load(tmp_path / "file")
+
+
+def test_files_that_are_not_there(tmp_path: Path) -> None:
+    for kind in (em.MLP, em.Trainer):
+        with pytest.raises(FileNotFoundError):
+            kind.load(tmp_path / "nothing")
+        with pytest.raises(IsADirectoryError):
+            kind.load(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        make().save(tmp_path / "no folder" / "file")
+
+
+# ---- saves that fail
+
+
+@pytest.mark.parametrize("where", ["write", "fsync", "replace"])
+@pytest.mark.parametrize("error", [OSError("no space left"), KeyboardInterrupt()], ids=repr)
+def test_a_failing_save_leaves_the_old_file(
+    where: str, error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = make(), make(seed=5)
+    old.save(tmp_path / "net")
+
+    def fail(*args: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        if where == "write":
+            patch.setattr(os, "fdopen", fail)
+        else:
+            patch.setattr(os, where, fail)
+        with pytest.raises(type(error)):
+            new.save(tmp_path / "net")
+    assert [p.name for p in tmp_path.iterdir()] == ["net"]
+    assert_equal(em.MLP.load(tmp_path / "net"), old)
+    new.save(tmp_path / "net")
+    assert_equal(em.MLP.load(tmp_path / "net"), new)
+
+
+def test_permissions(tmp_path: Path) -> None:
+    """A new file has the usual ones, and one that is written again keeps its own."""
+    (tmp_path / "usual").touch()
+    make().save(tmp_path / "net")
+    assert (tmp_path / "net").stat().st_mode == (tmp_path / "usual").stat().st_mode
+    (tmp_path / "net").chmod(0o600)
+    make().save(tmp_path / "net")
+    assert (tmp_path / "net").stat().st_mode & 0o777 == 0o600

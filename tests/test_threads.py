@@ -1,0 +1,346 @@
+"""Threads: the same bits for every number of them, and nothing that hangs."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import ACTIVATIONS, DTYPES, LOSSES, make_data, make_net
+from threadpoolctl import threadpool_limits
+
+import eigenmlp as em
+
+OFFERED = em.get_num_threads()  # before any test changes it
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+# (sizes, rows, batch): small work is done by one thread, so most of these are large; one with
+# fewer rows than threads, and one whose inputs take several chunks of rows a thread.
+SHAPES = [
+    ([784, 128, 10], 200, 64),
+    ([784, 512, 512, 10], 256, 128),
+    ([300, 70, 33, 5], 120, 37),
+    ([1500, 900, 3], 8, 4),
+    ([2100, 40, 2], 700, 700),
+    ([64, 50, 10], 1300, 1300),
+]
+
+
+@pytest.fixture(autouse=True)
+def threads_as_before() -> Iterator[None]:
+    before = em.get_num_threads()
+    yield
+    em.set_num_threads(before)
+
+
+def bits(sizes: list[int], rows: int, batch: int, **options: Any) -> list[bytes]:
+    """All that every kind of call gives."""
+    net = make_net(sizes, **options)
+    X, T = make_data(sizes, net._loss, rows, str(net.dtype))
+    weights = np.random.default_rng(1).uniform(0, 2, rows)
+    history = net.fit(
+        X, T, epochs=2, batch_size=batch, optimizer=em.SGD(0.01, momentum=0.9), seed=3
+    )
+    dY = np.random.default_rng(2).normal(0, 1, (rows, sizes[-1]))
+    results = [
+        net.parameters,
+        np.array(history.loss),
+        np.array(history.accuracy),
+        net.forward(X),
+        net.forward(X[:1]),
+        np.array(net.evaluate(X, T, weights).loss),
+        *map(np.asarray, net.loss_and_gradient(X, T, sample_weight=weights)),
+        *net.vjp(X, dY),
+    ]
+    assert all(np.isfinite(result).all() for result in results)
+    return [result.tobytes() for result in results]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("sizes", "rows", "batch"), SHAPES, ids=str)
+def test_same_bits(sizes: list[int], rows: int, batch: int, dtype: str) -> None:
+    em.set_num_threads(1)
+    expected = bits(sizes, rows, batch, dtype=dtype)
+    for n in (2, 3, 5):
+        em.set_num_threads(n)
+        assert em.get_num_threads() == n
+        assert bits(sizes, rows, batch, dtype=dtype) == expected, f"{n} threads"
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_same_bits_for_every_activation_and_loss(activation: str, loss: str) -> None:
+    em.set_num_threads(1)
+    expected = bits([200, 130, 7], 90, 45, activation=activation, loss=loss)
+    em.set_num_threads(3)
+    assert bits([200, 130, 7], 90, 45, activation=activation, loss=loss) == expected
+
+
+# ---- Python threads
+
+
+def together(*functions: Callable[[], Any]) -> list[Any]:
+    """Runs functions at once, each in a thread; their results, or the first error."""
+    results: list[Any] = [None] * len(functions)
+    errors: list[BaseException] = []
+
+    def call(i: int) -> None:
+        try:
+            results[i] = functions[i]()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=call, args=(i,), daemon=True) for i in range(len(functions))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive(), "a thread hangs"
+    if errors:
+        raise errors[0]
+    return results
+
+
+@pytest.fixture
+def problem() -> tuple[Any, Any]:
+    return make_data([100, 64, 10], "softmax_cross_entropy", 2000, "float32")
+
+
+def test_two_threads_train_two_networks(problem: tuple[Any, Any]) -> None:
+    X, y = problem
+
+    def train() -> bytes:
+        net = em.MLP([100, 64, 10], seed=0)
+        net.fit(X, y, epochs=15)
+        return net.parameters.tobytes()
+
+    alone = train()
+    assert together(train, train) == [alone, alone]
+
+
+def test_predict_while_training(problem: tuple[Any, Any]) -> None:
+    X, y = problem
+    net = em.MLP([100, 64, 10], seed=0)
+    alone = em.MLP([100, 64, 10], seed=0)
+    alone.fit(X, y, epochs=60, seed=1)
+    over = threading.Event()
+    looks: list[float] = []
+
+    def train() -> None:
+        try:
+            net.fit(X, y, epochs=60, seed=1)
+        finally:
+            over.set()
+
+    def look() -> None:
+        while not over.is_set():
+            assert np.isfinite(net.forward(X[:50])).all()
+            assert np.isfinite(net.parameters).all()
+            looks.append(net.evaluate(X[:50], y[:50]).loss)
+            assert np.isfinite(net.loss_and_gradient(X[:9], y[:9])[1]).all()
+
+    together(train, look, look)
+    assert len(set(looks)) > 1, "nobody could look before the training was over"
+    np.testing.assert_array_equal(net.parameters, alone.parameters)
+
+
+def test_two_trainers_on_one_network(problem: tuple[Any, Any]) -> None:
+    X, y = problem
+    net = em.MLP([100, 64, 10], seed=0)
+    before = net.evaluate(X, y).loss
+    trainers = [em.Trainer(net, em.SGD(0.01, momentum=0.5), 64, seed=i) for i in range(2)]
+    histories = together(*(lambda t=t: t.run(X, y, 20) for t in trainers))
+    assert all(len(h.loss) == 20 and np.isfinite(h.loss).all() for h in histories)
+    assert np.isfinite(net.parameters).all()
+    assert net.evaluate(X, y).loss < before
+
+
+def test_one_trainer_in_two_threads(problem: tuple[Any, Any]) -> None:
+    X, y = problem
+    trainer = em.Trainer(em.MLP([100, 64, 10], seed=0), em.SGD(0.01, momentum=0.5), 64)
+    steps = [lambda: [trainer.step(X[:64], y[:64]) for _ in range(200)]] * 2
+    assert np.isfinite(together(*steps)).all()
+
+
+def test_the_gil_is_released(problem: tuple[Any, Any]) -> None:
+    """While one call computes for long, another thread counts."""
+    X, y = problem
+    net = em.MLP([100, 300, 10], seed=0)
+    em.set_num_threads(1)
+    counts: list[float] = []
+    over = threading.Event()
+
+    def count() -> None:
+        while not over.is_set():
+            counts.append(time.perf_counter())
+            time.sleep(0.001)
+
+    counter = threading.Thread(target=count)
+    counter.start()
+    began = time.perf_counter()
+    # One epoch is one native call, longer than Python's 5 ms between switches.
+    net.fit(np.tile(X, (30, 1)), np.tile(y, 30), epochs=1, optimizer=em.SGD(0.01), shuffle=False)
+    ended = time.perf_counter()
+    over.set()
+    counter.join()
+    during = sum(began < t < ended for t in counts)
+    assert during >= (ended - began) / 0.02, f"{during} in {ended - began:.3f} s"
+
+
+# ---- limits
+
+
+def test_set_num_threads_is_refused() -> None:
+    for bad, error in [(0, ValueError), (-1, ValueError), (10**6, ValueError)]:
+        with pytest.raises(error, match="expected"):
+            em.set_num_threads(bad)
+    for wrong in (True, 1.0, "2", None):
+        with pytest.raises(TypeError, match="expected a positive int, got"):
+            em.set_num_threads(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wanted", [None, 1, 3, 5])
+@pytest.mark.parametrize("limit", sorted({1, 2, 3, OFFERED}))
+def test_threadpoolctl(limit: int, wanted: int | None) -> None:
+    before = em.get_num_threads()
+    if wanted is not None:
+        em.set_num_threads(wanted)
+        before = wanted
+    with threadpool_limits(limit):
+        assert em.get_num_threads() <= limit
+    assert em.get_num_threads() == before
+
+
+def test_threadpoolctl_limits_the_threads_of_a_call(in_subprocess: Run) -> None:
+    """Counted by the system."""
+    program = """
+import os, numpy as np, eigenmlp as em
+from threadpoolctl import threadpool_limits
+X, y = np.zeros((256, 784), np.float32), np.zeros(256, int)
+em.set_num_threads(4)
+net = em.MLP([784, 512, 10], seed=0)
+count = lambda: len(os.listdir("/proc/self/task"))
+start = count()
+with threadpool_limits(1):
+    net.fit(X, y, epochs=1)
+print(count() - start)
+net.fit(X, y, epochs=1)
+print(count() - start)
+"""
+    if not os.path.isdir("/proc/self/task"):
+        pytest.skip("needs /proc")
+    done = in_subprocess(program)
+    assert done.stdout.split() == ["0", "3"], done.stderr
+
+
+@pytest.mark.parametrize("n", ["1", "3"])
+def test_environment(n: str, in_subprocess: Run) -> None:
+    program = "import eigenmlp as em; print(em.get_num_threads(), em.info()['threads'])"
+    done = in_subprocess(program, env={**os.environ, "EIGENMLP_NUM_THREADS": n})
+    assert done.stdout.split() == [n, n], done.stderr
+
+
+@pytest.mark.parametrize("bad", ["0", "-2", "two", "1.5", "1000000"])
+def test_bad_environment(bad: str, in_subprocess: Run) -> None:
+    done = in_subprocess("import eigenmlp", env={**os.environ, "EIGENMLP_NUM_THREADS": bad})
+    assert done.returncode != 0
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ValueError: EIGENMLP_NUM_THREADS: expected") and bad in last
+
+
+# ---- forks
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_fork_after_fit(in_subprocess: Run) -> None:
+    """The child trains, to the parent's bits, instead of waiting for threads it does not have."""
+    program = """
+import os, sys, warnings, numpy as np, eigenmlp as em
+warnings.simplefilter("ignore", DeprecationWarning)  # "use of fork() may lead to deadlocks"
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(256, 784)).astype(np.float32), rng.integers(0, 10, 256)
+em.set_num_threads(3)
+def train():
+    net = em.MLP([784, 512, 10], seed=0)
+    net.fit(X, y, epochs=2)
+    return net, net.parameters.tobytes()
+net, first = train()
+read, write = os.pipe()
+child = os.fork()
+if child == 0:
+    again = train()[1] == first
+    same = net.parameters.tobytes() == first and np.isfinite(net.forward(X)).all()
+    os.write(write, b"%d%d" % (again, same))
+    os._exit(0)
+os.close(write)
+print(os.read(read, 9).decode(), os.waitpid(child, 0)[1], int(train()[1] == first))
+"""
+    done = in_subprocess(program, timeout=60)
+    assert done.stdout.split() == ["11", "0", "1"], done.stderr
+
+
+# ---- Ctrl-C
+
+FIT_UNTIL_CTRL_C = """
+import os, signal, sys, threading, time, numpy as np, eigenmlp as em
+backend, callbacks = sys.argv[1], sys.argv[2] == "callbacks"
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(2000, 100)).astype(np.float32), rng.integers(0, 10, 2000)
+net = em.MLP([100, 64, 10], seed=0, backend=backend)
+start = net.parameters
+began = []
+def press():
+    time.sleep(0.5)
+    began.append(time.perf_counter())
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=press).start()
+try:
+    net.fit(X, y, epochs=10**6, optimizer=em.SGD(0.001),
+            callbacks=[lambda epoch, history, net: None] if callbacks else [])
+except KeyboardInterrupt:
+    print(time.perf_counter() - began[0])
+assert (net.parameters != start).any() and np.isfinite(net.parameters).all()
+assert np.isfinite(net.forward(X)).all()
+assert len(net.fit(X, y, epochs=2, optimizer=em.SGD(0.001)).loss) == 2
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+print("usable")
+"""
+
+
+@pytest.mark.parametrize("callbacks", ["callbacks", "plain"])
+@pytest.mark.parametrize("backend", ["native", "numpy"])
+def test_ctrl_c(backend: str, callbacks: str, in_subprocess: Run) -> None:
+    """Within 100 ms, and as much again for a machine whose processors do other work meanwhile."""
+    done = in_subprocess(FIT_UNTIL_CTRL_C, backend, callbacks)
+    assert done.returncode == 0, done.stderr
+    seconds, usable = done.stdout.split()
+    assert usable == "usable" and float(seconds) < 0.2
+
+
+def test_ctrl_c_kills_a_program_that_does_not_catch_it(in_subprocess: Run) -> None:
+    program = FIT_UNTIL_CTRL_C.replace("except KeyboardInterrupt", "except ZeroDivisionError")
+    done = in_subprocess(program, "native", "plain")
+    assert done.returncode == -signal.SIGINT
+    assert "KeyboardInterrupt" in done.stderr and "usable" not in done.stdout
+
+
+def test_another_handlers_error_reaches_the_user(in_subprocess: Run) -> None:
+    program = """
+import signal, numpy as np, eigenmlp as em
+class Alarm(Exception): pass
+def ring(number, frame): raise Alarm("time is up")
+signal.signal(signal.SIGALRM, ring)
+signal.setitimer(signal.ITIMER_REAL, 0.3)
+X, y = np.zeros((2000, 100), np.float32), np.zeros(2000, int)
+net = em.MLP([100, 64, 10], seed=0)
+try:
+    net.fit(X, y, epochs=10**6)
+except Alarm as alarm:
+    print(alarm, np.isfinite(net.forward(X)).all())
+"""
+    done = in_subprocess(program)
+    assert done.stdout.split() == ["time", "is", "up", "True"], done.stderr
