@@ -175,7 +175,9 @@ def test_a_resumed_run_with_a_function_for_lr(backend: str, tmp_path: Path) -> N
     whole.run(X, Y, 4)
     trainer.run(X, Y, 2)
     trainer.save(tmp_path / "run")
-    with pytest.raises(ValueError, match=r"learning rate was a function.*optimizer="):
+    with pytest.raises(ValueError, match="learning rate was a function"):
+        em.Trainer.load(tmp_path / "run")
+    with pytest.raises(ValueError, match="optimizer="):
         em.Trainer.load(tmp_path / "run")
     again = em.Trainer.load(tmp_path / "run", optimizer=optimizer, backend=backend)
     again.run(X, Y, 2)

@@ -335,15 +335,36 @@ def test_divergence(dtype: str, backend: str) -> None:
     assert isinstance(caught.value, ArithmeticError)
 
 
+HUGE = em.SGD(3e38)  # the loss is finite, its gradient times the rate is not
+
+
 @backends
 @pytest.mark.parametrize("epochs", [1, 2])
-def test_an_update_beyond_the_range_is_divergence(epochs: int, backend: str) -> None:
-    """The loss is finite, its gradient times the rate is not."""
+@pytest.mark.parametrize("batch_size", [20, N])
+def test_an_update_beyond_the_range_is_divergence(
+    batch_size: int, epochs: int, backend: str
+) -> None:
+    """Found at the step it happens in or at the next, named as the user counts."""
     net = make(backend, loss="squared_error")
     x, y = make_data(SIZES, "squared_error", N, "float32")
-    optimizer = em.SGD(3e38)
+    with pytest.raises(em.DivergenceError) as caught:
+        net.fit(x, 1e4 + y, epochs=epochs, batch_size=batch_size, optimizer=HUGE)
+    places = [(1, 1), (1, 2)] if batch_size < N else [(1, 1), (2, 1)]
+    assert (caught.value.epoch, caught.value.step) in places
+    assert np.isfinite(net.parameters).all()
+
+
+@backends
+@pytest.mark.parametrize("entry", ["step", "apply"])
+def test_a_step_beyond_the_range_is_divergence(entry: str, backend: str) -> None:
+    net = make(backend, loss="squared_error")
+    x, y = make_data(SIZES, "squared_error", N, "float32")
+    trainer = em.Trainer(net, HUGE)
     with pytest.raises(em.DivergenceError):
-        net.fit(x, 1e4 + y, epochs=epochs, batch_size=N, optimizer=optimizer)
+        if entry == "step":
+            trainer.step(x, 1e4 + y)
+        else:
+            trainer.apply(np.full(net.parameter_count, 1e30))
     assert np.isfinite(net.parameters).all()
 
 
