@@ -231,15 +231,16 @@ def test_divergence_stops_and_changes_nothing(
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_divergence_by_a_large_learning_rate(loss: str, dtype: str) -> None:
-    """The parameters outgrow the dtype in step 3, without a warning: step 4 has no finite loss."""
+    """The parameters outgrow the dtype in step 3, without a warning: that step is named."""
     X, T, _ = make_data(loss)
     trainer = Trainer(make_network(loss, dtype=dtype), "sgd", {})
     huge = np.inf if dtype == "float64" else 1e300
     rates = np.array([0.1, 0.1, 0.1, huge, 0.1, 0.1, 0.1, 0.1])
     result = trainer.run(X, T, None, 5, np.zeros((4, 0), np.int64), rates)
-    assert (result.diverged_step, result.epochs) == (4, 2)  # counted over the whole run
-    assert np.isfinite(result.losses[:2]).all()
-    assert np.isnan(result.losses[2:]).all()
+    assert (result.diverged_step, result.epochs) == (3, 1)  # counted over the whole run
+    assert result.diverged_loss == np.inf
+    assert np.isfinite(result.losses[:1]).all()
+    assert np.isnan(result.losses[1:]).all()
 
 
 def test_float32_stays_float32() -> None:

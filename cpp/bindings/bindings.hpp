@@ -205,7 +205,8 @@ struct PyRunResult {
   Array<double> losses, seconds;
   Array<std::int64_t> correct;
   Index epochs = 0, steps = 0, diverged_step = -1;
-  bool interrupted = false, refused = false, overflowed = false;
+  bool interrupted = false, refused = false;
+  double diverged_loss = 0;
   py::object error = py::none(); // what a signal's handler raised
 };
 
@@ -256,7 +257,7 @@ PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::ha
   if (done.outcome == Outcome::diverged) result.diverged_step = done.steps;
   result.interrupted = done.outcome == Outcome::interrupted;
   result.refused = done.outcome == Outcome::refused;
-  result.overflowed = done.overflowed;
+  result.diverged_loss = done.loss;
   return result;
 }
 
@@ -341,7 +342,7 @@ void register_trainer(py::module_& m, const char* name) {
              const py::gil_scoped_release release;
              Buffer<T> panels(self.net().panel_size());
              self.net().pack(from, panels.data());
-             self.trainer().apply(panels.data(), lr);
+             return self.trainer().apply(panels.data(), lr);
            })
       .def(
           "run",

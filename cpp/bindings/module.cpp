@@ -40,7 +40,7 @@ PYBIND11_MODULE(EIGENMLP_MODULE, m) {
       .def_readonly("diverged_step", &PyRunResult::diverged_step)
       .def_readonly("interrupted", &PyRunResult::interrupted)
       .def_readonly("refused", &PyRunResult::refused)
-      .def_readonly("overflowed", &PyRunResult::overflowed);
+      .def_readonly("diverged_loss", &PyRunResult::diverged_loss);
   bindings::register_float32(m);
   bindings::register_float64(m);
 }

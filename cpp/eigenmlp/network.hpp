@@ -116,10 +116,6 @@ public:
             refresh_transposed_block(layer, layer.Wt, d, k);
   }
 
-  bool is_finite() const {
-    return (ConstRun<T>(W_.data(), W_.size()) * T(0)).sum() == T(0); // NaN · 0 and Inf · 0: NaN
-  }
-
   // Held while the parameters change (alone) or are read (shared).
   std::shared_mutex& mutex() const { return mutex_; }
 

@@ -1,8 +1,10 @@
 // The step and the epoch: one thread region for a whole run, two phases and two barriers a step.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
+#include <limits>
 #include <mutex>
 #include <span>
 
@@ -22,13 +24,14 @@ struct EpochResult {
   std::int64_t correct = 0;
 };
 
-// diverged: a loss was not finite. refused: a number was not finite, or a label no class. In both
-// cases that step changed nothing. interrupted: `stop` said so.
+// diverged: a loss was not finite (that step changed nothing), or an update made a parameter
+// infinite (its loss is reported as infinite). refused: a number of the data was not finite, or a
+// label no class; that step changed nothing. interrupted: `stop` said so.
 enum class Outcome { finished, diverged, refused, interrupted };
 
 struct RunResult {
   Outcome outcome = Outcome::finished;
-  bool overflowed = false;     // the last update made a parameter infinite
+  double loss = 0;             // of the step that diverged
   Index epochs = 0, steps = 0; // whole ones that were done
 };
 
@@ -81,7 +84,10 @@ public:
           sum.correct += done.correct;
           total_weight += weight;
           if (done.outcome != Outcome::finished) {
-            if (team.index == 0) result.outcome = done.outcome;
+            if (team.index == 0) {
+              result.outcome = done.outcome;
+              result.loss = done.loss;
+            }
             return;
           }
           if (team.index == 0) {
@@ -100,7 +106,6 @@ public:
         }
       }
     });
-    result.overflowed = !net_.is_finite();
     return result;
   }
 
@@ -125,18 +130,21 @@ public:
   }
 
   // One optimizer step with a gradient laid out like the parameters.
-  void apply(const T* gradient, T lr) {
+  // False if that made a parameter infinite.
+  bool apply(const T* gradient, T lr) {
+    bool finite = true;
     const std::lock_guard busy(busy_);
     const std::unique_lock lock(net_.mutex());
     for (const auto& layer : net_.layers())
       for (Index k = 0; k < layer.output_panels(); ++k) {
         const Index at = layer.W.at(0, k) - net_.parameters();
-        update_rows<T>(net_, layer, 0, layer.D, k, gradient + at, rule(lr));
+        finite &= update_rows<T>(net_, layer, 0, layer.D, k, gradient + at, rule(lr));
         if (net_.has_bias())
-          update_rows<T>(net_, layer, layer.D, 1, k, gradient + at + layer.D * panel_width<T>,
-                         rule(lr));
+          finite &= update_rows<T>(net_, layer, layer.D, 1, k,
+                                   gradient + at + layer.D * panel_width<T>, rule(lr));
       }
     net_.refresh_transposed();
+    return finite;
   }
 
 private:
@@ -150,10 +158,11 @@ private:
                                     lines_exchanged(net_, rows), 2);
     reports_.resize(static_cast<std::size_t>(threads));
     epoch_began_ = paused_at_ = Clock::now();
+    overflowed_ = false;
     return threads;
   }
 
-  // Two phases with a barrier between them. The caller waits for the other threads after it.
+  // Two phases, and a barrier after each.
   StepResult step(const Team& team, const Data& data, const std::int64_t* order, Index first,
                   Index rows, double weight, double lr) {
     reports_[static_cast<std::size_t>(team.index)] =
@@ -167,7 +176,11 @@ private:
     }
     result.loss = mean_loss(batch_, rows, weight);
     if (!std::isfinite(result.loss)) return {Outcome::diverged, result.loss, 0};
-    update_share(net_, batch_, rows, team.index, team.size, rule(static_cast<T>(lr)));
+    if (!update_share(net_, batch_, rows, team.index, team.size, rule(static_cast<T>(lr))))
+      overflowed_ = true;
+    if (team.index == 0) pause_ = Clock::now() - paused_at_ > pause_every;
+    team.wait();
+    if (overflowed_) return {Outcome::diverged, std::numeric_limits<double>::infinity(), 0};
     return result;
   }
 
@@ -176,12 +189,10 @@ private:
     return std::chrono::duration<double>(epoch_began_ - began).count();
   }
 
-  // The barrier after a step; every 10 ms it lets waiting readers of the parameters in, and asks
-  // `stop`. True if the run is to end.
+  // Every 10 ms, between two steps: lets waiting readers of the parameters in, and asks `stop`.
+  // True if the run is to end.
   bool pause_between_steps(const Team& team, std::unique_lock<std::shared_mutex>& lock,
                            const std::function<bool()>& stop) {
-    if (team.index == 0) pause_ = Clock::now() - paused_at_ > pause_every;
-    team.wait();
     if (!pause_) return false;
     if (team.index == 0) {
       lock.unlock();
@@ -209,6 +220,7 @@ private:
   std::vector<RowsReport> reports_;
   // Written by thread 0 between two barriers.
   bool pause_ = false, stopped_ = false;
+  std::atomic<bool> overflowed_{false}; // an update made a parameter infinite
   Clock::time_point paused_at_, epoch_began_;
 };
 

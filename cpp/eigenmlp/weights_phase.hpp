@@ -94,23 +94,26 @@ struct Rule {
 };
 
 // The optimizer's rule on rows d … d + count - 1 of panel k of W (the bias is row D), whose
-// gradient is G.
+// gradient is G. False if that made one of them infinite.
 template <class T>
-void update_rows(const Network<T>& net, const Layer<T>& layer, Index d, Index count, Index k,
+bool update_rows(const Network<T>& net, const Layer<T>& layer, Index d, Index count, Index k,
                  const T* G, const Rule<T>& rule) {
   UpdateRows<T> u{layer.W.at(d, k), G,       {},        count * panel_width<T>,
                   d < layer.D,      rule.lr, rule.hyper};
   for (std::size_t i = 0; i < most_states; ++i)
     if (rule.state[i]) u.state[i] = net.like_W(layer, rule.state[i]).at(d, k);
   rule.optimizer->update(u);
+  return (ConstRun<T>(u.W, u.n) * T(0)).sum() == T(0); // Inf · 0 and NaN · 0 are NaN
 }
 
-// The optimizer's step on a thread's share of the weights; no gradient is kept.
+// The optimizer's step on a thread's share of the weights; no gradient is kept. False if that made
+// a weight infinite.
 template <class T>
-void update_share(const Network<T>& net, const Batch<T>& batch, Index rows, Index share,
+bool update_share(const Network<T>& net, const Batch<T>& batch, Index rows, Index share,
                   Index shares, const Rule<T>& rule) {
   constexpr Index p = panel_width<T>;
   alignas(cache_line) T scratch[strip_panels<T> * block_panels * p * p];
+  bool finite = true;
   for_each_share(net, share, shares, [&](std::size_t l, const Rectangle& part) {
     const Layer<T>& layer = net.layers()[l];
     sum_rectangle(
@@ -118,12 +121,13 @@ void update_share(const Network<T>& net, const Batch<T>& batch, Index rows, Inde
         [&](Index, Index) { return Panels<T>{scratch, block_panels * p * p}; },
         [&](Index d, Index count, Index k, Index C, Panels<T> dW) {
           for (Index c = 0; c < C; ++c)
-            update_rows<T>(net, layer, d, count, k + c, dW.at(0, c), rule);
+            finite &= update_rows<T>(net, layer, d, count, k + c, dW.at(0, c), rule);
           if (!layer.Wt.data || d == layer.D) return;
           for (Index i = d / p; i * p < d + count; ++i)
             for (Index c = 0; c < C; ++c) refresh_transposed_block(layer, layer.Wt, i, k + c);
         });
   });
+  return finite;
 }
 
 // Adds this batch's gradient to a buffer laid out like the parameters, or starts it.

@@ -43,7 +43,7 @@ class RunResult(Protocol):
     diverged_step: int
     interrupted: bool
     refused: bool
-    overflowed: bool
+    diverged_loss: float
     error: BaseException | None
 
 
@@ -55,7 +55,7 @@ class Trainer(Protocol):
     def get_state(self, name: str) -> NDArray[Any]: ...
     def set_state(self, name: str, flat: NDArray[Any]) -> None: ...
     def step(self, X: NDArray[Any], T: NDArray[Any], lr: float) -> float | None: ...
-    def apply(self, gradient: NDArray[Any], lr: float) -> None: ...
+    def apply(self, gradient: NDArray[Any], lr: float) -> bool: ...
     def run(
         self,
         X: NDArray[Any],

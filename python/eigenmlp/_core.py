@@ -23,7 +23,7 @@ def _choose() -> str:
     supported: list[str] = _cpu.supported_levels()
     usable = [x for x in built if x in supported]
     forced = os.environ.get("EIGENMLP_ISA")
-    if forced is None:
+    if not forced:
         if not usable:
             raise ImportError(
                 f"eigenmlp was built for {built}, but this processor runs only {supported}"

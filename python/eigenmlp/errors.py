@@ -4,7 +4,10 @@ from __future__ import annotations
 
 
 class DivergenceError(ArithmeticError):
-    """The loss is no longer finite. The parameters are those before the step that failed.
+    """The loss is no longer finite; the parameters are those before the step that failed.
+
+    If it was the step's update that made a parameter infinite, as a far too large learning rate
+    does, `loss` is infinity and the parameters are lost.
 
     Attributes
     ----------

@@ -223,8 +223,8 @@ class MLP:
         TypeError, ValueError
             For unusable data or settings; nothing is changed then.
         DivergenceError
-            If the loss is no longer finite; the parameters are those before the step where that was
-            seen, and may already be too large for the dtype themselves.
+            If the loss is no longer finite; the parameters are those before that step, unless it
+            was its update that made them infinite.
         KeyboardInterrupt
             After Ctrl-C, at the end of a step; the network stays usable.
 

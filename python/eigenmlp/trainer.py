@@ -117,7 +117,8 @@ class Trainer:
         """One optimizer step with a gradient (P,) of the user's own."""
         net = self.net
         vector = _validate.flat(gradient, net.parameter_count, net._dtype, "gradient")
-        self._trainer.apply(vector, self._learning_rates(1)[0])
+        if not self._trainer.apply(vector, self._learning_rates(1)[0]):
+            raise DivergenceError(self.epochs + 1, self.steps + 1, math.inf)
         self.steps += 1
 
     # ---- epochs
@@ -178,13 +179,13 @@ class Trainer:
         X, T, weights = data
         N = len(X)
         steps = -(-N // self.batch_size)
+        lr = np.array(self._learning_rates(epochs * steps))
         if shuffle and self.batch_size < N:
             orders = np.empty((epochs, N), dtype=np.int64)
             for order in orders:
                 order[:] = self._rng.permutation(N)
         else:  # the order within a single batch changes nothing but rounding
             orders = np.empty((epochs, 0), dtype=np.int64)
-        lr = np.array(self._learning_rates(epochs * steps))
         result = self._trainer.run(X, T, weights, self.batch_size, orders, lr)
 
         done = result.epochs
@@ -194,10 +195,10 @@ class Trainer:
         if done and result.correct[0] >= 0:
             history.accuracy += (result.correct[:done] / N).tolist()
         self.steps += result.steps
-        if result.overflowed:  # by the last update
-            raise DivergenceError(self.epochs, steps, math.inf)
         if result.diverged_step >= 0:
-            raise DivergenceError(self.epochs + 1, result.diverged_step % steps + 1)
+            raise DivergenceError(
+                self.epochs + 1, result.diverged_step % steps + 1, result.diverged_loss
+            )
         if result.refused:
             raise ValueError(_CHANGED)
         if result.interrupted:

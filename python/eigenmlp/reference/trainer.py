@@ -29,7 +29,7 @@ class RunResult:
     diverged_step: int = -1  # the step, counted from 0, whose loss was not finite; -1 if none
     interrupted: bool = False  # by Ctrl-C
     refused: bool = False  # data were not as they had been checked: the core can tell
-    overflowed: bool = False  # the last update made a parameter infinite
+    diverged_loss: float = 0.0  # of that step; infinite if its update made a parameter infinite
     error: BaseException | None = (
         None  # what a signal's handler raised instead of KeyboardInterrupt
     )
@@ -96,7 +96,8 @@ class Trainer:
         Returns
         -------
         float
-            The loss before the update. If it is not finite, nothing was updated.
+            The loss before the update. If it is not finite, nothing was updated; infinity may also
+            mean that the update made a parameter infinite.
         """
         return self._step(X, T, lr, sample_weight)[0]
 
@@ -119,17 +120,19 @@ class Trainer:
         dY = loss.mean_derivative(network.loss, Y, T, sample_weight)
         gradient, _ = network.backward_pass(passes, dY)
 
-        self.apply(gradient, lr)
+        if not self.apply(gradient, lr):
+            return math.inf, n_correct
         return batch_loss, n_correct
 
     @np.errstate(over="ignore", invalid="ignore")
-    def apply(self, gradient: Array, lr: float) -> None:
-        """Update the parameters once, with a gradient (P,).
+    def apply(self, gradient: Array, lr: float) -> bool:
+        """Update the parameters once, with a gradient (P,); False if that made one infinite.
 
         Examples
         --------
         >>> network = Network([1, 1], ["identity"], "squared_error", bias=True, input_scale=1.0)
         >>> Trainer(network, "sgd", {}).apply(np.array([1.0, 2.0]), lr=0.5)
+        True
         >>> network.get_parameters()
         array([-0.5, -1. ])
         """
@@ -138,6 +141,7 @@ class Trainer:
         self.optimizer.update(
             network.parameters, dW, network.is_weight, self.state, float(lr), self.hyper
         )
+        return bool(np.isfinite(network.parameters).all())
 
     def run(
         self,
@@ -192,6 +196,7 @@ class Trainer:
                     batch_loss, batch_correct = self._step(X[rows], T[rows], lr, w)
                     if not math.isfinite(batch_loss):
                         result.diverged_step = step
+                        result.diverged_loss = batch_loss
                         return result
 
                     weight = loss.total_weight(len(rows), w)
@@ -206,5 +211,4 @@ class Trainer:
                 result.seconds[epoch] = time.perf_counter() - began
                 result.epochs += 1
         result.interrupted = ctrl_c.pressed
-        result.overflowed = not bool(np.isfinite(self.network.parameters).all())
         return result
