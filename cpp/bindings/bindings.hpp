@@ -11,7 +11,10 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <chrono>
 #include <optional>
+#include <shared_mutex>
+#include <thread>
 
 #include "eigenmlp/gradient.hpp"
 #include "eigenmlp/inference.hpp"
@@ -91,6 +94,38 @@ std::optional<Data> data_of(const Network<T>& net, py::handle X, py::handle y, p
   return data;
 }
 
+// While it lives, other Python threads run. A thread that comes back when Python has begun to end
+// stays here: to ask for the global lock then would end the thread in the middle of C++ code.
+class WithoutGil {
+public:
+  WithoutGil() : state_(PyEval_SaveThread()) {}
+  WithoutGil(const WithoutGil&) = delete;
+  WithoutGil& operator=(const WithoutGil&) = delete;
+  ~WithoutGil() {
+    while (is_finalizing()) std::this_thread::sleep_for(std::chrono::hours(1));
+    PyEval_RestoreThread(state_);
+  }
+
+private:
+  static bool is_finalizing() {
+#if PY_VERSION_HEX >= 0x030D0000
+    return Py_IsFinalizing() != 0;
+#else
+    return _Py_IsFinalizing() != 0;
+#endif
+  }
+  PyThreadState* state_;
+};
+
+// Python handles signals in its main thread only.
+inline bool in_main_thread() {
+  const auto threading = py::module_::import("threading");
+  return threading.attr("current_thread")().is(threading.attr("main_thread")());
+}
+
+inline constexpr const char* changed_data =
+    "X, y: expected data that stay as they were checked, got NaN, Inf or labels out of range";
+
 template <class X>
 const X& checked(const std::optional<X>& value, const char* what) {
   if (!value) throw py::type_error(std::string("the core cannot read ") + what);
@@ -119,7 +154,7 @@ void register_network(py::module_& m, const char* name) {
            [](Net& net) {
              Array<T> flat(net.parameter_count());
              T* to = flat.mutable_data();
-             const py::gil_scoped_release release;
+             const WithoutGil without_gil;
              const std::shared_lock lock(net.mutex());
              net.get_parameters(to);
              return flat;
@@ -127,7 +162,7 @@ void register_network(py::module_& m, const char* name) {
       .def("set_parameters",
            [](Net& net, const Array<T>& flat) {
              const T* from = flat_of(net, flat);
-             const py::gil_scoped_release release;
+             const WithoutGil without_gil;
              const std::unique_lock lock(net.mutex());
              net.set_parameters(from);
            })
@@ -150,7 +185,7 @@ void register_network(py::module_& m, const char* name) {
             T* to = static_cast<T*>(array.mutable_data());
             bool finite;
             {
-              const py::gil_scoped_release release;
+              const WithoutGil without_gil;
               finite = predict(net, *rows, to, !out.is_none());
             }
             return finite ? result : py::object(py::none());
@@ -160,12 +195,13 @@ void register_network(py::module_& m, const char* name) {
           "evaluate",
           [](const Net& net, py::handle X, py::handle y, py::handle weights) {
             const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");
-            Evaluation result;
+            std::optional<Evaluation> result;
             {
-              const py::gil_scoped_release release;
+              const WithoutGil without_gil;
               result = evaluate(net, data);
             }
-            return py::make_tuple(result.loss, net.loss().classifies ? result.correct : -1);
+            if (!result) throw py::value_error(changed_data);
+            return py::make_tuple(result->loss, net.loss().classifies ? result->correct : -1);
           },
           py::arg("X"), py::arg("y"), py::arg("sample_weight") = py::none())
       .def(
@@ -174,14 +210,15 @@ void register_network(py::module_& m, const char* name) {
             const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");
             Array<T> flat(net.parameter_count());
             T* to = flat.mutable_data();
-            double loss;
+            std::optional<double> loss;
             {
-              const py::gil_scoped_release release;
+              const WithoutGil without_gil;
               Buffer<T> gradient(net.panel_size());
               loss = loss_and_gradient(net, data, gradient.data());
               net.unpack(gradient.data(), to);
             }
-            return py::make_tuple(loss, flat);
+            if (!loss) throw py::value_error(changed_data);
+            return py::make_tuple(*loss, flat);
           },
           py::arg("X"), py::arg("y"), py::arg("sample_weight") = py::none())
       .def("vjp", [](Net& net, py::handle X, py::handle dY) {
@@ -191,7 +228,7 @@ void register_network(py::module_& m, const char* name) {
         Array<T> flat(net.parameter_count()), dX({rows.rows, net.inputs()});
         T *to = flat.mutable_data(), *dX_data = dX.mutable_data();
         {
-          const py::gil_scoped_release release;
+          const WithoutGil without_gil;
           Buffer<T> gradient(net.panel_size());
           vjp(net, rows, deltas, gradient.data(), dX_data);
           net.unpack(gradient.data(), to);
@@ -234,14 +271,16 @@ PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::ha
   std::vector<EpochResult> results(static_cast<std::size_t>(epochs.count));
   RunResult done;
   PyRunResult result;
+  const bool main = in_main_thread();
   {
-    const py::gil_scoped_release release;
-    done = trainer.run(data, epochs, results, [&] {
+    const WithoutGil without_gil;
+    const auto stop = [&] {
       const py::gil_scoped_acquire acquire;
       if (PyErr_CheckSignals() == 0) return false;
       result.error = py::error_already_set().value();
       return true;
-    });
+    };
+    done = trainer.run(data, epochs, results, main ? std::function<bool()>(stop) : nullptr);
   }
   result.losses = Array<double>(done.epochs);
   result.seconds = Array<double>(done.epochs);
@@ -311,7 +350,7 @@ void register_trainer(py::module_& m, const char* name) {
              Array<T> flat(self.net().parameter_count());
              T* to = flat.mutable_data();
              std::fill_n(to, flat.size(), T(0));
-             const py::gil_scoped_release release;
+             const WithoutGil without_gil;
              if (i < self.trainer().states_used()) self.trainer().get_state(i, to);
              return flat;
            })
@@ -319,7 +358,7 @@ void register_trainer(py::module_& m, const char* name) {
            [](Self& self, const std::string& state, const Array<T>& flat) {
              const std::size_t i = self.state_index(state);
              const T* from = flat_of(self.net(), flat);
-             const py::gil_scoped_release release;
+             const WithoutGil without_gil;
              if (i < self.trainer().states_used()) self.trainer().set_state(i, from);
            })
       .def(
@@ -329,7 +368,7 @@ void register_trainer(py::module_& m, const char* name) {
             if (!data) return py::none();
             typename Trainer<T>::StepResult result;
             {
-              const py::gil_scoped_release release;
+              const WithoutGil without_gil;
               result = self.trainer().step(*data, lr);
             }
             if (result.outcome == Outcome::refused) return py::none();
@@ -339,7 +378,7 @@ void register_trainer(py::module_& m, const char* name) {
       .def("apply",
            [](Self& self, const Array<T>& gradient, T lr) {
              const T* from = flat_of(self.net(), gradient);
-             const py::gil_scoped_release release;
+             const WithoutGil without_gil;
              Buffer<T> panels(self.net().panel_size());
              self.net().pack(from, panels.data());
              return self.trainer().apply(panels.data(), lr);

@@ -2,7 +2,10 @@
 // through in blocks of rows; the sums over rows run on from block to block.
 #pragma once
 
+#include <atomic>
 #include <mutex>
+#include <optional>
+#include <shared_mutex>
 
 #include "eigenmlp/parallel.hpp"
 #include "eigenmlp/weights_phase.hpp"
@@ -32,20 +35,24 @@ void sum_gradient(const Network<T>& net, Index N, bool input_gradient, T* gradie
 }
 } // namespace detail
 
-// The loss over all rows; `gradient` is laid out like the parameters.
+// The loss over all rows; `gradient` is laid out like the parameters. Nothing if a number is not
+// finite or a label no class.
 template <class T>
-double loss_and_gradient(const Network<T>& net, const Data& data, T* gradient) {
+std::optional<double> loss_and_gradient(const Network<T>& net, const Data& data, T* gradient) {
   const std::shared_lock lock(net.mutex());
   const double weight = batch_weight(data, nullptr, 0, data.X.rows);
   double loss = 0;
-  detail::sum_gradient(net, data.X.rows, false, gradient,
-                       [&](const Team& team, Index first, Index rows, Batch<T>& batch) {
-                         rows_phase(net, data, nullptr, first, team.begin(rows), team.end(rows),
-                                    weight, batch);
-                         team.wait();
-                         if (team.index == 0) loss += mean_loss(batch, rows, weight);
-                       });
-  return loss;
+  std::atomic<bool> good{true};
+  detail::sum_gradient(
+      net, data.X.rows, false, gradient,
+      [&](const Team& team, Index first, Index rows, Batch<T>& batch) {
+        if (!rows_phase(net, data, nullptr, first, team.begin(rows), team.end(rows), weight, batch)
+                 .good)
+          good = false;
+        team.wait();
+        if (team.index == 0) loss += mean_loss(batch, rows, weight);
+      });
+  return good ? std::optional(loss) : std::nullopt;
 }
 
 // For rows X and dY (N, K), the derivatives of Σ dY · Y: by the parameters, and by X (N, D).

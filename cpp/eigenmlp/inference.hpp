@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
+#include <shared_mutex>
 
 #include "eigenmlp/parallel.hpp"
 #include "eigenmlp/rows_phase.hpp"
@@ -15,7 +17,7 @@ template <class T>
 class ForwardMemory {
 public:
   // Y[0] … Y[L] for up to `rows` rows; one row lies as a plain array does.
-  const std::vector<Panels<T>>& reserve(const Network<T>& net, Index rows) {
+  void reserve(const Network<T>& net, Index rows) {
     const Index panel = panel_stride<T>(rows);
     Index widest = panel_count<T>(net.inputs());
     for (const auto& layer : net.layers()) widest = std::max(widest, layer.output_panels());
@@ -27,7 +29,6 @@ public:
       // An activation that wants to keep Z may do so where its input was.
       if (l > 0) Z[l] = Y[l - 1];
     }
-    return Y;
   }
   std::vector<Panels<T>> Y, Z;
 
@@ -35,9 +36,14 @@ private:
   Buffer<T> buffer_;
 };
 
+// Memory for a team that is started by the calling thread, which keeps it. Made before the team
+// starts: nothing may throw in it.
 template <class T>
-ForwardMemory<T>& forward_memory() {
-  thread_local ForwardMemory<T> memory;
+std::vector<ForwardMemory<T>>& forward_memory(const Network<T>& net, int threads, Index rows) {
+  thread_local std::vector<ForwardMemory<T>> memory;
+  if (memory.size() < static_cast<std::size_t>(threads))
+    memory.resize(static_cast<std::size_t>(threads));
+  for (int i = 0; i < threads; ++i) memory[static_cast<std::size_t>(i)].reserve(net, rows);
   return memory;
 }
 
@@ -51,13 +57,14 @@ bool predict(const Network<T>& net, const Rows& X, T* out, bool all_or_nothing =
   const double work = 2.0 * static_cast<double>(net.parameter_count() * X.rows);
   const int threads = static_cast<int>(std::min<Index>(threads_for(work, 0, 2), chunks));
   std::atomic<bool> finite{true};
+  auto& memories = forward_memory(net, threads, std::min(X.rows, chunk));
   in_parallel(threads, [&](const Team& team) {
-    ForwardMemory<T>& memory = forward_memory<T>();
+    ForwardMemory<T>& memory = memories[static_cast<std::size_t>(team.index)];
     const auto each_chunk = [&](auto&& done) {
       for (Index i = team.begin(chunks); i < team.end(chunks) && finite; ++i) {
         const Index from = share_begin(X.rows, chunks, i);
         const Index rows = share_begin(X.rows, chunks, i + 1) - from;
-        memory.reserve(net, rows);
+        memory.reserve(net, rows); // no more than before: allocates nothing
         if (gather_rows<T>(X, nullptr, from, rows, net.input_scale(), memory.Y[0], 0))
           done(from, rows);
         else
@@ -81,9 +88,10 @@ struct Evaluation {
   std::int64_t correct;
 };
 
-// Mean loss over all rows, and how many were classified right.
+// Mean loss over all rows, and how many were classified right; nothing if a number is not finite or
+// a label no class.
 template <class T>
-Evaluation evaluate(const Network<T>& net, const Data& data) {
+std::optional<Evaluation> evaluate(const Network<T>& net, const Data& data) {
   const std::shared_lock lock(net.mutex());
   const Index N = data.X.rows, chunk = std::min<Index>(128, chunk_rows(net));
   const Index chunks = ceil_div(N, chunk);
@@ -94,12 +102,16 @@ Evaluation evaluate(const Network<T>& net, const Data& data) {
   std::vector<Batch<T>> batches(static_cast<std::size_t>(threads));
   for (auto& batch : batches) batch.reserve(net, std::min(N, chunk));
   std::atomic<std::int64_t> correct{0};
+  std::atomic<bool> good{true};
   in_parallel(threads, [&](const Team& team) {
     Batch<T>& batch = batches[static_cast<std::size_t>(team.index)];
     for (Index i = team.begin(chunks); i < team.end(chunks); ++i) {
       const Index from = share_begin(N, chunks, i);
       const Index rows = share_begin(N, chunks, i + 1) - from;
-      gather_batch<T>(net, data, nullptr, from, 0, rows, weight, batch);
+      if (!gather_batch<T>(net, data, nullptr, from, 0, rows, weight, batch)) {
+        good = false;
+        return;
+      }
       forward_rows(net, batch.Y, batch.Z, 0, rows);
       correct += loss_rows(net, batch, data.labels != nullptr, 0, rows);
       losses[static_cast<std::size_t>(i)] = mean_loss(batch, rows, weight);
@@ -107,7 +119,7 @@ Evaluation evaluate(const Network<T>& net, const Data& data) {
   });
   double loss = 0;
   for (const double l : losses) loss += l;
-  return {loss, correct};
+  return good ? std::optional(Evaluation{loss, correct}) : std::nullopt;
 }
 
 } // namespace eigenmlp

@@ -6,10 +6,10 @@
 // Layers after the first keep Wᵀ too, [D / p][K][p], for dX = dY · Wᵀ.
 #pragma once
 
-#include <shared_mutex>
 #include <string>
 #include <vector>
 
+#include "eigenmlp/lock.hpp"
 #include "eigenmlp/loss.hpp"
 #include "eigenmlp/panels.hpp"
 
@@ -117,7 +117,7 @@ public:
   }
 
   // Held while the parameters change (alone) or are read (shared).
-  std::shared_mutex& mutex() const { return mutex_; }
+  ParameterLock& mutex() const { return mutex_; }
 
 private:
   Index rows(const Layer<T>& layer) const { return layer.D + (bias_ ? 1 : 0); }
@@ -139,7 +139,7 @@ private:
   T scale_;
   Index parameter_count_ = 0;
   Buffer<T> W_, Wt_;
-  mutable std::shared_mutex mutex_;
+  mutable ParameterLock mutex_;
 };
 
 } // namespace eigenmlp

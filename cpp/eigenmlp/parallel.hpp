@@ -7,13 +7,11 @@
 #include <atomic>
 #include <thread>
 
-#ifdef __unix__
-#include <pthread.h>
-#endif
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
+#include "eigenmlp/lock.hpp"
 #include "eigenmlp/types.hpp"
 
 namespace eigenmlp {
@@ -63,16 +61,10 @@ private:
 
 namespace detail {
 inline std::atomic<int> wanted_threads{0}; // 0: as many as OpenMP says
-inline std::atomic<bool> in_forked_child{false};
 
 // What OpenMP offers this thread unless somebody sets a limit (omp_set_num_threads, threadpoolctl).
 inline int& offered_threads() {
-  static const int at_load = [] {
-#ifdef __unix__
-    pthread_atfork(nullptr, nullptr, [] { in_forked_child = true; });
-#endif
-    return omp_get_max_threads();
-  }();
+  static const int at_load = omp_get_max_threads();
   thread_local int offered = at_load;
   return offered;
 }
@@ -81,7 +73,7 @@ inline int& offered_threads() {
 // Threads that a region may use from here. A forked child of a process that had a thread pool gets
 // one: libgomp's pool does not survive a fork, and waiting for it would never end.
 inline int max_threads() {
-  if (detail::in_forked_child) return 1;
+  if (fork_generation() > 0) return 1;
   const int offered = detail::offered_threads(), limit = omp_get_max_threads();
   const int wanted = detail::wanted_threads;
   if (wanted == 0) return limit;

@@ -31,6 +31,7 @@ struct Batch {
 
   void reserve(const Network<T>& net, Index rows, bool input_gradient = false) {
     if (rows <= capacity && (!input_gradient || dY[0].data)) return;
+    capacity = 0; // stays so if memory runs out below
     const Index panel = panel_stride<T>(rows);
     Index size = 0;
     std::vector<std::pair<Panels<T>*, Index>> places;

@@ -191,7 +191,7 @@ private:
 
   // Every 10 ms, between two steps: lets waiting readers of the parameters in, and asks `stop`.
   // True if the run is to end.
-  bool pause_between_steps(const Team& team, std::unique_lock<std::shared_mutex>& lock,
+  bool pause_between_steps(const Team& team, std::unique_lock<ParameterLock>& lock,
                            const std::function<bool()>& stop) {
     if (!pause_) return false;
     if (team.index == 0) {
@@ -211,7 +211,7 @@ private:
   }
 
   Network<T>& net_;
-  std::mutex busy_; // one run, step or look at the state at a time
+  OneAtATime busy_;
   const Optimizer<T>& optimizer_;
   std::array<T, most_hyper> hyper_{};
   std::array<Buffer<T>, most_states> state_;

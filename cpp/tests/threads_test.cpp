@@ -34,7 +34,7 @@ std::vector<T> gradient_of(const Problem<T>& problem, std::vector<double>& losse
   const Network<T>& net = problem.net;
   Buffer<T> panels(net.panel_size());
   std::vector<T> flat(static_cast<std::size_t>(net.parameter_count()));
-  losses.push_back(loss_and_gradient(net, problem.data(), panels.data()));
+  losses.push_back(loss_and_gradient(net, problem.data(), panels.data()).value());
   net.unpack(panels.data(), flat.data());
   return flat;
 }
@@ -58,7 +58,7 @@ Trained<T> train(const Shape& shape, Index count) {
     losses.insert(losses.end(), {r.loss, static_cast<double>(r.correct)});
   }
   check(results.back().loss < results.front().loss, "training lowers the loss");
-  const Evaluation evaluation = evaluate(net, problem.data());
+  const Evaluation evaluation = evaluate(net, problem.data()).value();
   losses.insert(losses.end(), {evaluation.loss, static_cast<double>(evaluation.correct)});
   trained.parameters.resize(static_cast<std::size_t>(net.parameter_count()));
   net.get_parameters(trained.parameters.data());

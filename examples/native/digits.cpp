@@ -73,7 +73,7 @@ int main(int count, char** arguments) {
   eigenmlp::Trainer<float> trainer(net, "sgd", {/*momentum=*/0.9});
   trainer.run(digits.rows(0, trained), {epochs, 32, order.data(), learning_rate}, results, {});
 
-  const auto test = eigenmlp::evaluate(net, digits.rows(trained, tests));
+  const auto test = eigenmlp::evaluate(net, digits.rows(trained, tests)).value();
   std::printf("loss %.4f, test accuracy %.4f\n", results.back().loss,
               static_cast<double>(test.correct) / tests);
 }

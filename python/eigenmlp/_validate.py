@@ -156,9 +156,10 @@ def sample_weights(value: ArrayLike | None, rows: int) -> Array | None:
     finite(weights, "sample_weight", "float64")
     with np.errstate(over="ignore"):
         total = float(weights.sum(dtype=np.float64))
-    if weights.min() < 0 or not 0 < total < np.inf:
+    if weights.min() < 0 or not np.finfo(np.float64).tiny <= total < np.inf:
         raise ValueError(
-            "sample_weight: expected numbers of at least 0, not all 0, with a finite sum, got "
+            "sample_weight: expected numbers of at least 0, not all 0, whose sum is a normal "
+            "float64, got "
             f"{weights.min()} to {weights.max()}"
         )
     return np.ascontiguousarray(weights, dtype=np.float64)

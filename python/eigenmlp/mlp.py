@@ -373,7 +373,7 @@ class MLP:
         (1.0, array([-6., -2.]))
         """
         rows, T, weights = self._data(X, y, sample_weight)
-        checked_number(l2, "l2", 0.0)
+        checked_number(l2, "l2", 0.0, below=float(np.finfo(self._dtype).max))
         network = self._network
         if parameters is not None:
             point = _validate.flat(parameters, self.parameter_count, self._dtype, "parameters")

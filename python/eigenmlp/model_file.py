@@ -79,7 +79,7 @@ def sensible(path: str | Path) -> Iterator[None]:
     """What a file says may make no sense: whatever that breaks is a ValueError with its path."""
     try:
         yield
-    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
         raise ValueError(f"{path}: expected a sensible model file: {error!s}") from None
 
 
@@ -105,12 +105,14 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def named_arrays(sizes: list[int], bias: bool, flat: Array, prefix: str) -> dict[str, Array]:
-    """The flat vector W0, b0, W1, b1, … as arrays by name."""
+    """The flat vector W0, b0, W1, b1, … as arrays by name; refused if a number is not finite."""
     arrays: dict[str, Array] = {}
     at = 0
     for name, shape in _shapes(sizes, bias, prefix).items():
         count = int(np.prod(shape))
         arrays[name] = flat[at : at + count].reshape(shape)
+        if not np.isfinite(arrays[name]).all():
+            raise ValueError(f"save: expected finite numbers in {name}, got NaN or Inf")
         at += count
     return arrays
 
@@ -154,8 +156,34 @@ def restored_generator(state: dict[str, Any]) -> np.random.Generator:
     if name not in _GENERATORS:
         raise ValueError(f"model file: expected a generator of {_GENERATORS}, got {name!r}")
     bits = getattr(np.random, name)()
-    bits.state = arrays(state)
+    restored = arrays(state)
+    if not _fits(restored, bits.state):
+        raise ValueError(f"model file: expected a state of {name}, got {state}")
+    bits.state = restored
     return np.random.Generator(bits)
+
+
+_LIMITS = {"pos": 624, "buffer_pos": 4, "has_uint32": 1, "uinteger": 2**32 - 1}
+
+
+def _fits(state: Any, pattern: Any, key: str = "") -> bool:
+    """Whether a generator's state has the form of another, and no index out of range."""
+    if isinstance(pattern, dict):
+        return (
+            isinstance(state, dict)
+            and state.keys() == pattern.keys()
+            and all(_fits(state[name], pattern[name], name) for name in pattern)
+        )
+    if isinstance(pattern, np.ndarray):
+        return (
+            isinstance(state, np.ndarray)
+            and state.shape == pattern.shape
+            and state.dtype == pattern.dtype
+        )
+    if isinstance(pattern, int):
+        limit = _LIMITS.get(key, 2**128 - 1)
+        return isinstance(state, int) and not isinstance(state, bool) and 0 <= state <= limit
+    return bool(state == pattern)
 
 
 def _shapes(sizes: list[int], bias: bool, prefix: str) -> dict[str, tuple[int, ...]]:

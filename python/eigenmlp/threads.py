@@ -1,8 +1,8 @@
 """How many threads native calls use.
 
-In order: what `set_num_threads` said; ``EIGENMLP_NUM_THREADS``; as many as the process may run on
-processors (affinity and the control group's CPU quota). Limits that threadpoolctl or
-``OMP_NUM_THREADS`` sets on OpenMP are obeyed on top.
+In order: what `set_num_threads` said; ``EIGENMLP_NUM_THREADS``; ``OMP_NUM_THREADS``; as many as the
+process may run on processors. The control group's CPU quota bounds the last two. A limit that
+threadpoolctl sets on OpenMP is obeyed on top, in the thread that sets it.
 """
 
 from __future__ import annotations
@@ -49,19 +49,32 @@ def _checked(n: object, where: str) -> int:
 
 
 def _quota() -> float:
-    """Processors that the control group grants (cgroup v2, then v1); infinite without a quota."""
+    """Processors that the control groups of this process grant; infinite without a quota."""
+    quotas = [math.inf]
     try:
-        limit, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-    except (OSError, ValueError):
-        try:
-            cpu = Path("/sys/fs/cgroup/cpu")
-            limit = (cpu / "cpu.cfs_quota_us").read_text().strip()
-            period = (cpu / "cpu.cfs_period_us").read_text().strip()
-        except OSError:
-            return math.inf
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return math.inf
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        root = Path("/sys/fs/cgroup") / ("cpu" if controllers else "")
+        group = root / path.strip("/")
+        quotas += [_group_quota(x) for x in (group, *group.parents) if x.is_relative_to(root)]
+    return min(quotas)
+
+
+def _group_quota(group: Path) -> float:
+    """The quota of one group, of version 2 or 1 of control groups."""
     try:
+        if (group / "cpu.max").exists():
+            limit, period = (group / "cpu.max").read_text().split()
+        else:
+            limit = (group / "cpu.cfs_quota_us").read_text().strip()
+            period = (group / "cpu.cfs_period_us").read_text().strip()
         return int(limit) / int(period) if int(limit) > 0 else math.inf
-    except (ValueError, ZeroDivisionError):  # "max": no quota
+    except (OSError, ValueError, ZeroDivisionError):  # not there, or "max": no quota
         return math.inf
 
 
@@ -76,9 +89,9 @@ def _set_default() -> None:
             ) from None
         core.set_max_threads(_checked(number, "EIGENMLP_NUM_THREADS"))
         return
-    granted = max(1, math.ceil(_quota())) if math.isfinite(_quota()) else None
-    if granted is not None and granted < core.max_threads():
-        core.set_max_threads(granted)
+    quota = _quota()
+    if quota < core.max_threads():
+        core.set_max_threads(max(1, math.ceil(quota)))
 
 
 _set_default()

@@ -81,6 +81,10 @@ class Trainer:
         self.epochs = 0
         if not callable(optimizer.lr):
             self._learning_rates(1)
+        limit = float(np.finfo(net._dtype).max)
+        for name, value in optimizer.hyper().items():
+            if value > limit:
+                raise ValueError(f"{name}: expected at most {limit:g} in {net._dtype}, got {value}")
         self._rng = net._rng if seed is None else _validate.generator(seed)
         self._direct = net._backend == "native"  # takes users' arrays as they are, or says None
         self._trainer = make_trainer(
@@ -186,7 +190,7 @@ class Trainer:
                 order[:] = self._rng.permutation(N)
         else:  # the order within a single batch changes nothing but rounding
             orders = np.empty((epochs, 0), dtype=np.int64)
-        result = self._trainer.run(X, T, weights, self.batch_size, orders, lr)
+        result = self._trainer.run(X, T, weights, min(self.batch_size, N), orders, lr)
 
         done = result.epochs
         self.epochs += done

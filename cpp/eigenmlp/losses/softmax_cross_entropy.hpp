@@ -3,9 +3,6 @@
 #include <cmath>
 #include <limits>
 
-#include <cmath>
-#include <limits>
-
 #include "eigenmlp/activations/softmax.hpp"
 #include "eigenmlp/losses/rows.hpp"
 

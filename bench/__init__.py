@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m bench.peers`, `python -m bench.memory`, `python -m bench.growth`."""

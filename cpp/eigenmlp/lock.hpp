@@ -1,0 +1,146 @@
+// Who may touch what, and when.
+//
+//   Network::mutex()   ParameterLock: shared by whoever reads the parameters, alone for a training
+//   run.
+//                      A run gives it up for a moment every 10 ms, so that readers wait no longer.
+//   Trainer            OneAtATime, held for a whole run or step, before the network's lock is
+//   taken.
+//
+// Neither is taken while Python's global lock is held, and Python's is asked for only where neither
+// the network's lock is held nor another thread of the team is at work.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <new>
+#include <stdexcept>
+#include <thread>
+
+#ifdef __unix__
+#include <pthread.h>
+#endif
+
+namespace eigenmlp {
+
+// Counts the forks between the first process and this one. A lock that was held by a thread of the
+// parent is of no use in the child: the first who takes it there starts it anew.
+inline int fork_generation() {
+  static std::atomic<int> generation{0};
+  static const bool watching = [] {
+#ifdef __unix__
+    pthread_atfork(nullptr, nullptr, [] { ++generation; });
+#endif
+    return true;
+  }();
+  return watching ? generation.load(std::memory_order_relaxed) : 0;
+}
+
+// Many readers or one writer, in turns: a waiting writer keeps new readers out, and the readers
+// that wait when a writer leaves come in before the next one. (A std::shared_mutex may let readers
+// keep a writer out for ever.)
+class ParameterLock {
+public:
+  ParameterLock() { ::new (storage_) State; }
+  ParameterLock(const ParameterLock&) = delete;
+  ParameterLock& operator=(const ParameterLock&) = delete;
+  ~ParameterLock() {} // nobody is in it; the state may be a dead thread's, so it is left as it is
+
+  void lock() {
+    State& s = state();
+    std::unique_lock guard(s.mutex);
+    ++s.waiting_writers;
+    s.changed.wait(guard, [&] { return !s.writer && s.readers == 0 && s.admitted == 0; });
+    --s.waiting_writers;
+    s.writer = true;
+  }
+  void unlock() {
+    State& s = state();
+    {
+      const std::lock_guard guard(s.mutex);
+      s.writer = false;
+      s.admitted = s.waiting_readers;
+    }
+    s.changed.notify_all();
+  }
+  void lock_shared() {
+    State& s = state();
+    std::unique_lock guard(s.mutex);
+    if (s.writer || s.waiting_writers > 0) {
+      ++s.waiting_readers;
+      s.changed.wait(guard,
+                     [&] { return !s.writer && (s.waiting_writers == 0 || s.admitted > 0); });
+      --s.waiting_readers;
+      if (s.admitted > 0) --s.admitted;
+    }
+    ++s.readers;
+  }
+  void unlock_shared() {
+    State& s = state();
+    bool last;
+    {
+      const std::lock_guard guard(s.mutex);
+      last = --s.readers == 0 && (s.waiting_writers > 0 || s.waiting_readers > 0);
+    }
+    if (last) s.changed.notify_all();
+  }
+
+private:
+  struct State {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool writer = false;
+    int readers = 0, waiting_readers = 0, waiting_writers = 0;
+    int admitted = 0; // waiting readers that go before the next writer
+  };
+
+  State& state() {
+    int seen = generation_.load(std::memory_order_acquire);
+    if (const int now = fork_generation(); seen != now) {
+      // Whoever gets to say "renewing" renews it; the others wait for that.
+      while (seen != now)
+        if (seen != renewing && generation_.compare_exchange_weak(seen, renewing)) {
+          ::new (storage_) State;
+          generation_.store(now, std::memory_order_release);
+          seen = now;
+        } else {
+          seen = generation_.load(std::memory_order_acquire);
+        }
+    }
+    return *std::launder(reinterpret_cast<State*>(storage_));
+  }
+
+  static constexpr int renewing = -1;
+  std::atomic<int> generation_{fork_generation()};
+  alignas(State) unsigned char storage_[sizeof(State)];
+};
+
+// A mutex that says so instead of waiting for itself, and that a child of a fork finds free.
+class OneAtATime {
+public:
+  OneAtATime() { fork_generation(); }
+
+  void lock() {
+    if (generation_ != fork_generation()) {
+      ::new (&mutex_) std::mutex;
+      owner_ = std::thread::id();
+      generation_ = fork_generation();
+    }
+    if (owner_.load() == std::this_thread::get_id())
+      throw std::runtime_error(
+          "this trainer is in the middle of a run; it can be used again when that has ended");
+    mutex_.lock();
+    owner_ = std::this_thread::get_id();
+  }
+  void unlock() {
+    owner_ = std::thread::id();
+    mutex_.unlock();
+  }
+
+private:
+  int generation_ = fork_generation();
+  std::mutex mutex_;
+  std::atomic<std::thread::id> owner_{};
+};
+
+} // namespace eigenmlp
