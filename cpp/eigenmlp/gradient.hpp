@@ -23,12 +23,12 @@ void sum_gradient(const Network<T>& net, Index N, bool input_gradient, T* gradie
   Batch<T> batch;
   batch.reserve(net, block, input_gradient);
   const double work = 6.0 * static_cast<double>(net.parameter_count() * block);
-  in_parallel(threads_for(work, lines_exchanged(net, block), 3), [&](const Team& team) {
+  in_parallel(threads_for(work, lines_exchanged(net, block, false), 3), [&](const Team& team) {
     for (Index first = 0; first < N; first += gradient_block) {
       const Index rows = std::min(gradient_block, N - first);
       rows_of_block(team, first, rows, batch);
       team.wait();
-      gradient_share(net, batch, rows, team.index, team.size, first == 0, gradient);
+      gradient_share(net, batch, rows, team, first == 0, gradient);
       team.wait();
     }
   });
@@ -77,7 +77,7 @@ void vjp(const Network<T>& net, const Rows& X, const Rows& dY, T* gradient, T* d
         forward_rows(net, batch.Y, batch.Z, begin, end);
         backward_output(net, batch, begin, end);
         backward_rows(net, batch, begin, end);
-        backward_layer<T>(net, batch, 1, Wt, begin, end);
+        backward_layer<T>(net, batch, 1, Wt, {begin, end, 0, first_layer.input_panels()});
         scatter_rows<T>(batch.dY[0], begin, end - begin, D, dX + (first + begin) * D, D,
                         net.input_scale());
       });

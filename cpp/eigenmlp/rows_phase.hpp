@@ -69,12 +69,31 @@ private:
   Buffer<std::int64_t> label_buffer_;
 };
 
-// Cache lines of activations, deltas and weights of a step on `rows` rows, most of which one phase
-// writes and the other reads.
+// Cache lines of the weights, and of the activations of `rows` rows.
 template <class T>
-double lines_exchanged(const Network<T>& net, Index rows) {
+Index weight_lines(const Network<T>& net) {
+  Index lines = 0;
+  for (const auto& layer : net.layers()) lines += layer.D * layer.output_panels();
+  return lines;
+}
+template <class T>
+Index activation_lines(const Network<T>& net, Index rows) {
   Index lines = rows * panel_count<T>(net.inputs());
-  for (const auto& layer : net.layers()) lines += (2 * rows + layer.D) * layer.output_panels();
+  for (const auto& layer : net.layers()) lines += rows * layer.output_panels();
+  return lines;
+}
+
+// Whether moving activations between threads costs less than moving weights: phase 1 then goes by
+// columns (columns_phase.hpp), not by rows.
+template <class T>
+bool weights_outweigh(const Network<T>& net, Index rows) {
+  return weight_lines(net) > activation_lines(net, rows);
+}
+
+// Cache lines of a step that one thread writes and the others read.
+template <class T>
+double lines_exchanged(const Network<T>& net, Index rows, bool by_columns) {
+  const Index lines = 2 * activation_lines(net, rows) + (by_columns ? 0 : weight_lines(net));
   return static_cast<double>(lines);
 }
 
@@ -87,26 +106,45 @@ Index chunk_rows(const Network<T>& net) {
   return std::max<Index>(16, budget / (widest * static_cast<Index>(sizeof(T))));
 }
 
+// Part of a layer's outputs (or inputs): rows begin … end - 1, panels c … c_end - 1.
+struct Part {
+  Index begin, end, c, c_end;
+};
+
+// Z = X · W + b and Y = f(Z) for a part of layer l's outputs (l from 1); a softmax is left to do.
+template <class T>
+void forward_layer(const Network<T>& net, const std::vector<Panels<T>>& Y,
+                   const std::vector<Panels<T>>& Z, std::size_t l, const Part& part) {
+  const Layer<T>& layer = net.layers()[l - 1];
+  const Activation<T>& f = *layer.activation;
+  const Index rows = part.end - part.begin;
+  const Panels<const T> X{Y[l - 1].at(part.begin, 0), Y[l - 1].panel};
+  const Panels<const T> W{layer.W.at(0, part.c), layer.W.panel};
+  const Panels<T> out{Y[l].at(part.begin, part.c), Y[l].panel};
+  multiply<T>(rows, layer.D, part.c_end - part.c, X, W, layer.bias(part.c), layer.W.panel, out,
+              [&](Index c, Index count) {
+                if (!f.value) return;
+                for (Index i = c; i < c + count; ++i)
+                  f.value(out.at(0, i), f.needs_z ? Z[l].at(part.begin, part.c + i) : nullptr,
+                          rows * panel_width<T>);
+              });
+}
+
 // Y[1] … Y[L] of rows begin … end - 1 from Y[0].
 template <class T>
 void forward_rows(const Network<T>& net, const std::vector<Panels<T>>& Y,
                   const std::vector<Panels<T>>& Z, Index begin, Index end) {
-  constexpr Index p = panel_width<T>;
-  for (std::size_t l = 1; l < Y.size(); ++l) {
-    const Layer<T>& layer = net.layers()[l - 1];
-    const Activation<T>& f = *layer.activation;
-    const Panels<const T> X{Y[l - 1].at(begin, 0), Y[l - 1].panel};
-    const Panels<T> out{Y[l].at(begin, 0), Y[l].panel};
-    // Z = X · W + b,  Y = f(Z)
-    multiply<T>(end - begin, layer.D, layer.output_panels(), X, layer.W, layer.bias(),
-                layer.W.panel, out, [&](Index c, Index count) {
-                  if (!f.value) return;
-                  for (Index i = c; i < c + count; ++i)
-                    f.value(out.at(0, i), f.needs_z ? Z[l].at(begin, i) : nullptr,
-                            (end - begin) * p);
-                });
-    if (f.is_softmax) Softmax::value(Y[l], layer.K, begin, end);
-  }
+  for (std::size_t l = 1; l < Y.size(); ++l)
+    forward_layer(net, Y, Z, l, {begin, end, 0, net.layers()[l - 1].output_panels()});
+  forward_softmax(net, Y, begin, end);
+}
+
+// The output activation that goes over whole rows, if that is what the network has.
+template <class T>
+void forward_softmax(const Network<T>& net, const std::vector<Panels<T>>& Y, Index begin,
+                     Index end) {
+  const Layer<T>& last = net.layers().back();
+  if (last.activation->is_softmax) Softmax::value(Y.back(), last.K, begin, end);
 }
 
 // dY ← dY ⊙ f'(Z): from the derivative by the outputs to that by the last layer's sums.
@@ -122,22 +160,24 @@ void backward_output(const Network<T>& net, const Batch<T>& batch, Index begin, 
                f.needs_z ? batch.Z[L].at(begin, c) : nullptr, (end - begin) * panel_width<T>);
 }
 
-// dX = dY · Wᵀ for layer l (from 1), and dX ⊙ f'(Z) of the layer below, if there is one.
+// dX = dY · Wᵀ for a part of layer l's inputs (l from 1), and dX ⊙ f'(Z) of the layer below, if
+// there is one.
 template <class T>
 void backward_layer(const Network<T>& net, const Batch<T>& batch, std::size_t l, Panels<T> Wt,
-                    Index begin, Index end) {
-  constexpr Index p = panel_width<T>;
+                    const Part& part) {
   const Layer<T>& layer = net.layers()[l - 1];
   const Activation<T>* f = l > 1 ? net.layers()[l - 2].activation : nullptr;
-  const Panels<const T> dY{batch.dY[l].at(begin, 0), batch.dY[l].panel};
-  const Panels<T> dX{batch.dY[l - 1].at(begin, 0), batch.dY[l - 1].panel};
-  multiply<T>(end - begin, layer.K, layer.input_panels(), dY, Wt, zero_row<T>(), 0, dX,
+  const Index rows = part.end - part.begin;
+  const Panels<const T> dY{batch.dY[l].at(part.begin, 0), batch.dY[l].panel};
+  const Panels<const T> Wt_part{Wt.at(0, part.c), Wt.panel};
+  const Panels<T> dX{batch.dY[l - 1].at(part.begin, part.c), batch.dY[l - 1].panel};
+  multiply<T>(rows, layer.K, part.c_end - part.c, dY, Wt_part, zero_row<T>(), 0, dX,
               [&](Index c, Index count) {
                 if (!f || !f->backward) return;
                 for (Index i = c; i < c + count; ++i)
-                  f->backward(dX.at(0, i), batch.Y[l - 1].at(begin, i),
-                              f->needs_z ? batch.Z[l - 1].at(begin, i) : nullptr,
-                              (end - begin) * p);
+                  f->backward(dX.at(0, i), batch.Y[l - 1].at(part.begin, part.c + i),
+                              f->needs_z ? batch.Z[l - 1].at(part.begin, part.c + i) : nullptr,
+                              rows * panel_width<T>);
               });
 }
 
@@ -145,7 +185,8 @@ void backward_layer(const Network<T>& net, const Batch<T>& batch, std::size_t l,
 template <class T>
 void backward_rows(const Network<T>& net, const Batch<T>& batch, Index begin, Index end) {
   for (std::size_t l = net.layers().size(); l > 1; --l)
-    backward_layer(net, batch, l, net.layers()[l - 1].Wt, begin, end);
+    backward_layer(net, batch, l, net.layers()[l - 1].Wt,
+                   {begin, end, 0, net.layers()[l - 1].input_panels()});
 }
 
 // Whether targets are in [0, 1], and add up to 1 in every row if they must.

@@ -1,4 +1,4 @@
-// The step and the epoch: one thread region for a whole run, two phases and two barriers a step.
+// The step and the epoch: one thread region for a whole run, two phases a step.
 #pragma once
 
 #include <atomic>
@@ -155,18 +155,21 @@ private:
   int prepare(Index rows) {
     batch_.reserve(net_, rows);
     const int threads = threads_for(6.0 * static_cast<double>(net_.parameter_count() * rows),
-                                    lines_exchanged(net_, rows), 2);
+                                    lines_exchanged(net_, rows, weights_outweigh(net_, rows)), 3);
     reports_.resize(static_cast<std::size_t>(threads));
     epoch_began_ = paused_at_ = Clock::now();
-    overflowed_ = false;
+    overflowed_ = refused_ = false;
     return threads;
   }
 
   // Two phases, and a barrier after each.
   StepResult step(const Team& team, const Data& data, const std::int64_t* order, Index first,
                   Index rows, double weight, double lr) {
+    const bool by_columns = team.size > 1 && weights_outweigh(net_, rows);
     reports_[static_cast<std::size_t>(team.index)] =
-        rows_phase(net_, data, order, first, team.begin(rows), team.end(rows), weight, batch_);
+        by_columns ? columns_phase(net_, data, order, first, rows, weight, team, refused_, batch_)
+                   : rows_phase(net_, data, order, first, team.begin(rows), team.end(rows), weight,
+                                batch_);
     team.wait();
     StepResult result{Outcome::finished, 0, 0};
     for (int i = 0; i < team.size; ++i) {
@@ -176,7 +179,7 @@ private:
     }
     result.loss = mean_loss(batch_, rows, weight);
     if (!std::isfinite(result.loss)) return {Outcome::diverged, result.loss, 0};
-    if (!update_share(net_, batch_, rows, team.index, team.size, rule(static_cast<T>(lr))))
+    if (!update_share(net_, batch_, rows, team, by_columns, rule(static_cast<T>(lr))))
       overflowed_ = true;
     if (team.index == 0) pause_ = Clock::now() - paused_at_ > pause_every;
     team.wait();
@@ -220,6 +223,7 @@ private:
   std::vector<RowsReport> reports_;
   // Written by thread 0 between two barriers.
   bool pause_ = false, stopped_ = false;
+  std::atomic<bool> refused_{false};
   std::atomic<bool> overflowed_{false}; // an update made a parameter infinite
   Clock::time_point paused_at_, epoch_began_;
 };

@@ -3,6 +3,7 @@
 // rows in their order, whoever computes it.
 #pragma once
 
+#include "eigenmlp/columns_phase.hpp"
 #include "eigenmlp/optimizer.hpp"
 #include "eigenmlp/rows_phase.hpp"
 
@@ -19,14 +20,26 @@ struct Rectangle {
   Index d, d_end, k, k_end;
 };
 
-// A thread's part of the weight tiles of all layers, as rectangles: body(layer number, rectangle).
-// Tiles are counted through all layers, by rows and then by columns, and shared by their cost.
+// A thread's part of the weights of all layers, as rectangles: body(layer number, rectangle).
+// By columns: of each layer, the columns that it computes in the columns' phase, or rows where
+// columns are few. Else tiles are counted through all layers, by rows and then by columns, and
+// shared by their cost.
 template <class T, class Body>
-void for_each_share(const Network<T>& net, Index share, Index shares, Body&& body) {
+void for_each_share(const Network<T>& net, const Team& team, bool by_columns, Body&& body) {
+  if (by_columns) {
+    for (std::size_t l = 0; l < net.layers().size(); ++l) {
+      const Index D = net.layers()[l].input_panels(), K = net.layers()[l].output_panels();
+      const bool wide = shares_panels(K, team);
+      const Rectangle part{wide ? 0 : team.begin(D), wide ? D : team.end(D),
+                           wide ? team.begin(K) : 0, wide ? team.end(K) : K};
+      if (part.d < part.d_end && part.k < part.k_end) body(l, part);
+    }
+    return;
+  }
   Index total = 0;
   for (const auto& layer : net.layers()) total += layer.input_panels() * layer.output_panels();
-  const Index from = share_begin(total, shares, share);
-  const Index to = share_begin(total, shares, share + 1);
+  const Index from = team.begin(total);
+  const Index to = team.end(total);
   Index before = 0;
   for (std::size_t l = 0; l < net.layers().size(); ++l) {
     const auto& layer = net.layers()[l];
@@ -109,12 +122,12 @@ bool update_rows(const Network<T>& net, const Layer<T>& layer, Index d, Index co
 // The optimizer's step on a thread's share of the weights; no gradient is kept. False if that made
 // a weight infinite.
 template <class T>
-bool update_share(const Network<T>& net, const Batch<T>& batch, Index rows, Index share,
-                  Index shares, const Rule<T>& rule) {
+bool update_share(const Network<T>& net, const Batch<T>& batch, Index rows, const Team& team,
+                  bool by_columns, const Rule<T>& rule) {
   constexpr Index p = panel_width<T>;
   alignas(cache_line) T scratch[strip_panels<T> * block_panels * p * p];
   bool finite = true;
-  for_each_share(net, share, shares, [&](std::size_t l, const Rectangle& part) {
+  for_each_share(net, team, by_columns, [&](std::size_t l, const Rectangle& part) {
     const Layer<T>& layer = net.layers()[l];
     sum_rectangle(
         net, batch, l, rows, part, true,
@@ -132,9 +145,9 @@ bool update_share(const Network<T>& net, const Batch<T>& batch, Index rows, Inde
 
 // Adds this batch's gradient to a buffer laid out like the parameters, or starts it.
 template <class T>
-void gradient_share(const Network<T>& net, const Batch<T>& batch, Index rows, Index share,
-                    Index shares, bool from_zero, T* gradient) {
-  for_each_share(net, share, shares, [&](std::size_t l, const Rectangle& part) {
+void gradient_share(const Network<T>& net, const Batch<T>& batch, Index rows, const Team& team,
+                    bool from_zero, T* gradient) {
+  for_each_share(net, team, false, [&](std::size_t l, const Rectangle& part) {
     const Panels<T> dW = net.like_W(net.layers()[l], gradient);
     sum_rectangle(
         net, batch, l, rows, part, from_zero,

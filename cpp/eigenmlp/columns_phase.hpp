@@ -1,0 +1,60 @@
+// Phase 1 of a step where the weights outweigh the rows: threads share each layer's columns
+// instead. A thread then reads the same columns of W in the forward pass as it writes in the
+// weights' phase, so that they stay in its own cache; what goes from thread to thread is
+// activations only, layer by layer. The sums are those of the rows' phase, bit for bit.
+#pragma once
+
+#include <atomic>
+
+#include "eigenmlp/parallel.hpp"
+#include "eigenmlp/rows_phase.hpp"
+
+namespace eigenmlp {
+
+// Whether there are panels enough for all threads; otherwise they share rows.
+inline bool shares_panels(Index panels, const Team& team) { return panels >= 2 * team.size; }
+
+// A thread's part of `panels` panels of a batch, in chunks of rows: body(part).
+template <class T, class Body>
+void for_each_chunk(const Network<T>& net, Index rows, Index panels, const Team& team,
+                    Body&& body) {
+  const bool wide = shares_panels(panels, team);
+  const Index begin = wide ? 0 : team.begin(rows), end = wide ? rows : team.end(rows);
+  const Index chunks = ceil_div(end - begin, chunk_rows(net));
+  for (Index i = 0; i < chunks; ++i)
+    body(Part{begin + share_begin(end - begin, chunks, i),
+              begin + share_begin(end - begin, chunks, i + 1), wide ? team.begin(panels) : 0,
+              wide ? team.end(panels) : panels});
+}
+
+// All of phase 1 for the batch order[first], order[first + 1], … of `rows` rows. `refused` is
+// shared by the team.
+template <class T>
+RowsReport columns_phase(const Network<T>& net, const Data& data, const std::int64_t* order,
+                         Index first, Index rows, double total_weight, const Team& team,
+                         std::atomic<bool>& refused, Batch<T>& batch) {
+  const Index begin = team.begin(rows), end = team.end(rows);
+  const std::size_t L = net.layers().size();
+  if (!gather_batch(net, data, order, first, begin, end - begin, total_weight, batch))
+    refused = true;
+  team.wait();
+  if (refused) return {0, false};
+
+  for (std::size_t l = 1; l <= L; ++l) {
+    for_each_chunk(net, rows, net.layers()[l - 1].output_panels(), team,
+                   [&](const Part& part) { forward_layer(net, batch.Y, batch.Z, l, part); });
+    team.wait();
+  }
+  forward_softmax(net, batch.Y, begin, end);
+  const Index correct = loss_rows(net, batch, data.labels != nullptr, begin, end);
+  backward_output(net, batch, begin, end);
+  for (std::size_t l = L; l > 1; --l) {
+    team.wait();
+    for_each_chunk(net, rows, net.layers()[l - 1].input_panels(), team, [&](const Part& part) {
+      backward_layer(net, batch, l, net.layers()[l - 1].Wt, part);
+    });
+  }
+  return {correct, true};
+}
+
+} // namespace eigenmlp
