@@ -60,13 +60,14 @@ def make(task: Task, data: Data, variant: str, lr: float) -> Program:
 
     steps = int(min(1000, max(2, 2e9 / task.operations)))
 
-    def loop(parameters: Any, velocities: Any, X: Any, y: Any) -> Any:
+    def loop(parameters: Any, velocities: Any, X: Any, y: Any, count: Any) -> Any:
         start = (parameters, velocities, jnp.zeros(()))
-        return jax.lax.fori_loop(0, steps, lambda _, s: step(s[0], s[1], X, y), start)
+        return jax.lax.fori_loop(0, count, lambda _, s: step(s[0], s[1], X, y), start)
 
     jitted_loop = jax.jit(loop, donate_argnums=(0, 1))
 
-    def many() -> None:
-        state[:] = jitted_loop(state[0], state[1], X, y)
+    def many(count: int = steps) -> Any:
+        state[:] = jitted_loop(state[0], state[1], X, y, count)
+        return state[2]
 
-    return Program(lambda: float(one()), many, steps=steps, finish=finish)
+    return Program(lambda: float(many(1)), many, steps=steps, finish=finish)

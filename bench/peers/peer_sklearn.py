@@ -21,11 +21,16 @@ def make(task: Task, data: Data, variant: str, lr: float) -> Program:
     net = MLPClassifier(
         task.sizes[1:-1],
         activation=task.activation,
-        **{"solver": "sgd", "alpha": 0.0, "batch_size": task.rows, "learning_rate_init": lr},
-        **{"momentum": MOMENTUM, "nesterovs_momentum": False, "shuffle": False},
+        solver="sgd",
+        alpha=0.0,
+        batch_size=task.rows,
+        learning_rate_init=lr,
+        momentum=MOMENTUM,
+        nesterovs_momentum=False,
+        shuffle=False,
     )
     X, y, classes = data.X, data.y, np.arange(task.sizes[-1])
-    net.partial_fit(X, y, classes)  # makes the arrays and the optimizer
+    net.partial_fit(X, y, classes=classes)  # makes the arrays and the optimizer
     for mine, given in zip(net.coefs_, data.weights, strict=True):
         mine[...] = given
     for mine, given in zip(net.intercepts_, data.biases, strict=True):
@@ -45,6 +50,6 @@ def make(task: Task, data: Data, variant: str, lr: float) -> Program:
         net.partial_fit(X, y)
         return float(net.loss_)
 
-    steps = int(min(100, max(1, 2e9 / task.operations)))
+    steps = int(min(50, max(1, 2e9 / task.operations)))
     Xs, ys = np.tile(X, (steps, 1)), np.tile(y, steps)
     return Program(first, lambda: net.partial_fit(Xs, ys), steps=steps)

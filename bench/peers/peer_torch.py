@@ -1,4 +1,4 @@
-"""PyTorch: eager and `torch.compile`; `inference_mode` to predict; SGD's fused form, its fastest."""
+"""PyTorch: eager and `torch.compile`, `inference_mode` to predict, SGD in its fused form."""
 
 from __future__ import annotations
 

@@ -73,8 +73,13 @@ TASKS = {
         Task("D", "train", _D, 1024, ratio_goal=1.25, share_goal=0.80),
         Task("row-B", "predict", _B, 1, ratio_goal=3.5, p50_goal=6, calls_one_by_one=True),
         Task(
-            *("row-small", "predict", [40, 100, 100, 10], 1),
-            **{"ratio_goal": 2.5, "p50_goal": 1.6, "calls_one_by_one": True},
+            "row-small",
+            "predict",
+            [40, 100, 100, 10],
+            1,
+            ratio_goal=2.5,
+            p50_goal=1.6,
+            calls_one_by_one=True,
             yardsticks=("mlpfile",),
         ),
         Task("rows-B", "predict", _B, 10_000, ratio_goal=1.4, share_goal=0.75),
@@ -83,6 +88,14 @@ TASKS = {
         Task("isa-D", "train", _D, 1024, isa=True, ratio_goal=0.5, share_goal=0.80),
     )
 }
+
+
+def task_of(name: str) -> Task:
+    """One of the table, or any network: `train:784-128-10:64`."""
+    if name in TASKS:
+        return TASKS[name]
+    kind, sizes, rows = name.split(":")
+    return Task(name, kind, [int(size) for size in sizes.split("-")], int(rows))
 
 
 @dataclass(frozen=True)

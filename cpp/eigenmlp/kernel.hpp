@@ -62,10 +62,10 @@ constexpr int rows_that_fit(int C) {
 }
 
 // Panels of a tile: the widest C with which all `rows` fit one tile; for more rows, the C measured
-// fastest (194 of 213 GF/s for 14 x 2 with AVX-512, 184 for 8 x 3; 117 of 117 for 6 x 1 with AVX2).
+// fastest on large layers (with AVX-512, 172 of 213 GF/s for 9 x 3, 163 for 14 x 2).
 template <class T>
 constexpr int panels_for(Index rows) {
-  constexpr int usual = packets_per_panel<T> == 1 ? 2 : 1;
+  constexpr int usual = packets_per_panel<T> == 1 ? 3 : 1;
   const Index wanted = rows < rows_that_fit<T>(usual) ? rows : rows_that_fit<T>(usual);
   for (int C = most_panels; C > usual; --C)
     if (rows_that_fit<T>(C) >= wanted) return C;

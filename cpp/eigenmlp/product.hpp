@@ -1,5 +1,5 @@
 // The two ways the register tile walks a matrix. Loops are ordered so that what is read most often
-// stays in the nearest cache: a block of B (256 terms x 2 panels, 32 KiB) for all rows of a chunk.
+// stays in the nearest cache: a block of B (128 terms x 3 panels, 24 KiB) for all rows of a chunk.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,17 @@ namespace eigenmlp {
 
 // Terms of a sum that are added before the next rows come.
 template <class T>
-inline constexpr Index depth_block = static_cast<Index>(256 * sizeof(float) / sizeof(T));
+inline constexpr Index depth_block = static_cast<Index>(128 * sizeof(float) / sizeof(T));
+
+// Share g of `groups` of rows k … k_end - 1 of `count` panels from c.
+template <class T>
+void prefetch_rows(Panels<const T> B, Index c, Index count, Index k, Index k_end, Index g,
+                   Index groups) {
+  const Index from = k + share_begin(k_end - k, groups, g);
+  const Index to = k + share_begin(k_end - k, groups, g + 1);
+  for (Index i = c; i < c + count; ++i)
+    for (Index r = from; r < to; ++r) __builtin_prefetch(B.at(r, i), 0, 2);
+}
 
 // One row of zeros, for sums that start at zero.
 template <class T>
@@ -49,6 +59,12 @@ void multiply(Index rows, Index depth, Index panels, Panels<const T> A, Panels<c
         t.init = k == 0 ? init + c * init_panel : t.out;
         t.init_panel = k == 0 ? init_panel : out.panel;
         t.init_row = k == 0 ? 0 : p;
+        // The next block comes into L2 while this one is used, a part with every tile.
+        if (k + t.depth < depth)
+          prefetch_rows(B, c, C, k + t.depth, std::min(depth, k + t.depth + depth_block<T>), g,
+                        groups);
+        else if (s + 1 < strips)
+          prefetch_rows(B, c + C, C, 0, std::min(depth, depth_block<T>), g, groups);
         tiles[static_cast<std::size_t>(R - 1)](t);
       }
     }
