@@ -59,11 +59,13 @@ void multiply(Index rows, Index depth, Index panels, Panels<const T> A, Panels<c
         t.init = k == 0 ? init + c * init_panel : t.out;
         t.init_panel = k == 0 ? init_panel : out.panel;
         t.init_row = k == 0 ? 0 : p;
-        // The next block comes into L2 while this one is used, a part with every tile.
-        if (k + t.depth < depth)
+        // The next block comes into L2 while this one is used, a part with every tile; for a few
+        // rows that would take longer than their products.
+        const bool many = groups >= 4;
+        if (many && k + t.depth < depth)
           prefetch_rows(B, c, C, k + t.depth, std::min(depth, k + t.depth + depth_block<T>), g,
                         groups);
-        else if (s + 1 < strips)
+        else if (many && s + 1 < strips)
           prefetch_rows(B, c + C, C, 0, std::min(depth, depth_block<T>), g, groups);
         tiles[static_cast<std::size_t>(R - 1)](t);
       }
