@@ -1,4 +1,4 @@
-// Threads: the only file that knows OpenMP, barriers and forks.
+// Threads: the only file that knows OpenMP's threads and barriers (lock.hpp knows locks and forks).
 #pragma once
 
 #include <omp.h>

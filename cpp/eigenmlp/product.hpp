@@ -74,9 +74,8 @@ void multiply(Index rows, Index depth, Index panels, Panels<const T> A, Panels<c
   }
 }
 
-// out[d, :] (+)= Σ_n A[n, d] · B[n, :] for the rows d of `row_panels` panels of A (`columns` of
-// them are real), and C panels of B; the sum goes on from `out` unless `from_zero`.
-// dW = Xᵀ · dY:  A = X, B = dY.
+// out[d, :] (+)= Σ_n A[n, d] · B[n, :] for the first `columns` columns d of A, and C panels of B;
+// the sum goes on from `out` unless `from_zero`. dW = Xᵀ · dY:  A = X, B = dY.
 template <class T>
 void multiply_transposed(Index n, Index columns, Index C, Panels<const T> A, Panels<const T> B,
                          bool from_zero, Panels<T> out) {
