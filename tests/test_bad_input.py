@@ -376,6 +376,33 @@ def test_bad_sgd(options: dict[str, Any], text: str) -> None:
     refused(None, lambda: em.SGD(**options), text=text)
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "text"),
+    [
+        (lambda: em.Adam(-1.0), "Adam: lr.*at least 0, got -1.0"),
+        (lambda: em.Adam(betas=0.9), "Adam: betas.*two numbers, got 0.9"),
+        (lambda: em.Adam(betas=(0.9,)), r"Adam: betas.*two numbers, got \(0.9,\)"),
+        (lambda: em.Adam(betas=(0.9, 1.0)), "Adam: betas.*below 1, got 1.0"),
+        (lambda: em.Adam(betas=("a", 0.9)), "Adam: betas.*number, got 'a'"),
+        (lambda: em.Adam(eps=0.0), "Adam: eps.*above 0, got 0"),
+        (lambda: em.Adam(eps=NAN), "Adam: eps.*finite.*nan"),
+        (lambda: em.AdamW(weight_decay=-0.1), "AdamW: weight_decay.*at least 0, got -0.1"),
+        (lambda: em.AdamW(betas=(-0.1, 0.9)), "AdamW: betas.*at least 0.*got -0.1"),
+        (lambda: em.RMSprop(alpha=1.0), "RMSprop: alpha.*below 1, got 1.0"),
+        (lambda: em.RMSprop(momentum=-0.5), "RMSprop: momentum.*at least 0.*got -0.5"),
+        (lambda: em.RMSprop(centered=1), "RMSprop: centered.*True or False, got 1"),
+        (lambda: em.RMSprop(eps=0), "RMSprop: eps.*above 0, got 0"),
+    ],
+)
+def test_bad_optimizers(optimizer: Callable[[], Any], text: str) -> None:
+    refused(None, optimizer, text=text)
+
+
+def test_an_eps_too_small_for_float32() -> None:
+    net = make()
+    refused(net, lambda: em.Trainer(net, em.Adam(eps=1e-40)), text="eps.*float32, got 1e-40")
+
+
 def test_a_learning_rate_beyond_float32() -> None:
     net = make()
     refused(net, lambda: net.fit(X, LABELS, optimizer=em.SGD(1e300)), text="lr")

@@ -16,6 +16,7 @@ from safetensors import safe_open
 import eigenmlp as em
 from eigenmlp import model_file
 from eigenmlp._backend import BACKENDS
+from eigenmlp.optimizers import OPTIMIZERS, Optimizer
 
 backends = pytest.mark.parametrize("backend", BACKENDS)
 X, Y = make_data([5, 3], "softmax_cross_entropy", 22, "float32")
@@ -133,15 +134,20 @@ GENERATORS: dict[str, Callable[[], Any]] = {
         for name in ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
     },
 }
-OPTIMIZERS = [em.SGD(0.1), em.SGD(0.05, momentum=0.9, nesterov=True, weight_decay=0.01)]
+EVERY_OPTIMIZER = [
+    *(kind(0.01) for kind in OPTIMIZERS.values()),
+    em.SGD(0.05, momentum=0.9, nesterov=True, weight_decay=0.01),
+    em.Adam(0.01, betas=(0.5, 0.9)),
+    em.RMSprop(0.01, momentum=0.9, centered=True),
+]
 
 
 @backends
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
+@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER, ids=str)
 @pytest.mark.parametrize("generator", GENERATORS)
 def test_a_resumed_run_has_the_same_bits(
-    generator: str, optimizer: em.SGD, dtype: str, backend: str, tmp_path: Path
+    generator: str, optimizer: Optimizer, dtype: str, backend: str, tmp_path: Path
 ) -> None:
     def start() -> em.Trainer:
         return em.Trainer(

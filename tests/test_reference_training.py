@@ -272,13 +272,14 @@ def test_apply_is_the_step_after_the_gradient(rule: str, hyper: dict[str, float]
 
 @pytest.mark.parametrize(("rule", "hyper"), RULES)
 def test_state_restores_a_trainer(rule: str, hyper: dict[str, float]) -> None:
-    """Parameters and state are all that a run needs to go on, to the same bits."""
+    """Parameters, state and number of steps are all that a run needs to keep its bits."""
     X, T, _ = make_data()
     first = Trainer(make_network(), rule, hyper)
     for _ in range(3):
         first.step(X, T, 0.1)
     second = Trainer(make_network(seed=1), rule, hyper)
     second.network.set_parameters(first.network.get_parameters())
+    second.steps = first.steps
     for name in first.state_names:
         copy = first.get_state(name)
         second.set_state(name, copy)

@@ -344,6 +344,12 @@ void register_trainer(py::module_& m, const char* name) {
                                  if (state) names.emplace_back(state);
                                return names;
                              })
+      .def_property(
+          "steps", [](Self& self) { return self.trainer().steps(); },
+          [](Self& self, Index steps) {
+            const WithoutGil without_gil;
+            self.trainer().set_steps(steps);
+          })
       .def("get_state",
            [](Self& self, const std::string& state) {
              const std::size_t i = self.state_index(state);
@@ -376,7 +382,7 @@ void register_trainer(py::module_& m, const char* name) {
           },
           py::arg("X"), py::arg("y"), py::arg("lr"), py::arg("sample_weight") = py::none())
       .def("apply",
-           [](Self& self, const Array<T>& gradient, T lr) {
+           [](Self& self, const Array<T>& gradient, double lr) {
              const T* from = flat_of(self.net(), gradient);
              const WithoutGil without_gil;
              Buffer<T> panels(self.net().panel_size());

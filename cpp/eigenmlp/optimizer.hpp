@@ -2,6 +2,9 @@
 // file in optimizers/ and a line in the table below; its twin is reference/optimizers/NAME.py.
 #pragma once
 
+#include "eigenmlp/optimizers/adam.hpp"
+#include "eigenmlp/optimizers/adamw.hpp"
+#include "eigenmlp/optimizers/rmsprop.hpp"
 #include "eigenmlp/optimizers/sgd.hpp"
 
 namespace eigenmlp {
@@ -10,7 +13,8 @@ template <class T>
 struct Optimizer {
   const char* name;
   void (*update)(const UpdateRows<T>&);
-  int (*states_used)(const T* hyper);
+  Numbers (*numbers)(const double* hyper, double lr, double t);
+  int (*states_used)(const double* hyper);
   std::array<const char*, most_hyper> hyper;  // names, null beyond the last
   std::array<const char*, most_states> state; // names, null beyond the last
 };
@@ -18,7 +22,7 @@ struct Optimizer {
 namespace detail {
 template <class T, class O>
 constexpr Optimizer<T> optimizer_entry() {
-  Optimizer<T> entry{O::name, &O::template update<T>, &O::template states_used<T>, {}, {}};
+  Optimizer<T> entry{O::name, &O::template update<T>, &O::numbers, &O::states_used, {}, {}};
   for (std::size_t i = 0; i < O::hyper.size(); ++i) entry.hyper[i] = O::hyper[i];
   for (std::size_t i = 0; i < O::state.size(); ++i) entry.state[i] = O::state[i];
   return entry;
@@ -28,6 +32,9 @@ constexpr Optimizer<T> optimizer_entry() {
 template <class T>
 inline constexpr std::array optimizer_table = {
     detail::optimizer_entry<T, Sgd>(),
+    detail::optimizer_entry<T, Adam>(),
+    detail::optimizer_entry<T, AdamW>(),
+    detail::optimizer_entry<T, RmsProp>(),
 };
 
 } // namespace eigenmlp

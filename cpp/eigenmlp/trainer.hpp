@@ -40,14 +40,19 @@ class Trainer {
 public:
   Trainer(Network<T>& net, const std::string& optimizer, const std::vector<double>& hyper)
       : net_(net), optimizer_(find_by_name(optimizer_table<T>, optimizer, "optimizer")) {
-    for (std::size_t i = 0; i < std::min(hyper.size(), hyper_.size()); ++i)
-      hyper_[i] = static_cast<T>(hyper[i]);
+    std::copy_n(hyper.begin(), std::min(hyper.size(), hyper_.size()), hyper_.begin());
     states_used_ = static_cast<std::size_t>(optimizer_.states_used(hyper_.data()));
     for (std::size_t i = 0; i < states_used_; ++i) state_[i].reset(net.panel_size());
   }
 
   const Optimizer<T>& optimizer() const { return optimizer_; }
   std::size_t states_used() const { return states_used_; }
+  // Updates done so far; optimizers that correct for a young state count them.
+  Index steps() const { return steps_; }
+  void set_steps(Index steps) {
+    const std::lock_guard busy(busy_);
+    steps_ = steps;
+  }
   // The flat form of one of the optimizer's memories, and back; i < states_used().
   void get_state(std::size_t i, T* flat) {
     const std::lock_guard busy(busy_);
@@ -131,19 +136,21 @@ public:
 
   // One optimizer step with a gradient laid out like the parameters.
   // False if that made a parameter infinite.
-  bool apply(const T* gradient, T lr) {
+  bool apply(const T* gradient, double lr) {
     bool finite = true;
     const std::lock_guard busy(busy_);
     const std::unique_lock lock(net_.mutex());
+    const Rule<T> rule = this->rule(lr);
     for (const auto& layer : net_.layers())
       for (Index k = 0; k < layer.output_panels(); ++k) {
         const Index at = layer.W.at(0, k) - net_.parameters();
-        finite &= update_rows<T>(net_, layer, 0, layer.D, k, gradient + at, rule(lr));
+        finite &= update_rows<T>(net_, layer, 0, layer.D, k, gradient + at, rule);
         if (net_.has_bias())
           finite &= update_rows<T>(net_, layer, layer.D, 1, k,
-                                   gradient + at + layer.D * panel_width<T>, rule(lr));
+                                   gradient + at + layer.D * panel_width<T>, rule);
       }
     net_.refresh_transposed();
+    steps_ += finite;
     return finite;
   }
 
@@ -179,11 +186,11 @@ private:
     }
     result.loss = mean_loss(batch_, rows, weight);
     if (!std::isfinite(result.loss)) return {Outcome::diverged, result.loss, 0};
-    if (!update_share(net_, batch_, rows, team, by_columns, rule(static_cast<T>(lr))))
-      overflowed_ = true;
+    if (!update_share(net_, batch_, rows, team, by_columns, rule(lr))) overflowed_ = true;
     if (team.index == 0) pause_ = Clock::now() - paused_at_ > pause_every;
     team.wait();
     if (overflowed_) return {Outcome::diverged, std::numeric_limits<double>::infinity(), 0};
+    if (team.index == 0) ++steps_;
     return result;
   }
 
@@ -207,8 +214,12 @@ private:
     return stopped_;
   }
 
-  Rule<T> rule(T lr) {
-    Rule<T> rule{&optimizer_, hyper_.data(), lr, {}};
+  // Of the update that comes next.
+  Rule<T> rule(double lr) {
+    Rule<T> rule{&optimizer_, {}, {}};
+    const Numbers numbers = optimizer_.numbers(hyper_.data(), lr, static_cast<double>(steps_) + 1);
+    std::transform(numbers.begin(), numbers.end(), rule.numbers.begin(),
+                   [](double x) { return static_cast<T>(x); });
     for (std::size_t i = 0; i < states_used_; ++i) rule.state[i] = state_[i].data();
     return rule;
   }
@@ -216,9 +227,10 @@ private:
   Network<T>& net_;
   OneAtATime busy_;
   const Optimizer<T>& optimizer_;
-  std::array<T, most_hyper> hyper_{};
+  std::array<double, most_hyper> hyper_{};
   std::array<Buffer<T>, most_states> state_;
   std::size_t states_used_ = 0;
+  Index steps_ = 0; // written by thread 0 when the others have used it
   Batch<T> batch_;
   std::vector<RowsReport> reports_;
   // Written by thread 0 between two barriers.

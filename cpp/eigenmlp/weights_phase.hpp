@@ -97,12 +97,11 @@ void sum_rectangle(const Network<T>& net, const Batch<T>& batch, std::size_t l, 
   }
 }
 
-// An optimizer with its numbers: what a step needs to know of it.
+// An optimizer with its numbers of this update: what a step needs to know of it.
 template <class T>
 struct Rule {
   const Optimizer<T>* optimizer;
-  const T* hyper;
-  T lr;
+  std::array<T, most_numbers> numbers;
   std::array<T*, most_states> state; // laid out like the parameters, or null
 };
 
@@ -111,8 +110,8 @@ struct Rule {
 template <class T>
 bool update_rows(const Network<T>& net, const Layer<T>& layer, Index d, Index count, Index k,
                  const T* G, const Rule<T>& rule) {
-  UpdateRows<T> u{layer.W.at(d, k), G,       {},        count * panel_width<T>,
-                  d < layer.D,      rule.lr, rule.hyper};
+  UpdateRows<T> u{layer.W.at(d, k),       G,           {},
+                  count * panel_width<T>, d < layer.D, rule.numbers.data()};
   for (std::size_t i = 0; i < most_states; ++i)
     if (rule.state[i]) u.state[i] = net.like_W(layer, rule.state[i]).at(d, k);
   rule.optimizer->update(u);

@@ -14,16 +14,19 @@ from .errors import DivergenceError
 from .history import History
 from .info import info
 from .mlp import MLP, Evaluation
-from .optimizers import SGD
+from .optimizers import SGD, Adam, AdamW, RMSprop
 from .threads import get_num_threads, set_num_threads
 from .trainer import Trainer
 
 __all__ = [
     "MLP",
     "SGD",
+    "Adam",
+    "AdamW",
     "DivergenceError",
     "Evaluation",
     "History",
+    "RMSprop",
     "Trainer",
     "__version__",
     "datasets",

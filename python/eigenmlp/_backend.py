@@ -51,6 +51,7 @@ class Trainer(Protocol):
     """An optimizer's state and the step."""
 
     state_names: tuple[str, ...]
+    steps: int  # updates done so far
 
     def get_state(self, name: str) -> NDArray[Any]: ...
     def set_state(self, name: str, flat: NDArray[Any]) -> None: ...

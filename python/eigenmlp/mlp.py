@@ -196,7 +196,7 @@ class MLP:
             (N, K), or (N,) for one output.
         epochs, batch_size : int
             A `batch_size` above N means one batch of N, which is not shuffled.
-        optimizer : SGD, optional
+        optimizer : SGD, Adam, AdamW or RMSprop, optional
             ``SGD(0.1, momentum=0.9)`` if not given.
         validation : (Xv, yv), optional
             Evaluated after each epoch.

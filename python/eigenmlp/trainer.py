@@ -36,7 +36,7 @@ class Trainer:
     ----------
     net : MLP
         Trained in place.
-    optimizer : SGD
+    optimizer : SGD, Adam, AdamW or RMSprop
         A description; its `lr` may be a function of the step's number, from 0.
     batch_size : int
         Rows in a batch; above N it means one batch of N.
@@ -77,19 +77,20 @@ class Trainer:
         self.net = net
         self.optimizer = optimizer
         self.batch_size = _validate.integer(batch_size, "batch_size")
-        self.steps = 0
         self.epochs = 0
         if not callable(optimizer.lr):
-            self._learning_rates(1)
-        limit = float(np.finfo(net._dtype).max)
-        for name, value in optimizer.hyper().items():
-            if value > limit:
-                raise ValueError(f"{name}: expected at most {limit:g} in {net._dtype}, got {value}")
+            learning_rates(optimizer.lr, 0, 1, float(np.finfo(net._dtype).max))
+        _check_hyper(optimizer.hyper(), net._dtype)
         self._rng = net._rng if seed is None else _validate.generator(seed)
         self._direct = net._backend == "native"  # takes users' arrays as they are, or says None
         self._trainer = make_trainer(
             net._backend, net._network, optimizer.rule, optimizer.hyper(), net._dtype
         )
+
+    @property
+    def steps(self) -> int:
+        """Updates done so far."""
+        return self._trainer.steps
 
     # ---- one step
 
@@ -114,7 +115,6 @@ class Trainer:
                 raise ValueError(_CHANGED)
         if not math.isfinite(loss):
             raise DivergenceError(self.epochs + 1, self.steps + 1, loss)
-        self.steps += 1
         return loss
 
     def apply(self, gradient: ArrayLike) -> None:
@@ -123,7 +123,6 @@ class Trainer:
         vector = _validate.flat(gradient, net.parameter_count, net._dtype, "gradient")
         if not self._trainer.apply(vector, self._learning_rates(1)[0]):
             raise DivergenceError(self.epochs + 1, self.steps + 1, math.inf)
-        self.steps += 1
 
     # ---- epochs
 
@@ -198,7 +197,6 @@ class Trainer:
         history.seconds += result.seconds[:done].tolist()
         if done and result.correct[0] >= 0:
             history.accuracy += (result.correct[:done] / N).tolist()
-        self.steps += result.steps
         if result.diverged_step >= 0:
             raise DivergenceError(
                 self.epochs + 1, result.diverged_step % steps + 1, result.diverged_loss
@@ -261,7 +259,7 @@ class Trainer:
         Parameters
         ----------
         path : path
-        optimizer : SGD, optional
+        optimizer : Optimizer, optional
             Needed if the learning rate was a function; else it replaces the saved one.
 
         Raises
@@ -287,7 +285,7 @@ class Trainer:
                 state = model_file.flat_vector(net._sizes, net._bias, arrays, f"{name}.")
                 state = _validate.flat(state, net.parameter_count, net._dtype, name)
                 trainer._trainer.set_state(name, state)
-            trainer.steps = _validate.integer(settings["steps"], "steps", least=0)
+            trainer._trainer.steps = _validate.integer(settings["steps"], "steps", least=0)
             trainer.epochs = _validate.integer(settings["epochs"], "epochs", least=0)
         return trainer
 
@@ -296,6 +294,16 @@ def _optimizer(settings: dict[str, Any]) -> Optimizer:
     """The optimizer that a file describes."""
     kind = OPTIMIZERS[_validate.known(settings["optimizer"], OPTIMIZERS, "optimizer")]
     return kind(settings["lr"], **kind.arguments(settings["hyper"]))
+
+
+def _check_hyper(hyper: dict[str, float], dtype: str) -> None:
+    """Refuse what `dtype` cannot hold, and an eps that it would take for 0."""
+    least, most = float(np.finfo(dtype).tiny), float(np.finfo(dtype).max)
+    for name, value in hyper.items():
+        if value > most:
+            raise ValueError(f"{name}: expected at most {most:g} in {dtype}, got {value}")
+    if hyper.get("eps", least) < least:
+        raise ValueError(f"eps: expected at least {least:g} in {dtype}, got {hyper['eps']}")
 
 
 class _Best:

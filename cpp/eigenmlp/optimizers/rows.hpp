@@ -8,7 +8,12 @@
 namespace eigenmlp {
 
 inline constexpr int most_hyper = 8;
-inline constexpr int most_states = 2;
+inline constexpr int most_states = 3;
+inline constexpr int most_numbers = 8;
+
+// What an optimizer makes of its hyperparameters, the learning rate and the update's number, once
+// an update: `numbers(hyper, lr, t)`, with t from 1. In double, for 1 - βᵗ is lost in float32.
+using Numbers = std::array<double, most_numbers>;
 
 template <class T>
 struct UpdateRows {
@@ -16,9 +21,8 @@ struct UpdateRows {
   const T* G;                        // their gradient
   std::array<T*, most_states> state; // the optimizer's memory, laid out like W
   Index n;
-  bool decays; // weights do, biases do not
-  T lr;
-  const T* hyper; // in the order of the optimizer's `hyper` names
+  bool decays;      // weights do, biases do not
+  const T* numbers; // the optimizer's, rounded
 };
 
 } // namespace eigenmlp

@@ -13,15 +13,14 @@ struct Sgd {
   static constexpr std::array hyper = {"momentum", "nesterov", "weight_decay"};
   static constexpr std::array state = {"velocity"};
 
-  template <class T>
-  static int states_used(const T* h) {
-    return h[0] != T(0) ? 1 : 0;
-  }
+  static int states_used(const double* h) { return h[0] != 0 ? 1 : 0; }
+
+  static Numbers numbers(const double* h, double lr, double) { return {lr, h[0], h[1], h[2]}; }
 
   template <class T>
   static void update(const UpdateRows<T>& u) {
-    const T lr = u.lr, mu = u.hyper[0], decay = u.decays ? u.hyper[2] : T(0);
-    const bool nesterov = u.hyper[1] != T(0);
+    const T lr = u.numbers[0], mu = u.numbers[1], decay = u.decays ? u.numbers[3] : T(0);
+    const bool nesterov = u.numbers[2] != T(0);
     T* W = u.W;
     T* v = u.state[0];
     const T* G = u.G;

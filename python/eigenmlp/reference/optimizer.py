@@ -5,7 +5,7 @@ To add an optimizer, write `optimizers/<name>.py` and give it a line in the tabl
 
 from typing import Protocol
 
-from eigenmlp.reference.optimizers import sgd
+from eigenmlp.reference.optimizers import adam, adamw, rmsprop, sgd
 from eigenmlp.reference.types import Bools, Floats
 
 
@@ -23,13 +23,17 @@ class Optimizer(Protocol):
         state: dict[str, Floats],
         lr: float,
         hyper: dict[str, float],
+        t: int,
     ) -> None:
         """Change the parameters W (P,) and the arrays in `state` in place, given dW (P,).
 
-        `is_weight` (P,) tells the weights from the biases.
+        `is_weight` (P,) tells the weights from the biases; `t` is the update's number, from 1.
         """
 
 
 OPTIMIZERS: dict[str, Optimizer] = {
     "sgd": sgd,
+    "adam": adam,
+    "adamw": adamw,
+    "rmsprop": rmsprop,
 }

@@ -43,7 +43,7 @@ class Trainer:
     network : Network
         Changed in place.
     rule : str
-        The optimizer's name, "sgd".
+        The optimizer's name, as "sgd".
     hyper : dict of str to float
         The optimizer's hyperparameters, for "sgd" momentum, nesterov (0 or 1) and weight_decay;
         those left out have their defaults.
@@ -52,6 +52,8 @@ class Trainer:
     ----------
     state_names : tuple of str
         What `get_state` and `set_state` know, ("velocity",) for "sgd".
+    steps : int
+        Updates done so far, which some optimizers count.
 
     Examples
     --------
@@ -70,6 +72,7 @@ class Trainer:
         self.network = network
         self.optimizer = OPTIMIZERS[rule]
         self.hyper = {name: float(x) for name, x in (self.optimizer.defaults | hyper).items()}
+        self.steps = 0
         self.state_names = self.optimizer.state_names
         self.state: dict[str, Floats] = {
             name: np.zeros_like(network.parameters) for name in self.state_names
@@ -138,10 +141,14 @@ class Trainer:
         """
         network = self.network
         dW = gradient.astype(network.dtype)
+        t = self.steps + 1
         self.optimizer.update(
-            network.parameters, dW, network.is_weight, self.state, float(lr), self.hyper
+            network.parameters, dW, network.is_weight, self.state, float(lr), self.hyper, t
         )
-        return bool(np.isfinite(network.parameters).all())
+        if not np.isfinite(network.parameters).all():
+            return False
+        self.steps = t
+        return True
 
     def run(
         self,

@@ -22,6 +22,7 @@ def update(
     state: dict[str, Floats],
     lr: float,
     hyper: dict[str, float],
+    t: int,
 ) -> None:
     """Change W (P,) and the velocity (P,) in place. Without momentum the velocity stays 0.
 
@@ -29,7 +30,8 @@ def update(
     --------
     >>> W, dW, is_weight = np.array([1.0, 1.0]), np.array([0.5, 0.5]), np.array([True, False])
     >>> state = {"velocity": np.zeros(2)}
-    >>> update(W, dW, is_weight, state, 0.1, {"momentum": 0.9, "nesterov": 0, "weight_decay": 1.0})
+    >>> hyper = {"momentum": 0.9, "nesterov": 0, "weight_decay": 1.0}
+    >>> update(W, dW, is_weight, state, 0.1, hyper, t=1)
     >>> W, state["velocity"]
     (array([0.85, 0.95]), array([1.5, 0.5]))
     """

@@ -1,4 +1,4 @@
-"""Optimizers, as frozen descriptions; the rules themselves are in the core and in the twin."""
+"""What all optimizers share, and the numbers that a step needs of them."""
 
 from __future__ import annotations
 
@@ -6,83 +6,54 @@ import math
 import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 LearningRate = float | Callable[[int], float]
 
 
-class Optimizer(Protocol):
-    """What a trainer needs to know of an optimizer."""
-
-    @property
-    def lr(self) -> LearningRate: ...
-    @property
-    def rule(self) -> str: ...
-    def hyper(self) -> dict[str, float]: ...
-
-
 @dataclass(frozen=True)
-class SGD:
-    """Stochastic gradient descent, as PyTorch defines it.
+class Optimizer:
+    """A frozen description; the rules themselves are in the core and in the twin.
 
-    ``g ← dW + weight_decay · W`` (weights only, not biases), ``v ← momentum · v + g``,
-    ``W ← W - lr · v``; with Nesterov ``W ← W - lr · (g + momentum · v)``.
-
-    Parameters
+    Attributes
     ----------
     lr : float or callable
-        Learning rate, or a function of the step's number (from 0) that gives it.
-    momentum : float
-        In [0, 1).
-    nesterov : bool
-        Needs a momentum.
-    weight_decay : float
-        Not negative.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For a number outside its range, with what was expected.
-
-    Examples
-    --------
-    >>> import eigenmlp as em
-    >>> em.SGD(0.1, momentum=0.9)
-    SGD(lr=0.1, momentum=0.9, nesterov=False, weight_decay=0.0)
+        Learning rate, or a function of the update's number (from 0) that gives it.
+    rule : str
+        The rule's name there.
     """
 
     lr: LearningRate
-    momentum: float = 0.0
-    nesterov: bool = False
-    weight_decay: float = 0.0
 
-    rule: ClassVar[str] = "sgd"
+    rule: ClassVar[str]
 
     def __post_init__(self) -> None:
         if not callable(self.lr):
-            checked_number(self.lr, "SGD: lr", 0.0)
-        checked_number(self.momentum, "SGD: momentum", 0.0, below=1.0)
-        checked_number(self.weight_decay, "SGD: weight_decay", 0.0)
-        if not isinstance(self.nesterov, bool):
-            raise TypeError(f"SGD: nesterov: expected True or False, got {self.nesterov!r}")
-        if self.nesterov and self.momentum == 0:
-            raise ValueError("SGD: nesterov: expected a momentum above 0, got momentum=0.0")
+            self._check("lr", 0.0)
 
     def hyper(self) -> dict[str, float]:
         """The numbers that the rule uses, by name."""
-        return {
-            "momentum": float(self.momentum),
-            "nesterov": float(self.nesterov),
-            "weight_decay": float(self.weight_decay),
-        }
+        raise TypeError(f"expected one of the optimizers, got {type(self).__name__}")
 
     @staticmethod
     def arguments(hyper: dict[str, float]) -> dict[str, Any]:
         """The constructor's arguments, but `lr`, from what `hyper` gave."""
-        return {**hyper, "nesterov": bool(hyper["nesterov"])}
+        return dict(hyper)
 
+    def _check(self, name: str, least: float, below: float = math.inf) -> None:
+        what = f"{type(self).__name__}: {name}"
+        checked_number(getattr(self, name), what, least, below=below)
 
-OPTIMIZERS: dict[str, type[SGD]] = {"SGD": SGD}
+    def _check_flag(self, name: str) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, bool):
+            what = f"{type(self).__name__}: {name}"
+            raise TypeError(f"{what}: expected True or False, got {value!r}")
+
+    def _check_eps(self) -> None:
+        name = type(self).__name__
+        if checked_number(self.eps, f"{name}: eps", 0.0) == 0:  # type: ignore[attr-defined]
+            raise ValueError(f"{name}: eps: expected a number above 0, got 0")
 
 
 def checked_number(
