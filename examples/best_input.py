@@ -1,0 +1,73 @@
+"""The input that a trained network likes best.
+
+A published Theano program trains k-3-1 sigmoids to fire on (0, 1), then climbs the gradient of the
+output by the input. Nothing holds the climb back, so it ends at (-0.11, 2.0), far from all data.
+SciPy climbs inside the box [0, 1]^k instead, with the same exact gradient.
+
+    python best_input.py        prints the figures, saves best_input.png
+"""
+
+import numpy as np
+from scipy.optimize import minimize
+
+import eigenmlp as em
+
+X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+y = np.array([0, 1, 0, 0])
+
+
+def main(backend="native", picture=None):
+    net = em.MLP(
+        [2, 3, 1],
+        activation="sigmoid",
+        output_activation="sigmoid",
+        loss="squared_error",
+        dtype="float64",
+        seed=0,
+        backend=backend,
+    )
+    net.fit(X, y, epochs=5000, batch_size=4, optimizer=em.SGD(lr=1.0, momentum=0.9), progress=False)
+
+    def minus_output(x):
+        """-output, and its gradient by the input."""
+        _, dX = net.vjp([x], [[1.0]])
+        return -net.forward([x])[0, 0], -dX[0]
+
+    middle = np.array([0.5, 0.5])
+    best = minimize(minus_output, middle, jac=True, bounds=[(0, 1), (0, 1)])
+
+    climb = [middle]  # without the box
+    for _ in range(2000):
+        climb.append(climb[-1] - 1.0 * minus_output(climb[-1])[1])
+
+    if picture:
+        draw(net, np.array(climb), best.x, picture)
+    return {
+        "outputs at the corners": net.forward(X)[:, 0].round(3).tolist(),
+        "best input in the box": best.x.tolist(),
+        "its output": -float(best.fun),
+        "where a climb without the box is after 2,000 steps": climb[-1].round(2).tolist(),
+        "its output there": -float(minus_output(climb[-1])[0]),
+    }
+
+
+def draw(net, climb, best, picture):
+    import matplotlib.pyplot as plt
+
+    first, second = np.meshgrid(np.linspace(-1.2, 1.6, 101), np.linspace(-0.8, 2.2, 101))
+    Y = net.forward(np.stack([first.ravel(), second.ravel()], axis=1)).reshape(first.shape)
+    figure, axes = plt.subplots(figsize=(5, 4), layout="constrained")
+    levels = axes.contourf(first, second, Y, np.linspace(0, 1, 11), cmap="PuOr")
+    axes.plot(*climb.T, "k--", label="climb without the box")
+    axes.add_patch(plt.Rectangle((0, 0), 1, 1, fill=False, linewidth=2, label="the box"))
+    axes.plot(*best, "k*", markersize=16, label="best input in the box", clip_on=False)
+    axes.set(title="Output of a network trained to fire on (0, 1)", xlabel="x₀", ylabel="x₁")
+    axes.legend(loc="lower left")
+    figure.colorbar(levels, label="output")
+    figure.savefig(picture, dpi=80)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    for name, figure in main(picture="best_input.png").items():
+        print(f"{name}: {figure}")

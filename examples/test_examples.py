@@ -1,0 +1,146 @@
+"""The figures of every example, on both backends."""
+
+import importlib
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FOLDER = Path(__file__).parent
+BACKENDS = pytest.mark.parametrize("backend", ["native", "numpy"])
+
+
+@cache
+def run(name, backend, **options):
+    """What `main` of an example returns."""
+    return importlib.import_module(name).main(backend, **options)
+
+
+@BACKENDS
+def test_four_people(backend):
+    figures = run("four_people", backend)
+    assert f"{figures['hidden neuron of Alice, all weights 1']:.4f}" == "0.0474"
+    assert f"{figures['output for Alice, all weights 1']:.3f}" == "0.524"
+    assert f"{figures['dL/dw1']:.7f}" == "0.0214695"
+    assert figures["loss after training"] < 0.01
+    outputs = figures["outputs after training"]
+    assert {name: output > 0.5 for name, output in outputs.items()} == {
+        "Alice": True,
+        "Bob": False,
+        "Charlie": False,
+        "Diana": True,
+    }
+
+
+@BACKENDS
+def test_symbolic_perceptron(backend):
+    figures = run("symbolic_perceptron", backend)
+    last_digit = 1e-15  # of the published numbers
+    assert abs(figures["output before"] - 0.649864477526152) < last_digit
+    assert abs(figures["output after 999 rounds"] - 0.999453185534398) < last_digit
+
+
+@BACKENDS
+@pytest.mark.parametrize("method", ["TNC", "L-BFGS-B"])
+def test_scipy_minimize(backend, method):
+    pytest.importorskip("scipy")
+    figures = run("scipy_minimize", backend, evaluations=60)
+    assert figures[f"{method}: loss"] < 0.25 * figures["loss before"]
+    assert figures[f"{method}: test accuracy"] > 0.8
+
+
+@BACKENDS
+def test_linear_softmax(backend):
+    figures = run("linear_softmax", backend)
+    # Sums of N = 1797 products in another order: N u times the sum of their sizes, which is below
+    # 1 as the products' mean is taken; the loss, 3.5, likewise.
+    u = 2.0**-53
+    rounding = 1797 * u
+    assert abs(figures["loss"] - figures["loss of the loop"]) < 4 * rounding
+    assert figures["largest difference from the loop's gradient"] < rounding
+    wrong = figures["largest difference from the published gradient"]
+    assert wrong > 0.1 * figures["largest entry of the gradient"]
+
+
+@BACKENDS
+def test_binary_images(backend):
+    figures = run("binary_images", backend, epochs=2000 if backend == "native" else 20)
+    assert np.isfinite(figures["largest loss"])
+    assert figures["pictures classified right"] == 10
+    assert figures["last loss"] < (1e-3 if backend == "native" else 0.1)
+    assert figures["gradients summed: loss after 20 steps"] > 1e6
+    assert np.isnan(figures["the same from rounded probabilities"])
+
+
+@BACKENDS
+def test_xor(backend):
+    figures = run("xor", backend)
+    assert np.round(figures["outputs"]).tolist() == [0, 1, 1, 0]
+    assert figures["loss after"] < 0.01 * figures["loss before"]
+
+
+@BACKENDS
+def test_sine_in_classes(backend):
+    figures = run("sine_in_classes", backend)
+    width = 0.1  # of a class: being right in each one leaves an error of width / √12
+    assert figures["error of 21 classes, softmax_cross_entropy"] < 0.5 * width
+    assert figures["error of one number, squared_error"] < 0.01
+    assert figures["error of 21 classes, squared_error (mixed)"] > width
+    assert figures["right classes, softmax_cross_entropy"] > 0.85
+    assert figures["right classes, mixed"] < 0.6
+    assert figures["right signs of x, 1-3-1"] > 0.99
+
+
+@BACKENDS
+def test_best_input(backend):
+    pytest.importorskip("scipy")
+    figures = run("best_input", backend)
+    assert np.round(figures["outputs at the corners"]).tolist() == [0, 1, 0, 0]
+    assert figures["best input in the box"] == [0, 1]
+    outside = figures["where a climb without the box is after 2,000 steps"]
+    assert min(outside) < 0 and max(outside) > 1
+
+
+@BACKENDS
+def test_pytorch_sequential(backend):
+    pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
+    figures = run("pytorch_sequential", backend)
+    assert figures["largest difference of outputs before"] < 1e-14
+    assert figures["largest relative difference of 200 losses"] < 1e-10
+    assert figures["largest relative difference of parameters after"] < 1e-10
+    assert figures["weights there and back are equal"]
+
+
+# ---- pictures and the gallery
+
+
+SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("test_"))
+DRAWN = [name for name in SCRIPTS if "def draw(" in (FOLDER / f"{name}.py").read_text("utf-8")]
+SHORT = {
+    "binary_images": {"epochs": 20},
+    "scipy_minimize": {"evaluations": 5},
+    "sine_in_classes": {"epochs": 10},
+    "symbolic_perceptron": {"rounds": 9},
+    "xor": {"epochs": 10},
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_picture(name, tmp_path):
+    """Each script draws without a warning; the gallery's pictures come from full runs."""
+    pytest.importorskip("matplotlib").use("agg")
+    if name in ("scipy_minimize", "best_input"):
+        pytest.importorskip("scipy")
+    path = tmp_path / f"{name}.png"
+    run(name, "native", picture=path, **SHORT.get(name, {}))
+    assert path.stat().st_size > 5000
+
+
+def test_gallery():
+    text = (FOLDER / "README.md").read_text(encoding="utf-8")
+    for name in SCRIPTS:
+        assert f"({name}.py)" in text, f"README.md does not show {name}.py"
+    for name in DRAWN:
+        assert f"(figures/{name}.png)" in text
+        assert (FOLDER / "figures" / f"{name}.png").stat().st_size < 60_000
