@@ -14,6 +14,8 @@ from eigenmlp._backend import BACKENDS
 from eigenmlp.optimizers import OPTIMIZERS, Optimizer
 
 torch: Any = pytest.importorskip("torch")
+lr_scheduler: Any = torch.optim.lr_scheduler
+torch.set_num_threads(1)
 
 SIZES, N, BATCH, STEPS = [6, 9, 4], 60, 12, 200
 RNG = np.random.default_rng(3)
@@ -104,3 +106,65 @@ def test_optimizers(optimizer: Optimizer, backend: str) -> None:
     theirs = torch_run(optimizer, optimizer.lr)
     assert theirs[1][-1] < 0.9 * theirs[1][0]  # it learns
     assert_same(our_run(optimizer, backend), theirs)
+
+
+LR = 0.02
+SCHEDULES: dict[str, tuple[em.schedules.Schedule, Callable[[Any], Any]]] = {
+    "constant": (em.schedules.Constant(LR), lambda o: lr_scheduler.ConstantLR(o, 1.0)),
+    "step": (em.schedules.Step(LR, 30, 0.7), lambda o: lr_scheduler.StepLR(o, 30, 0.7)),
+    "exponential": (
+        em.schedules.Exponential(LR, 0.99),
+        lambda o: lr_scheduler.ExponentialLR(o, 0.99),
+    ),
+    "cosine": (
+        em.schedules.Cosine(LR, STEPS, 1e-3),
+        lambda o: lr_scheduler.CosineAnnealingLR(o, STEPS, 1e-3),
+    ),
+    "warm-up": (
+        em.schedules.WarmUp(20, em.schedules.Exponential(LR, 0.99)),
+        lambda o: lr_scheduler.SequentialLR(
+            o,
+            [lr_scheduler.LinearLR(o, total_iters=20), lr_scheduler.ExponentialLR(o, 0.99)],
+            [20],
+        ),
+    ),
+    "one-cycle": (
+        em.schedules.OneCycle(LR, STEPS + 1),
+        lambda o: lr_scheduler.OneCycleLR(o, LR, STEPS + 1, cycle_momentum=False),
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*lr_scheduler.step.*:UserWarning")  # torch's, at SequentialLR
+@pytest.mark.filterwarnings("ignore:.*epoch parameter.*:UserWarning")
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("kind", OPTIMIZERS.values())
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules(name: str, kind: type[Optimizer], backend: str) -> None:
+    schedule, theirs = SCHEDULES[name]
+    assert_same(our_run(kind(schedule), backend), torch_run(kind(schedule), LR, theirs))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"factor": 0.5, "patience": 1, "cooldown": 2},
+        {"patience": 0, "threshold": 0.3, "threshold_mode": "abs", "min_lr": 1e-3},
+        {"factor": 0.9, "patience": 0, "threshold": 0.0, "eps": 1e-3},
+    ],
+    ids=str,
+)
+def test_reduce_on_plateau(options: dict[str, Any]) -> None:
+    """The same rates after any losses."""
+    losses = np.random.default_rng(0).normal(2, 1, 100) / np.arange(1, 101) ** 0.3
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    rule = torch.optim.SGD([parameter], lr=0.1)
+    theirs = lr_scheduler.ReduceLROnPlateau(rule, **{"factor": 0.1, **options})
+    ours = em.schedules.ReduceOnPlateau(0.1, **options)
+    plateau = ours.start()
+    for loss in losses.tolist():
+        theirs.step(loss)
+        plateau = ours.after_epoch(plateau, loss)
+        assert plateau.lr == rule.param_groups[0]["lr"]
+    assert plateau.lr < 0.1

@@ -8,7 +8,7 @@
 True
 """
 
-from . import datasets
+from . import datasets, schedules
 from ._core import version as __version__
 from .errors import DivergenceError
 from .history import History
@@ -32,5 +32,6 @@ __all__ = [
     "datasets",
     "get_num_threads",
     "info",
+    "schedules",
     "set_num_threads",
 ]

@@ -29,7 +29,9 @@ _CONFIG_KEYS = {
     *("layer_sizes", "activation", "output_activation", "loss", "bias", "init", "dtype"),
     *("compute_dtype", "input_scale"),
 }
-_SETTING_KEYS = {"optimizer", "lr", "hyper", "batch_size", "steps", "epochs", "generator"}
+_SETTING_KEYS = {
+    *("optimizer", "lr", "plateau", "hyper", "batch_size", "steps", "epochs", "generator"),
+}
 _GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ from . import _validate, model_file
 from ._backend import make_trainer
 from .errors import DivergenceError
 from .history import History
-from .optimizers import OPTIMIZERS, Optimizer, learning_rates
+from .optimizers import OPTIMIZERS, Optimizer, checked_number, learning_rates
 from .progress import progress_bar
+from .schedules import Plateau, ReduceOnPlateau, describe, restored
 
 if TYPE_CHECKING:
     from .mlp import MLP
@@ -37,7 +39,7 @@ class Trainer:
     net : MLP
         Trained in place.
     optimizer : SGD, Adam, AdamW or RMSprop
-        A description; its `lr` may be a function of the step's number, from 0.
+        A description; its `lr` may be a schedule, or any function of the step's number, from 0.
     batch_size : int
         Rows in a batch; above N it means one batch of N.
     seed : int, numpy.random.Generator or None
@@ -81,6 +83,8 @@ class Trainer:
         if not callable(optimizer.lr):
             learning_rates(optimizer.lr, 0, 1, float(np.finfo(net._dtype).max))
         _check_hyper(optimizer.hyper(), net._dtype)
+        schedule = optimizer.lr if isinstance(optimizer.lr, ReduceOnPlateau) else None
+        self._plateau = schedule.start() if schedule else None
         self._rng = net._rng if seed is None else _validate.generator(seed)
         self._direct = net._backend == "native"  # takes users' arrays as they are, or says None
         self._trainer = make_trainer(
@@ -91,6 +95,11 @@ class Trainer:
     def steps(self) -> int:
         """Updates done so far."""
         return self._trainer.steps
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next update."""
+        return self._learning_rates(1)[0]
 
     # ---- one step
 
@@ -148,7 +157,12 @@ class Trainer:
             _validate.integer(early_stopping, "early_stopping")
         if not isinstance(shuffle, (bool, np.bool_)):
             raise TypeError(f"shuffle: expected True or False, got {shuffle!r}")
-        one_by_one = bool(callbacks) or validation is not None or early_stopping is not None
+        one_by_one = (
+            bool(callbacks)
+            or validation is not None
+            or early_stopping is not None
+            or self._plateau is not None
+        )
         history = History(rows=len(data[0]))
         best = _Best(early_stopping, self.net)
         with progress_bar(epochs, progress) as bar:
@@ -158,6 +172,9 @@ class Trainer:
                 self._run_native(data, count, bool(shuffle), history)
                 if checked_validation is not None:
                     self._validate_epoch(checked_validation, history)
+                if isinstance(self.optimizer.lr, ReduceOnPlateau) and self._plateau is not None:
+                    loss = (history.val_loss or history.loss)[-1]
+                    self._plateau = self.optimizer.lr.after_epoch(self._plateau, loss)
                 if bar is not None:
                     bar.advance(count, history)
                 done = [call(len(history.loss), history, self.net) for call in callbacks]
@@ -208,7 +225,8 @@ class Trainer:
 
     def _learning_rates(self, count: int) -> list[float]:
         limit = float(np.finfo(self.net._dtype).max)
-        return learning_rates(self.optimizer.lr, self.steps, count, limit)
+        lr = self.optimizer.lr if self._plateau is None else self._plateau.lr
+        return learning_rates(lr, self.steps, count, limit)
 
     def _checked_validation(self, validation: object) -> tuple[Array, Array] | None:
         if validation is None:
@@ -232,7 +250,8 @@ class Trainer:
     def save(self, path: str | Path) -> None:
         """Write all that the run needs to go on with the same bits: one safetensors file.
 
-        A learning rate that is a function cannot be written; `load` is given it again.
+        A learning rate that is a function of the user's own cannot be written; `load` is given it
+        again.
         """
         net, optimizer = self.net, self.optimizer
         arrays = net._named_arrays()
@@ -241,7 +260,8 @@ class Trainer:
             arrays |= model_file.named_arrays(net._sizes, net._bias, state, f"{name}.")
         settings = {
             "optimizer": type(optimizer).__name__,
-            "lr": None if callable(optimizer.lr) else float(optimizer.lr),
+            "lr": describe(optimizer.lr),
+            "plateau": None if self._plateau is None else asdict(self._plateau),
             "hyper": optimizer.hyper(),
             "batch_size": self.batch_size,
             "steps": self.steps,
@@ -260,7 +280,8 @@ class Trainer:
         ----------
         path : path
         optimizer : Optimizer, optional
-            Needed if the learning rate was a function; else it replaces the saved one.
+            Needed if the learning rate was a function; else it replaces the saved one. Of the
+            saved one's class, for it takes over its state.
 
         Raises
         ------
@@ -277,6 +298,11 @@ class Trainer:
                 f"{path}: the learning rate was a function, which no file can hold: "
                 "expected optimizer=, got None"
             )
+        if optimizer is not None and type(optimizer).__name__ != settings["optimizer"]:
+            raise ValueError(
+                f"{path}: expected optimizer= of the saved one's class, {settings['optimizer']}, "
+                f"got {optimizer!r}; for another, make a new Trainer with trainer.net"
+            )
         with model_file.sensible(path):
             net = MLP._from_file(config, arrays, backend)
             net._rng = model_file.restored_generator(settings["generator"])
@@ -285,6 +311,8 @@ class Trainer:
                 state = model_file.flat_vector(net._sizes, net._bias, arrays, f"{name}.")
                 state = _validate.flat(state, net.parameter_count, net._dtype, name)
                 trainer._trainer.set_state(name, state)
+            if trainer._plateau and (optimizer is None or optimizer == _optimizer(settings)):
+                trainer._plateau = _plateau(settings["plateau"])
             trainer._trainer.steps = _validate.integer(settings["steps"], "steps", least=0)
             trainer.epochs = _validate.integer(settings["epochs"], "epochs", least=0)
         return trainer
@@ -293,7 +321,17 @@ class Trainer:
 def _optimizer(settings: dict[str, Any]) -> Optimizer:
     """The optimizer that a file describes."""
     kind = OPTIMIZERS[_validate.known(settings["optimizer"], OPTIMIZERS, "optimizer")]
-    return kind(settings["lr"], **kind.arguments(settings["hyper"]))
+    return kind(restored(settings["lr"]), **kind.arguments(settings["hyper"]))
+
+
+def _plateau(saved: dict[str, Any]) -> Plateau:
+    """Where a file says that a `ReduceOnPlateau` is."""
+    return Plateau(
+        checked_number(saved["lr"], "lr", 0.0),
+        None if saved["best"] is None else checked_number(saved["best"], "best"),
+        _validate.integer(saved["bad_epochs"], "bad_epochs", least=0),
+        _validate.integer(saved["cooldown"], "cooldown", least=0),
+    )
 
 
 def _check_hyper(hyper: dict[str, float], dtype: str) -> None:
