@@ -185,25 +185,35 @@ RICH = [
     em.RMSprop(0.01, alpha=0.9, eps=1e-3, weight_decay=0.02, momentum=0.5),
     em.RMSprop(0.01, alpha=0.9, eps=1e-2, centered=True),
 ]
-EVERY_OPTIMIZER = [*PLAIN, *RICH]
+LIMITED = [
+    em.SGD(0.05, momentum=0.5, weight_decay=0.02, clip_norm=0.3, l1=0.01, max_norm=1.0),
+    em.SGD(0.05, l1=0.01),
+    em.SGD(0.05, momentum=0.5, max_norm=0.7),
+    em.Adam(0.01, eps=1e-3, clip_norm=0.2),
+]
+EVERY_OPTIMIZER = [*PLAIN, *RICH, *LIMITED]
 
 
 def exact_run(
-    net: em.MLP, X: Any, T: Any, optimizer: Optimizer, orders: Any, weights: Any
+    net: em.MLP, X: Any, T: Any, optimizer: Optimizer, orders: Any, weights: Any, key: int
 ) -> tuple[Any, Any, float]:
     """The twin in long double: parameters, losses, and how close a z came to where f' jumps."""
     twin = reference.Network(
         net.layer_sizes, net._all_activations, net._loss, net._bias, 1.0, "longdouble"
     )
     twin.set_parameters(net.parameters)
-    trainer = reference.Trainer(twin, optimizer.rule, optimizer.hyper())
+    limits = {name: x for name, x in optimizer.limits().items() if x is not None}
+    trainer = reference.Trainer(
+        twin, optimizer.rule, optimizer.hyper(), **limits, dropout=net._dropout, dropout_key=key
+    )
     kinked = [not getattr(activations.get(name), "is_smooth", True) for name in twin.activations]
     clear, losses = np.inf, []
     for order in orders:
         total = count = 0.0
         for start in range(0, len(X), BATCH):
             rows = order[start : start + BATCH]
-            for step, kink in zip(twin.forward_pass(X[rows]), kinked, strict=True):
+            passes = twin.forward_pass(X[rows], trainer._masks(len(rows)))
+            for step, kink in zip(passes, kinked, strict=True):
                 clear = min(clear, float(np.abs(step.Z).min())) if kink else clear
             w = None if weights is None else weights[rows]
             weight = len(rows) if w is None else w.sum()
@@ -236,8 +246,9 @@ def compare_runs(
         weights = np.random.default_rng(seed).uniform(0.5, 2, rows) if weighted else None
         start = make_net(sizes, seed, dtype="float32", **options)
         rng = np.random.default_rng(optimizer_seed)
+        key = int(rng.integers(2**64, dtype=np.uint64)) if start._drops else 0
         orders = [rng.permutation(rows) for _ in range(epochs)]
-        exact, exact_losses, clear = exact_run(start, X, T, optimizer, orders, weights)
+        exact, exact_losses, clear = exact_run(start, X, T, optimizer, orders, weights, key)
         runs = {}
         for dtype, backend in product(DTYPES, ["native", "numpy"]):
             net = em.MLP(**{**start.config, "dtype": dtype, "backend": backend})
@@ -278,6 +289,15 @@ LONG_DOUBLE = pytest.mark.skipif(
 def test_ten_steps(activation: str, loss: str, optimizer: Optimizer) -> None:
     for weighted in (False, True):  # 5 steps an epoch, the last of 5 rows
         compare_runs([9, 17, 7], 37, optimizer, 2, weighted, activation=activation, loss=loss)
+
+
+@LONG_DOUBLE
+@pytest.mark.parametrize("sizes", [[9, 17, 7], [4, 70, 5, 16, 3]], ids=str)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_ten_steps_with_dropout(activation: str, sizes: list[int]) -> None:
+    rates = [0.3, 0.0, 0.6][: len(sizes) - 2]
+    options = {"activation": activation, "loss": "softmax_cross_entropy", "dropout": rates}
+    compare_runs(sizes, 37, em.SGD(0.05, momentum=0.5), 2, **options)
 
 
 @LONG_DOUBLE

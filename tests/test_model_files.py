@@ -139,6 +139,7 @@ EVERY_OPTIMIZER = [
     em.SGD(0.05, momentum=0.9, nesterov=True, weight_decay=0.01),
     em.Adam(0.01, betas=(0.5, 0.9)),
     em.RMSprop(0.01, momentum=0.9, centered=True),
+    em.SGD(0.05, momentum=0.9, clip_norm=0.5, l1=1e-3, max_norm=1.5),
 ]
 
 
@@ -309,7 +310,14 @@ def test_something_else(content: bytes, tmp_path: Path) -> None:
         ("hyper", {"momentum": "a", "nesterov": 0.0, "weight_decay": 0.0}),
         ("batch_size", 0),
         ("batch_size", "4"),
-        ("steps", "many"),
+        ("progress", "many"),
+        ("progress", [2, 0, 0]),
+        ("progress", [2, 1, 4, 4.0]),
+        ("progress", [-1, 0, 0, 0.0]),
+        ("accumulate", 0),
+        ("dropout_key", -1),
+        ("dropout", [2.0]),
+        ("limits", {"clip_norm": -1.0}),
         ("epochs", -1),
         ("optimizer", "Unknown"),
         ("generator", None),

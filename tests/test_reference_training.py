@@ -279,7 +279,7 @@ def test_state_restores_a_trainer(rule: str, hyper: dict[str, float]) -> None:
         first.step(X, T, 0.1)
     second = Trainer(make_network(seed=1), rule, hyper)
     second.network.set_parameters(first.network.get_parameters())
-    second.steps = first.steps
+    second.set_progress(*first.get_progress())
     for name in first.state_names:
         copy = first.get_state(name)
         second.set_state(name, copy)
@@ -305,11 +305,11 @@ class PressesCtrlC(Network):
     presses_at = 0
     calls = 0
 
-    def backward_pass(self, passes: Any, dY: Any) -> Any:
+    def backward_pass(self, passes: Any, dY: Any, masks: Any = ()) -> Any:
         self.calls += 1
         if self.calls == self.presses_at:
             signal.raise_signal(signal.SIGINT)
-        return super().backward_pass(passes, dY)
+        return super().backward_pass(passes, dY, masks)
 
 
 @pytest.mark.parametrize(("presses_at", "epochs"), [(1, 0), (4, 0), (5, 1), (10, 2)])

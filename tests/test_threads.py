@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from conftest import ACTIVATIONS, DTYPES, LOSSES, make_data, make_net
 from threadpoolctl import threadpool_limits
 
 import eigenmlp as em
+from eigenmlp.optimizers import OPTIMIZERS, Optimizer
 
+SGD = em.SGD(0.01, momentum=0.9)
 OFFERED = em.get_num_threads()  # before any test changes it
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -37,14 +40,20 @@ def threads_as_before() -> Iterator[None]:
     em.set_num_threads(before)
 
 
-def bits(sizes: list[int], rows: int, batch: int, **options: Any) -> list[bytes]:
+def bits(
+    sizes: list[int],
+    rows: int,
+    batch: int,
+    optimizer: Optimizer = SGD,
+    accumulate: int = 1,
+    **options: Any,
+) -> list[bytes]:
     """All that every kind of call gives."""
     net = make_net(sizes, **options)
     X, T = make_data(sizes, net._loss, rows, str(net.dtype))
     weights = np.random.default_rng(1).uniform(0, 2, rows)
-    history = net.fit(
-        X, T, epochs=2, batch_size=batch, optimizer=em.SGD(0.01, momentum=0.9), seed=3
-    )
+    trainer = em.Trainer(net, optimizer, batch, 3, accumulate=accumulate)
+    history = trainer.run(X, T, epochs=2)
     dY = np.random.default_rng(2).normal(0, 1, (rows, sizes[-1]))
     results = [
         net.parameters,
@@ -78,6 +87,26 @@ def test_same_bits_for_every_activation_and_loss(activation: str, loss: str) -> 
     expected = bits([200, 130, 7], 90, 45, activation=activation, loss=loss)
     em.set_num_threads(3)
     assert bits([200, 130, 7], 90, 45, activation=activation, loss=loss) == expected
+
+
+@pytest.mark.parametrize("optimizer", [kind(0.01) for kind in OPTIMIZERS.values()], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"dropout": 0.4},
+        {"limits": {"clip_norm": 0.1, "l1": 1e-3, "max_norm": 1.0}},
+        {"dropout": 0.2, "accumulate": 3, "limits": {"max_norm": 1.0}},
+    ],
+    ids=str,
+)
+def test_same_bits_for_every_optimizer(options: dict[str, Any], optimizer: Optimizer) -> None:
+    options = dict(options)
+    optimizer = replace(optimizer, **options.pop("limits", {}))
+    for shape in ([200, 130, 70, 7], 90, 25), ([64, 50, 10], 400, 100):
+        em.set_num_threads(1)
+        expected = bits(*shape, optimizer, **options)
+        em.set_num_threads(3)
+        assert bits(*shape, optimizer, **options) == expected
 
 
 # ---- Python threads

@@ -250,7 +250,7 @@ struct PyRunResult {
 template <class T>
 PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::handle y,
                 py::handle weights, Index batch_size, const Array<std::int64_t>& orders,
-                const Array<double>& learning_rates) {
+                const Array<double>& learning_rates, bool whole) {
   const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");
   Epochs epochs;
   if (orders.ndim() != 2 || batch_size < 1)
@@ -264,7 +264,9 @@ PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::ha
       if (orders.data()[i] < 0 || orders.data()[i] >= data.X.rows)
         throw py::index_error("orders point outside the rows");
   }
-  const Index steps = ceil_div(data.X.rows, std::min(batch_size, data.X.rows)) * epochs.count;
+  epochs.whole = whole;
+  const Index batches = ceil_div(data.X.rows, std::min(batch_size, data.X.rows));
+  const Index steps = ceil_div(batches, trainer.settings().accumulate) * epochs.count;
   if (learning_rates.size() != 1 && learning_rates.size() != steps)
     throw py::value_error("expected 1 learning rate or " + std::to_string(steps));
   epochs.learning_rates = {learning_rates.data(), static_cast<std::size_t>(learning_rates.size())};
@@ -303,9 +305,11 @@ PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::ha
 template <class T>
 class PyTrainer {
 public:
-  PyTrainer(py::object network, const std::string& rule, const std::map<std::string, double>& hyper)
+  PyTrainer(py::object network, const std::string& rule, const std::map<std::string, double>& hyper,
+            const Settings& settings)
       : network_(std::move(network)), net_(network_.cast<Network<T>&>()),
-        trainer_(net_, rule, ordered(find_by_name(optimizer_table<T>, rule, "optimizer"), hyper)) {}
+        trainer_(net_, rule, ordered(find_by_name(optimizer_table<T>, rule, "optimizer"), hyper),
+                 settings) {}
 
   Network<T>& net() { return net_; }
   Trainer<T>& trainer() { return trainer_; }
@@ -335,8 +339,17 @@ template <class T>
 void register_trainer(py::module_& m, const char* name) {
   using Self = PyTrainer<T>;
   py::class_<Self>(m, name)
-      .def(py::init<py::object, const std::string&, const std::map<std::string, double>&>(),
-           py::arg("network"), py::arg("rule"), py::arg("hyper"))
+      .def(py::init([](py::object network, const std::string& rule,
+                       const std::map<std::string, double>& hyper, double clip_norm, double l1,
+                       double max_norm, Index accumulate, const std::vector<double>& dropout,
+                       std::uint64_t dropout_key) {
+             const Settings settings{{clip_norm, l1, max_norm}, accumulate, dropout, dropout_key};
+             return std::make_unique<Self>(std::move(network), rule, hyper, settings);
+           }),
+           py::arg("network"), py::arg("rule"), py::arg("hyper"),
+           py::arg("clip_norm") = Limits{}.clip_norm, py::arg("l1") = 0.0,
+           py::arg("max_norm") = Limits{}.max_norm, py::arg("accumulate") = 1,
+           py::arg("dropout") = std::vector<double>{}, py::arg("dropout_key") = 0)
       .def_property_readonly("state_names",
                              [](Self& self) {
                                std::vector<std::string> names;
@@ -344,12 +357,36 @@ void register_trainer(py::module_& m, const char* name) {
                                  if (state) names.emplace_back(state);
                                return names;
                              })
-      .def_property(
-          "steps", [](Self& self) { return self.trainer().steps(); },
-          [](Self& self, Index steps) {
+      .def_property_readonly("steps", [](Self& self) { return self.trainer().progress().steps; })
+      .def("get_progress",
+           [](Self& self) {
+             const Progress& p = self.trainer().progress();
+             return py::make_tuple(p.steps, p.batches, p.rows, p.weight);
+           })
+      .def("get_gathered",
+           [](Self& self) {
+             Array<T> flat(self.net().parameter_count());
+             T* to = flat.mutable_data();
+             std::fill_n(to, flat.size(), T(0));
+             const WithoutGil without_gil;
+             self.trainer().get_gathered(to);
+             return flat;
+           })
+      .def(
+          "set_progress",
+          [](Self& self, Index steps, Index batches, Index rows, double weight,
+             const std::optional<Array<T>>& gathered) {
+            const T* from = gathered ? flat_of(self.net(), *gathered) : nullptr;
             const WithoutGil without_gil;
-            self.trainer().set_steps(steps);
-          })
+            self.trainer().set_progress({steps, batches, rows, weight}, from);
+          },
+          py::arg("steps"), py::arg("batches") = 0, py::arg("rows") = 0, py::arg("weight") = 0.0,
+          py::arg("gathered") = py::none())
+      .def("flush",
+           [](Self& self, double lr) {
+             const WithoutGil without_gil;
+             return self.trainer().flush(lr);
+           })
       .def("get_state",
            [](Self& self, const std::string& state) {
              const std::size_t i = self.state_index(state);
@@ -392,12 +429,12 @@ void register_trainer(py::module_& m, const char* name) {
       .def(
           "run",
           [](Self& self, py::handle X, py::handle y, py::handle weights, Index batch_size,
-             const Array<std::int64_t>& orders, const Array<double>& learning_rates) {
+             const Array<std::int64_t>& orders, const Array<double>& learning_rates, bool whole) {
             return run(self.net(), self.trainer(), X, y, weights, batch_size, orders,
-                       learning_rates);
+                       learning_rates, whole);
           },
           py::arg("X"), py::arg("y"), py::arg("sample_weight"), py::arg("batch_size"),
-          py::arg("orders"), py::arg("learning_rates"));
+          py::arg("orders"), py::arg("learning_rates"), py::arg("whole") = true);
 }
 
 } // namespace eigenmlp::bindings

@@ -32,17 +32,20 @@ void for_each_chunk(const Network<T>& net, Index rows, Index panels, const Team&
 template <class T>
 RowsReport columns_phase(const Network<T>& net, const Data& data, const std::int64_t* order,
                          Index first, Index rows, double total_weight, const Team& team,
-                         std::atomic<bool>& refused, Batch<T>& batch) {
+                         std::atomic<bool>& refused, Batch<T>& batch,
+                         const Dropout* dropout = nullptr) {
   const Index begin = team.begin(rows), end = team.end(rows);
   const std::size_t L = net.layers().size();
   if (!gather_batch(net, data, order, first, begin, end - begin, total_weight, batch))
     refused = true;
+  if (dropout) fill_masks(net, *dropout, batch, begin, end);
   team.wait();
   if (refused) return {0, false};
 
   for (std::size_t l = 1; l <= L; ++l) {
-    for_each_chunk(net, rows, net.layers()[l - 1].output_panels(), team,
-                   [&](const Part& part) { forward_layer(net, batch.Y, batch.Z, l, part); });
+    for_each_chunk(net, rows, net.layers()[l - 1].output_panels(), team, [&](const Part& part) {
+      forward_layer(net, batch.Y, batch.Z, l, part, dropout ? &batch.dropped : nullptr);
+    });
     team.wait();
   }
   forward_softmax(net, batch.Y, begin, end);

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "eigenmlp/network.hpp"
+#include "eigenmlp/dropout.hpp"
 #include "eigenmlp/product.hpp"
 
 namespace eigenmlp {
@@ -17,19 +17,28 @@ struct Data {
   const double* weights = nullptr;      // (N,) or null: all 1
 };
 
+// What dropout adds to a batch; null in the layers without it.
+template <class T>
+struct Dropped {
+  std::vector<Panels<T>> mask; // 0 or 1 / (1 - rate)
+  std::vector<Panels<T>> Y;    // before it: what the activation's derivative needs
+};
+
 // Activations and deltas of up to `capacity` rows, for every layer.
 template <class T>
 struct Batch {
-  std::vector<Panels<T>> Y;       // Y[0] = X (N, D), …, Y[L] (N, K)
-  std::vector<Panels<T>> dY;      // like Y; dY[0] is null unless asked for
-  std::vector<Panels<T>> Z;       // null where the activation's derivative can do without
+  std::vector<Panels<T>> Y;  // Y[0] = X (N, D), …, Y[L] (N, K)
+  std::vector<Panels<T>> dY; // like Y; dY[0] is null unless asked for
+  std::vector<Panels<T>> Z;  // null where the activation's derivative can do without
+  Dropped<T> dropped;
   std::int64_t* labels = nullptr; // (N,)
   double* weight = nullptr;       // (N,)
   T* scale = nullptr;             // (N,) weight / total weight
   T* row_loss = nullptr;          // (N,)
   Index capacity = 0;
 
-  void reserve(const Network<T>& net, Index rows, bool input_gradient = false) {
+  void reserve(const Network<T>& net, Index rows, bool input_gradient = false,
+               const std::vector<double>& dropout = {}) {
     if (rows <= capacity && (!input_gradient || dY[0].data)) return;
     capacity = 0; // stays so if memory runs out below
     const Index panel = panel_stride<T>(rows);
@@ -39,6 +48,8 @@ struct Batch {
     Y.assign(L + 1, {});
     dY.assign(L + 1, {});
     Z.assign(L + 1, {});
+    dropped.mask.assign(L + 1, {});
+    dropped.Y.assign(L + 1, {});
     const auto place = [&](Panels<T>& panels, Index columns) {
       places.emplace_back(&panels, size);
       panels.panel = panel;
@@ -50,6 +61,11 @@ struct Batch {
       place(Y[l], net.layers()[l - 1].K);
       place(dY[l], net.layers()[l - 1].K);
       if (net.layers()[l - 1].activation->needs_z) place(Z[l], net.layers()[l - 1].K);
+    }
+    for (std::size_t l = 1; l <= dropout.size(); ++l) {
+      if (dropout[l - 1] == 0) continue;
+      place(dropped.mask[l], net.layers()[l - 1].K);
+      place(dropped.Y[l], net.layers()[l - 1].K);
     }
     buffer_.reset(size);
     for (auto& [panels, offset] : places) panels->data = buffer_.data() + offset;
@@ -112,9 +128,11 @@ struct Part {
 };
 
 // Z = X · W + b and Y = f(Z) for a part of layer l's outputs (l from 1); a softmax is left to do.
+// With dropout Y is then multiplied by its mask.
 template <class T>
 void forward_layer(const Network<T>& net, const std::vector<Panels<T>>& Y,
-                   const std::vector<Panels<T>>& Z, std::size_t l, const Part& part) {
+                   const std::vector<Panels<T>>& Z, std::size_t l, const Part& part,
+                   const Dropped<T>* dropped = nullptr) {
   const Layer<T>& layer = net.layers()[l - 1];
   const Activation<T>& f = *layer.activation;
   const Index rows = part.end - part.begin;
@@ -123,19 +141,40 @@ void forward_layer(const Network<T>& net, const std::vector<Panels<T>>& Y,
   const Panels<T> out{Y[l].at(part.begin, part.c), Y[l].panel};
   multiply<T>(rows, layer.D, part.c_end - part.c, X, W, layer.bias(part.c), layer.W.panel, out,
               [&](Index c, Index count) {
-                if (!f.value) return;
-                for (Index i = c; i < c + count; ++i)
-                  f.value(out.at(0, i), f.needs_z ? Z[l].at(part.begin, part.c + i) : nullptr,
-                          rows * panel_width<T>);
+                for (Index i = c; i < c + count; ++i) {
+                  if (f.value)
+                    f.value(out.at(0, i), f.needs_z ? Z[l].at(part.begin, part.c + i) : nullptr,
+                            rows * panel_width<T>);
+                  if (dropped && dropped->mask[l].data)
+                    drop(*dropped, l, part.begin, part.c + i, rows, out.at(0, i));
+                }
               });
+}
+
+// Keeps `rows` rows of a panel of Y, and multiplies them by their mask.
+template <class T>
+void drop(const Dropped<T>& dropped, std::size_t l, Index begin, Index panel, Index rows, T* Y) {
+  const Index n = rows * panel_width<T>;
+  Run<T>(dropped.Y[l].at(begin, panel), n) = Run<T>(Y, n);
+  Run<T>(Y, n) *= Run<T>(dropped.mask[l].at(begin, panel), n);
+}
+
+// The masks of rows begin … end - 1 in all layers that have one.
+template <class T>
+void fill_masks(const Network<T>& net, const Dropout& dropout, const Batch<T>& batch, Index begin,
+                Index end) {
+  for (std::size_t l = 1; l <= dropout.rates.size(); ++l)
+    if (batch.dropped.mask[l].data)
+      fill_mask(dropout, l, net.layers()[l - 1].K, begin, end, batch.dropped.mask[l]);
 }
 
 // Y[1] … Y[L] of rows begin … end - 1 from Y[0].
 template <class T>
 void forward_rows(const Network<T>& net, const std::vector<Panels<T>>& Y,
-                  const std::vector<Panels<T>>& Z, Index begin, Index end) {
+                  const std::vector<Panels<T>>& Z, Index begin, Index end,
+                  const Dropped<T>* dropped = nullptr) {
   for (std::size_t l = 1; l < Y.size(); ++l)
-    forward_layer(net, Y, Z, l, {begin, end, 0, net.layers()[l - 1].output_panels()});
+    forward_layer(net, Y, Z, l, {begin, end, 0, net.layers()[l - 1].output_panels()}, dropped);
   forward_softmax(net, Y, begin, end);
 }
 
@@ -160,8 +199,8 @@ void backward_output(const Network<T>& net, const Batch<T>& batch, Index begin, 
                f.needs_z ? batch.Z[L].at(begin, c) : nullptr, (end - begin) * panel_width<T>);
 }
 
-// dX = dY · Wᵀ for a part of layer l's inputs (l from 1), and dX ⊙ f'(Z) of the layer below, if
-// there is one.
+// dX = dY · Wᵀ for a part of layer l's inputs (l from 1), and dX ⊙ mask ⊙ f'(Z) of the layer below,
+// if there is one.
 template <class T>
 void backward_layer(const Network<T>& net, const Batch<T>& batch, std::size_t l, Panels<T> Wt,
                     const Part& part) {
@@ -171,13 +210,20 @@ void backward_layer(const Network<T>& net, const Batch<T>& batch, std::size_t l,
   const Panels<const T> dY{batch.dY[l].at(part.begin, 0), batch.dY[l].panel};
   const Panels<const T> Wt_part{Wt.at(0, part.c), Wt.panel};
   const Panels<T> dX{batch.dY[l - 1].at(part.begin, part.c), batch.dY[l - 1].panel};
+  const Panels<T> mask = batch.dropped.mask[l - 1];
+  const Panels<T> Y = mask.data ? batch.dropped.Y[l - 1] : batch.Y[l - 1];
   multiply<T>(rows, layer.K, part.c_end - part.c, dY, Wt_part, zero_row<T>(), 0, dX,
               [&](Index c, Index count) {
-                if (!f || !f->backward) return;
-                for (Index i = c; i < c + count; ++i)
-                  f->backward(dX.at(0, i), batch.Y[l - 1].at(part.begin, part.c + i),
-                              f->needs_z ? batch.Z[l - 1].at(part.begin, part.c + i) : nullptr,
-                              rows * panel_width<T>);
+                if (!f) return;
+                for (Index i = c; i < c + count; ++i) {
+                  const Index n = rows * panel_width<T>;
+                  if (mask.data)
+                    Run<T>(dX.at(0, i), n) *= Run<T>(mask.at(part.begin, part.c + i), n);
+                  if (f->backward)
+                    f->backward(dX.at(0, i), Y.at(part.begin, part.c + i),
+                                f->needs_z ? batch.Z[l - 1].at(part.begin, part.c + i) : nullptr,
+                                n);
+                }
               });
 }
 
@@ -257,7 +303,8 @@ Index loss_rows(const Network<T>& net, const Batch<T>& batch, bool labels, Index
 // All of phase 1 for rows begin … end - 1 of the batch order[first], order[first + 1], …
 template <class T>
 RowsReport rows_phase(const Network<T>& net, const Data& data, const std::int64_t* order,
-                      Index first, Index begin, Index end, double total_weight, Batch<T>& batch) {
+                      Index first, Index begin, Index end, double total_weight, Batch<T>& batch,
+                      const Dropout* dropout = nullptr) {
   RowsReport report;
   const Index rows = end - begin;
   if (rows == 0) return report;
@@ -267,7 +314,8 @@ RowsReport rows_phase(const Network<T>& net, const Data& data, const std::int64_
     const Index to = begin + share_begin(rows, chunks, i + 1);
     report.good &= gather_batch(net, data, order, first, from, to - from, total_weight, batch);
     if (!report.good) return report;
-    forward_rows(net, batch.Y, batch.Z, from, to);
+    if (dropout) fill_masks(net, *dropout, batch, from, to);
+    forward_rows(net, batch.Y, batch.Z, from, to, dropout ? &batch.dropped : nullptr);
     report.correct += loss_rows(net, batch, data.labels != nullptr, from, to);
     backward_output(net, batch, from, to);
     backward_rows(net, batch, from, to);

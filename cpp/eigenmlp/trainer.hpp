@@ -8,15 +8,29 @@
 #include <mutex>
 #include <span>
 
-#include "eigenmlp/parallel.hpp"
-#include "eigenmlp/weights_phase.hpp"
+#include "eigenmlp/limits.hpp"
 
 namespace eigenmlp {
+
+struct Settings {
+  Limits limits;
+  Index accumulate = 1;        // batches that make one update
+  std::vector<double> dropout; // a rate for each hidden layer, or none
+  std::uint64_t dropout_key = 0;
+};
+
+// How far a trainer is: updates, and what was gathered for the next one from several batches.
+struct Progress {
+  Index steps = 0;
+  Index batches = 0, rows = 0;
+  double weight = 0;
+};
 
 struct Epochs {
   Index count = 1, batch_size = 1;
   const std::int64_t* order = nullptr;    // (count, N) rows in the order of use; null: as they come
-  std::span<const double> learning_rates; // one for all steps, or one a step
+  std::span<const double> learning_rates; // one for all updates, or one an update
+  bool whole = true; // an epoch's last batch is also the last one of its update
 };
 
 struct EpochResult {
@@ -38,20 +52,41 @@ struct RunResult {
 template <class T>
 class Trainer {
 public:
-  Trainer(Network<T>& net, const std::string& optimizer, const std::vector<double>& hyper)
-      : net_(net), optimizer_(find_by_name(optimizer_table<T>, optimizer, "optimizer")) {
+  Trainer(Network<T>& net, const std::string& optimizer, const std::vector<double>& hyper,
+          const Settings& settings = {})
+      : net_(net), optimizer_(find_by_name(optimizer_table<T>, optimizer, "optimizer")),
+        settings_(settings) {
+    const std::vector<double>& rates = settings.dropout;
+    if (!rates.empty() && rates.size() + 1 != net.layers().size())
+      throw std::invalid_argument("dropout needs a rate for each hidden layer");
+    for (const double rate : rates)
+      if (!(rate >= 0 && rate < 1)) throw std::invalid_argument("dropout must be in [0, 1)");
+    drops_ = std::any_of(rates.begin(), rates.end(), [](double rate) { return rate > 0; });
+    if (!drops_) settings_.dropout.clear();
+    gathers_ = settings.accumulate > 1 || settings.limits.clips();
+    if (gathers_) gradient_.reset(net.panel_size());
+    Index panels = 0;
+    for (const auto& layer : net.layers()) panels += layer.output_panels();
+    squares_.resize(static_cast<std::size_t>(panels));
     std::copy_n(hyper.begin(), std::min(hyper.size(), hyper_.size()), hyper_.begin());
     states_used_ = static_cast<std::size_t>(optimizer_.states_used(hyper_.data()));
     for (std::size_t i = 0; i < states_used_; ++i) state_[i].reset(net.panel_size());
   }
 
   const Optimizer<T>& optimizer() const { return optimizer_; }
+  const Settings& settings() const { return settings_; }
   std::size_t states_used() const { return states_used_; }
-  // Updates done so far; optimizers that correct for a young state count them.
-  Index steps() const { return steps_; }
-  void set_steps(Index steps) {
+  // Updates done so far (optimizers that correct for a young state count them), and the gradient
+  // gathered for the next one; `flat` may be null.
+  const Progress& progress() const { return progress_; }
+  void get_gathered(T* flat) {
     const std::lock_guard busy(busy_);
-    steps_ = steps;
+    if (gathers_) net_.unpack(gradient_.data(), flat);
+  }
+  void set_progress(const Progress& progress, const T* flat) {
+    const std::lock_guard busy(busy_);
+    progress_ = progress;
+    if (gathers_ && flat) net_.pack(flat, gradient_.data());
   }
   // The flat form of one of the optimizer's memories, and back; i < states_used().
   void get_state(std::size_t i, T* flat) {
@@ -72,19 +107,21 @@ public:
     const int threads = prepare(size);
     RunResult result;
     std::unique_lock lock(net_.mutex());
+    const Progress before = progress_;
     in_parallel(threads, [&](const Team& team) {
-      Index step = 0;
+      Progress progress = before;
       for (Index epoch = 0; epoch < epochs.count; ++epoch) {
         EpochResult sum;
         double total_weight = 0;
         const std::int64_t* order = epochs.order ? epochs.order + epoch * N : nullptr;
-        for (Index first = 0; first < N; first += size, ++step) {
+        for (Index first = 0; first < N; first += size) {
           const Index rows = std::min(size, N - first);
           const double weight = batch_weight(data, order, first, rows);
           const auto& lr = epochs.learning_rates;
-          const StepResult done =
-              this->step(team, data, order, first, rows, weight,
-                         lr[lr.size() == 1 ? 0 : static_cast<std::size_t>(step)]);
+          const auto update = static_cast<std::size_t>(progress.steps - before.steps);
+          const bool last = epochs.whole && first + size >= N;
+          const StepResult done = this->step(team, data, {order, first, rows, weight, last},
+                                             lr[lr.size() == 1 ? 0 : update], progress);
           sum.loss += done.loss * weight;
           sum.correct += done.correct;
           total_weight += weight;
@@ -96,7 +133,7 @@ public:
             return;
           }
           if (team.index == 0) {
-            result.steps = step + 1;
+            result.steps = progress.steps - before.steps;
             if (first + size >= N) {
               sum.loss = total_weight > 0 ? sum.loss / total_weight : 0;
               sum.seconds = seconds_since_epoch_began();
@@ -126,32 +163,41 @@ public:
     const int threads = prepare(rows);
     StepResult result{};
     const std::unique_lock lock(net_.mutex());
+    const Progress before = progress_;
     in_parallel(threads, [&](const Team& team) {
-      const StepResult done =
-          step(team, data, nullptr, 0, rows, batch_weight(data, nullptr, 0, rows), lr);
+      Progress progress = before;
+      const double weight = batch_weight(data, nullptr, 0, rows);
+      const StepResult done = step(team, data, {nullptr, 0, rows, weight, false}, lr, progress);
       if (team.index == 0) result = done;
     });
     return result;
   }
 
-  // One optimizer step with a gradient laid out like the parameters.
-  // False if that made a parameter infinite.
-  bool apply(const T* gradient, double lr) {
-    bool finite = true;
+  // The update by what was gathered so far, if that is anything. False if it made a parameter
+  // infinite.
+  bool flush(double lr) {
     const std::lock_guard busy(busy_);
     const std::unique_lock lock(net_.mutex());
-    const Rule<T> rule = this->rule(lr);
-    for (const auto& layer : net_.layers())
-      for (Index k = 0; k < layer.output_panels(); ++k) {
-        const Index at = layer.W.at(0, k) - net_.parameters();
-        finite &= update_rows<T>(net_, layer, 0, layer.D, k, gradient + at, rule);
-        if (net_.has_bias())
-          finite &= update_rows<T>(net_, layer, layer.D, 1, k,
-                                   gradient + at + layer.D * panel_width<T>, rule);
-      }
-    net_.refresh_transposed();
-    steps_ += finite;
-    return finite;
+    if (progress_.batches == 0) return true;
+    const FlushDenormals flush;
+    overflowed_ = false;
+    Progress progress = progress_;
+    update_from(Team{0, 1, nullptr}, gradient_.data(), lr, progress);
+    progress_ = progress;
+    return !overflowed_;
+  }
+
+  // One optimizer step with a gradient laid out like the parameters, which is changed; what was
+  // gathered stays so. False if that made a parameter infinite.
+  bool apply(T* gradient, double lr) {
+    const std::lock_guard busy(busy_);
+    const std::unique_lock lock(net_.mutex());
+    const FlushDenormals flush;
+    overflowed_ = false;
+    Progress progress{.steps = progress_.steps};
+    update_from(Team{0, 1, nullptr}, gradient, lr, progress);
+    progress_.steps = progress.steps;
+    return !overflowed_;
   }
 
 private:
@@ -160,7 +206,7 @@ private:
 
   // Memory for batches of `rows`, and how many threads are worth their while on them.
   int prepare(Index rows) {
-    batch_.reserve(net_, rows);
+    batch_.reserve(net_, rows, false, settings_.dropout);
     const int threads = threads_for(6.0 * static_cast<double>(net_.parameter_count() * rows),
                                     lines_exchanged(net_, rows, weights_outweigh(net_, rows)), 3);
     reports_.resize(static_cast<std::size_t>(threads));
@@ -169,14 +215,30 @@ private:
     return threads;
   }
 
-  // Two phases, and a barrier after each.
-  StepResult step(const Team& team, const Data& data, const std::int64_t* order, Index first,
-                  Index rows, double weight, double lr) {
+  // A batch: order[first], order[first + 1], …; `last`: the last one that its update waits for.
+  struct BatchRows {
+    const std::int64_t* order;
+    Index first, count;
+    double weight;
+    bool last;
+  };
+
+  // Two phases, and a barrier after each. Every thread has a `progress` of its own; thread 0's is
+  // the trainer's.
+  StepResult step(const Team& team, const Data& data, const BatchRows& batch, double lr,
+                  Progress& progress) {
+    const Index rows = batch.count;
     const bool by_columns = team.size > 1 && weights_outweigh(net_, rows);
+    const bool one_of_many = settings_.accumulate > 1; // their sum is divided at the end
+    const double divisor = one_of_many ? 1.0 : batch.weight;
+    const Dropout dropout{settings_.dropout, settings_.dropout_key,
+                          static_cast<std::uint64_t>(progress.steps), progress.rows};
+    const Dropout* drop = drops_ ? &dropout : nullptr;
     reports_[static_cast<std::size_t>(team.index)] =
-        by_columns ? columns_phase(net_, data, order, first, rows, weight, team, refused_, batch_)
-                   : rows_phase(net_, data, order, first, team.begin(rows), team.end(rows), weight,
-                                batch_);
+        by_columns ? columns_phase(net_, data, batch.order, batch.first, rows, divisor, team,
+                                   refused_, batch_, drop)
+                   : rows_phase(net_, data, batch.order, batch.first, team.begin(rows),
+                                team.end(rows), divisor, batch_, drop);
     team.wait();
     StepResult result{Outcome::finished, 0, 0};
     for (int i = 0; i < team.size; ++i) {
@@ -184,14 +246,51 @@ private:
       if (!report.good) return {Outcome::refused, 0, 0};
       result.correct += report.correct;
     }
-    result.loss = mean_loss(batch_, rows, weight);
+    result.loss = mean_loss(batch_, rows, batch.weight);
     if (!std::isfinite(result.loss)) return {Outcome::diverged, result.loss, 0};
-    if (!update_share(net_, batch_, rows, team, by_columns, rule(lr))) overflowed_ = true;
     if (team.index == 0) pause_ = Clock::now() - paused_at_ > pause_every;
-    team.wait();
+    if (gathers_) {
+      gradient_share(net_, batch_, rows, team, progress.batches == 0, gradient_.data());
+      progress.batches += 1;
+      progress.rows += rows;
+      progress.weight += batch.weight;
+      team.wait();
+      if (progress.batches >= settings_.accumulate || batch.last)
+        update_from(team, gradient_.data(), lr, progress);
+    } else {
+      if (!update_share(net_, batch_, rows, team, by_columns, rule(lr, progress)))
+        overflowed_ = true;
+      team.wait();
+      finish_update(team, progress);
+    }
+    if (team.index == 0) progress_ = progress;
     if (overflowed_) return {Outcome::diverged, std::numeric_limits<double>::infinity(), 0};
-    if (team.index == 0) ++steps_;
     return result;
+  }
+
+  // The update by a gradient that lies there, by all threads.
+  void update_from(const Team& team, T* gradient, double lr, Progress& progress) {
+    Rule<T> rule = this->rule(lr, progress);
+    if (settings_.accumulate > 1 && progress.batches > 0)
+      rule.scale = progress.weight > 0 ? static_cast<T>(1 / progress.weight) : T(0);
+    if (settings_.limits.clips()) {
+      sum_squares(net_, team, gradient, rule, squares_.data());
+      team.wait();
+      rule.clip = static_cast<T>(clip_factor(squares_, settings_.limits.clip_norm));
+    }
+    if (!update_share_from(net_, team, gradient, rule)) overflowed_ = true;
+    team.wait();
+    finish_update(team, progress);
+  }
+
+  // What comes after an update, when all threads have done their part of it.
+  void finish_update(const Team& team, Progress& progress) {
+    if (overflowed_) return;
+    progress = {.steps = progress.steps + 1};
+    if (settings_.limits.bounds_columns()) {
+      bound_columns(net_, team, settings_.limits.max_norm);
+      team.wait();
+    }
   }
 
   double seconds_since_epoch_began() {
@@ -215,9 +314,12 @@ private:
   }
 
   // Of the update that comes next.
-  Rule<T> rule(double lr) {
-    Rule<T> rule{&optimizer_, {}, {}};
-    const Numbers numbers = optimizer_.numbers(hyper_.data(), lr, static_cast<double>(steps_) + 1);
+  Rule<T> rule(double lr, const Progress& progress) {
+    Rule<T> rule{};
+    rule.optimizer = &optimizer_;
+    rule.l1 = static_cast<T>(settings_.limits.l1);
+    const Numbers numbers =
+        optimizer_.numbers(hyper_.data(), lr, static_cast<double>(progress.steps) + 1);
     std::transform(numbers.begin(), numbers.end(), rule.numbers.begin(),
                    [](double x) { return static_cast<T>(x); });
     for (std::size_t i = 0; i < states_used_; ++i) rule.state[i] = state_[i].data();
@@ -230,7 +332,11 @@ private:
   std::array<double, most_hyper> hyper_{};
   std::array<Buffer<T>, most_states> state_;
   std::size_t states_used_ = 0;
-  Index steps_ = 0; // written by thread 0 when the others have used it
+  Settings settings_;
+  bool gathers_ = false, drops_ = false;
+  Buffer<T> gradient_;          // gathered for the next update, where the step keeps it
+  std::vector<double> squares_; // of the gradient, by panels of columns
+  Progress progress_;           // written by thread 0; the others have copies
   Batch<T> batch_;
   std::vector<RowsReport> reports_;
   // Written by thread 0 between two barriers.

@@ -103,17 +103,33 @@ struct Rule {
   const Optimizer<T>* optimizer;
   std::array<T, most_numbers> numbers;
   std::array<T*, most_states> state; // laid out like the parameters, or null
+  T l1 = 0, scale = 1, clip = 1;     // see final_gradient
+
+  // What the optimizer is given, of a panel's row G of weights (or biases) W:
+  // (scale · G + l1 · sign(W)) · clip, without l1 for biases.
+  void final_gradient(const T* G, const T* W, bool weights, T* out) const {
+    const T l = weights ? l1 : T(0);
+#pragma omp simd
+    for (Index j = 0; j < panel_width<T>; ++j) {
+      const T sign = W[j] > T(0) ? T(1) : W[j] < T(0) ? T(-1) : T(0);
+      out[j] = (scale * G[j] + l * sign) * clip;
+    }
+  }
+  bool changes_gradient() const { return l1 != T(0) || scale != T(1) || clip != T(1); }
 };
 
 // The optimizer's rule on rows d … d + count - 1 of panel k of W (the bias is row D), whose
-// gradient is G. False if that made one of them infinite.
+// gradient is G, which it may change. False if that made one of them infinite.
 template <class T>
-bool update_rows(const Network<T>& net, const Layer<T>& layer, Index d, Index count, Index k,
-                 const T* G, const Rule<T>& rule) {
+bool update_rows(const Network<T>& net, const Layer<T>& layer, Index d, Index count, Index k, T* G,
+                 const Rule<T>& rule) {
   UpdateRows<T> u{layer.W.at(d, k),       G,           {},
                   count * panel_width<T>, d < layer.D, rule.numbers.data()};
   for (std::size_t i = 0; i < most_states; ++i)
     if (rule.state[i]) u.state[i] = net.like_W(layer, rule.state[i]).at(d, k);
+  if (rule.changes_gradient())
+    for (Index i = 0; i < u.n; i += panel_width<T>)
+      rule.final_gradient(G + i, u.W + i, u.decays, G + i);
   rule.optimizer->update(u);
   return (ConstRun<T>(u.W, u.n) * T(0)).sum() == T(0); // Inf · 0 and NaN · 0 are NaN
 }
@@ -138,6 +154,27 @@ bool update_share(const Network<T>& net, const Batch<T>& batch, Index rows, cons
           for (Index i = d / p; i * p < d + count; ++i)
             for (Index c = 0; c < C; ++c) refresh_transposed_block(layer, layer.Wt, i, k + c);
         });
+  });
+  return finite;
+}
+
+// The optimizer's step on a thread's share of the weights, from a gradient that is laid out like
+// the parameters, and is changed. False if that made a weight infinite.
+template <class T>
+bool update_share_from(const Network<T>& net, const Team& team, T* gradient, const Rule<T>& rule) {
+  constexpr Index p = panel_width<T>;
+  bool finite = true;
+  for_each_share(net, team, false, [&](std::size_t l, const Rectangle& part) {
+    const Layer<T>& layer = net.layers()[l];
+    const Panels<T> G = net.like_W(layer, gradient);
+    const Index d = part.d * p, count = std::min(part.d_end * p, layer.D) - d;
+    for (Index k = part.k; k < part.k_end; ++k) {
+      finite &= update_rows<T>(net, layer, d, count, k, G.at(d, k), rule);
+      if (d == 0 && net.has_bias())
+        finite &= update_rows<T>(net, layer, layer.D, 1, k, G.at(layer.D, k), rule);
+      if (!layer.Wt.data) continue;
+      for (Index i = part.d; i < part.d_end; ++i) refresh_transposed_block(layer, layer.Wt, i, k);
+    }
   });
   return finite;
 }

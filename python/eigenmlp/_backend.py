@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from ._core import core
+from .optimizers import Optimizer
 
 BACKENDS = ("native", "numpy")
 DTYPES = ("float32", "float64")
@@ -51,8 +52,20 @@ class Trainer(Protocol):
     """An optimizer's state and the step."""
 
     state_names: tuple[str, ...]
-    steps: int  # updates done so far
 
+    @property
+    def steps(self) -> int: ...
+    def get_progress(self) -> tuple[int, int, int, float]: ...
+    def set_progress(
+        self,
+        steps: int,
+        batches: int = 0,
+        rows: int = 0,
+        weight: float = 0.0,
+        gathered: NDArray[Any] | None = None,
+    ) -> None: ...
+    def get_gathered(self) -> NDArray[Any]: ...
+    def flush(self, lr: float) -> bool: ...
     def get_state(self, name: str) -> NDArray[Any]: ...
     def set_state(self, name: str, flat: NDArray[Any]) -> None: ...
     def step(self, X: NDArray[Any], T: NDArray[Any], lr: float) -> float | None: ...
@@ -65,6 +78,7 @@ class Trainer(Protocol):
         batch_size: int,
         orders: NDArray[Any],
         learning_rates: NDArray[Any],
+        whole: bool = True,
     ) -> RunResult: ...
 
 
@@ -88,14 +102,25 @@ def make_network(
 
 
 def make_trainer(
-    backend: str, network: Network, rule: str, hyper: dict[str, float], dtype: str
+    backend: str,
+    network: Network,
+    optimizer: Optimizer,
+    dtype: str,
+    accumulate: int,
+    dropout: list[float],
+    dropout_key: int,
 ) -> Trainer:
     """A trainer with fresh state."""
+    limits = {name: x for name, x in optimizer.limits().items() if x is not None}
+    rule, hyper = optimizer.rule, optimizer.hyper()
+    options: dict[str, Any] = {
+        **limits, "accumulate": accumulate, "dropout": dropout, "dropout_key": dropout_key
+    }  # fmt: skip
     if backend == "native":
         kind = core.Trainer32 if dtype == "float32" else core.Trainer64
-        trainer: Trainer = kind(network, rule, hyper)
+        trainer: Trainer = kind(network, rule, hyper, **options)
         return trainer
     from . import reference
 
     assert isinstance(network, reference.Network)
-    return reference.Trainer(network, rule, hyper)
+    return reference.Trainer(network, rule, hyper, **options)

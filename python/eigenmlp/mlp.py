@@ -59,6 +59,10 @@ class MLP:
         For the initial weights, and for the shuffles of `fit` if that is not given a seed.
     backend : str
         ``"native"``, or ``"numpy"``: the twin, the same results to rounding.
+    dropout : float or sequence of float
+        Share of a hidden layer's units that training leaves out, drawn anew for every row of every
+        update, in [0, 1); one number, or one for each hidden layer. The others count
+        ``1 / (1 - dropout)`` times, so that outputs and evaluations use all units as they are.
 
     Raises
     ------
@@ -86,6 +90,7 @@ class MLP:
         input_scale: float = 1.0,
         seed: int | np.random.Generator | None = None,
         backend: str = "native",
+        dropout: float | Sequence[float] = 0.0,
     ) -> None:
         self._sizes = _checked_sizes(layer_sizes)
         self._activations = _checked_activations(activation, len(self._sizes) - 2)
@@ -111,6 +116,7 @@ class MLP:
         self._rng = _validate.generator(seed)
         self._bias, self._input_scale = bool(bias), scale
         self._init: str | Initializer = init
+        self._dropout = _checked_dropout(dropout, len(self._sizes) - 2)
         self._all_activations = [*self._activations, output_activation]
         start = initial_parameters(
             self._sizes, self._all_activations, self._bias, init, self._rng, self._dtype
@@ -145,6 +151,7 @@ class MLP:
             "compute_dtype": None,
             "input_scale": self._input_scale,
             "backend": self._backend,
+            "dropout": list(self._dropout),
         }
 
     @property
@@ -161,6 +168,10 @@ class MLP:
     def parameter_count(self) -> int:
         """P, the length of `parameters`."""
         return int(self._network.parameter_count)
+
+    @property
+    def _drops(self) -> bool:
+        return any(self._dropout)
 
     def __repr__(self) -> str:
         shape = "-".join(map(str, self._sizes))
@@ -347,6 +358,7 @@ class MLP:
         parameters: ArrayLike | None = None,
         l2: float = 0.0,
         sample_weight: ArrayLike | None = None,
+        l1: float = 0.0,
     ) -> tuple[float, Array]:
         """Mean loss over all rows, and its gradient by the parameters.
 
@@ -358,6 +370,8 @@ class MLP:
             Where to evaluate, instead of the network's own parameters, which stay as they are.
         l2 : float
             Adds ``l2 / 2 · Σ W²`` over all weights, not biases.
+        l1 : float
+            Adds ``l1 · Σ |W|`` over all weights, whose derivative counts as 0 at 0.
 
         Returns
         -------
@@ -374,15 +388,18 @@ class MLP:
         """
         rows, T, weights = self._data(X, y, sample_weight)
         checked_number(l2, "l2", 0.0, below=float(np.finfo(self._dtype).max))
+        checked_number(l1, "l1", 0.0, below=float(np.finfo(self._dtype).max))
         network = self._network
         if parameters is not None:
             point = _validate.flat(parameters, self.parameter_count, self._dtype, "parameters")
             network = self._new_network()
             network.set_parameters(point)
         loss, gradient = network.loss_and_gradient(rows, T, weights)
-        if l2:
+        if l1 or l2:
             W = network.get_parameters() * self._is_weight()
+            loss += l1 * float(np.abs(W, dtype=np.float64).sum())
             loss += 0.5 * l2 * float(W.astype(np.float64) @ W)
+            gradient += np.asarray(l1, dtype=self._dtype) * np.sign(W)
             gradient += np.asarray(l2, dtype=self._dtype) * W
         return float(loss), gradient
 
@@ -517,6 +534,17 @@ def _checked_activations(activation: str | Sequence[str], hidden: int) -> list[s
             f"activation: expected one name or {hidden}, one for each hidden layer, got {names}"
         )
     return names
+
+
+def _checked_dropout(dropout: object, hidden: int) -> list[float]:
+    if isinstance(dropout, (str, bytes)) or not hasattr(dropout, "__iter__"):
+        return [checked_number(dropout, "dropout", 0.0, below=1.0)] * hidden
+    rates = [checked_number(rate, "dropout", 0.0, below=1.0) for rate in dropout]
+    if len(rates) != hidden:
+        raise ValueError(
+            f"dropout: expected one number or {hidden}, one for each hidden layer, got {rates}"
+        )
+    return rates
 
 
 def _checked_dtype(dtype: object, what: str = "dtype") -> str:

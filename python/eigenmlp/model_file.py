@@ -27,10 +27,11 @@ Array = NDArray[Any]
 FORMAT = "1"
 _CONFIG_KEYS = {
     *("layer_sizes", "activation", "output_activation", "loss", "bias", "init", "dtype"),
-    *("compute_dtype", "input_scale"),
+    *("compute_dtype", "input_scale", "dropout"),
 }
 _SETTING_KEYS = {
-    *("optimizer", "lr", "plateau", "hyper", "batch_size", "steps", "epochs", "generator"),
+    *("optimizer", "lr", "plateau", "hyper", "limits", "batch_size", "accumulate", "progress"),
+    *("epochs", "generator", "dropout_key"),
 }
 _GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
 

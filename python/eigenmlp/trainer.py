@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -43,11 +44,14 @@ class Trainer:
     batch_size : int
         Rows in a batch; above N it means one batch of N.
     seed : int, numpy.random.Generator or None
-        For the shuffles; the network's own generator if not given.
+        For the shuffles and the dropout; the network's own generator if not given.
+    accumulate : int
+        Batches whose gradients make one update: the same as batches so many times as large, to
+        rounding, in the memory of one. A run's epoch ends with an update, however few are left.
 
     Attributes
     ----------
-    net, optimizer, batch_size
+    net, optimizer, batch_size, accumulate
         As given.
     steps, epochs : int
         Done so far.
@@ -69,6 +73,8 @@ class Trainer:
         optimizer: Optimizer,
         batch_size: int = 64,
         seed: int | np.random.Generator | None = None,
+        *,
+        accumulate: int = 1,
     ) -> None:
         from .mlp import MLP
 
@@ -79,16 +85,29 @@ class Trainer:
         self.net = net
         self.optimizer = optimizer
         self.batch_size = _validate.integer(batch_size, "batch_size")
+        self.accumulate = _validate.integer(accumulate, "accumulate")
         self.epochs = 0
         if not callable(optimizer.lr):
             learning_rates(optimizer.lr, 0, 1, float(np.finfo(net._dtype).max))
-        _check_hyper(optimizer.hyper(), net._dtype)
+        limits = {name: x for name, x in optimizer.limits().items() if x is not None}
+        _check_hyper({**optimizer.hyper(), **limits}, net._dtype)
         schedule = optimizer.lr if isinstance(optimizer.lr, ReduceOnPlateau) else None
         self._plateau = schedule.start() if schedule else None
         self._rng = net._rng if seed is None else _validate.generator(seed)
         self._direct = net._backend == "native"  # takes users' arrays as they are, or says None
+        self._dropout_key = int(self._rng.integers(2**64, dtype=np.uint64)) if net._drops else 0
+        self._make_trainer()
+
+    def _make_trainer(self) -> None:
+        net = self.net
         self._trainer = make_trainer(
-            net._backend, net._network, optimizer.rule, optimizer.hyper(), net._dtype
+            net._backend,
+            net._network,
+            self.optimizer,
+            net._dtype,
+            self.accumulate,
+            net._dropout,
+            self._dropout_key,
         )
 
     @property
@@ -105,6 +124,8 @@ class Trainer:
 
     def step(self, Xb: ArrayLike, yb: ArrayLike) -> float:
         """Train on one batch of any size; returns its loss before the update.
+
+        With `accumulate`, every so many batches make an update.
 
         Raises
         ------
@@ -131,6 +152,13 @@ class Trainer:
         net = self.net
         vector = _validate.flat(gradient, net.parameter_count, net._dtype, "gradient")
         if not self._trainer.apply(vector, self._learning_rates(1)[0]):
+            raise DivergenceError(self.epochs + 1, self.steps + 1, math.inf)
+
+    def _flush(self) -> None:
+        """The update by what earlier calls of `step` have gathered, if anything."""
+        if self._trainer.get_progress()[1] == 0:
+            return
+        if not self._trainer.flush(self._learning_rates(1)[0]):
             raise DivergenceError(self.epochs + 1, self.steps + 1, math.inf)
 
     # ---- epochs
@@ -163,6 +191,7 @@ class Trainer:
             or early_stopping is not None
             or self._plateau is not None
         )
+        self._flush()
         history = History(rows=len(data[0]))
         best = _Best(early_stopping, self.net)
         with progress_bar(epochs, progress) as bar:
@@ -186,7 +215,7 @@ class Trainer:
     def _epochs_at_once(self, left: int, history: History, bar: bool) -> int:
         """Epochs for the next native call: few enough for memory, and for a bar that moves."""
         rows = history.rows
-        steps = -(-rows // self.batch_size)
+        steps = self._updates(rows)
         limit = max(1, min(_ORDERS // rows if self.batch_size < rows else _STEPS, _STEPS // steps))
         if bar:
             mean = sum(history.seconds) / len(history.seconds) if history.seconds else _BAR_SECONDS
@@ -198,7 +227,7 @@ class Trainer:
     ) -> None:
         X, T, weights = data
         N = len(X)
-        steps = -(-N // self.batch_size)
+        steps = self._updates(N)
         lr = np.array(self._learning_rates(epochs * steps))
         if shuffle and self.batch_size < N:
             orders = np.empty((epochs, N), dtype=np.int64)
@@ -222,6 +251,11 @@ class Trainer:
             raise ValueError(_CHANGED)
         if result.interrupted:
             raise result.error or KeyboardInterrupt
+
+    def _updates(self, rows: int) -> int:
+        """Updates of an epoch."""
+        batches = -(-rows // self.batch_size)
+        return -(-batches // self.accumulate)
 
     def _learning_rates(self, count: int) -> list[float]:
         limit = float(np.finfo(self.net._dtype).max)
@@ -258,14 +292,20 @@ class Trainer:
         for name in self._trainer.state_names:
             state = self._trainer.get_state(name)
             arrays |= model_file.named_arrays(net._sizes, net._bias, state, f"{name}.")
+        if self._trainer.get_progress()[1]:
+            gathered = self._trainer.get_gathered()
+            arrays |= model_file.named_arrays(net._sizes, net._bias, gathered, "gathered.")
         settings = {
             "optimizer": type(optimizer).__name__,
             "lr": describe(optimizer.lr),
             "plateau": None if self._plateau is None else asdict(self._plateau),
             "hyper": optimizer.hyper(),
+            "limits": optimizer.limits(),
             "batch_size": self.batch_size,
-            "steps": self.steps,
+            "accumulate": self.accumulate,
+            "progress": self._trainer.get_progress(),
             "epochs": self.epochs,
+            "dropout_key": self._dropout_key,
             "generator": model_file.generator_state(self._rng),
         }
         model_file.write_model(path, net.config, arrays, settings)
@@ -306,22 +346,42 @@ class Trainer:
         with model_file.sensible(path):
             net = MLP._from_file(config, arrays, backend)
             net._rng = model_file.restored_generator(settings["generator"])
-            trainer = cls(net, optimizer or _optimizer(settings), settings["batch_size"], net._rng)
+            trainer = cls(
+                net,
+                optimizer or _optimizer(settings),
+                settings["batch_size"],
+                copy.deepcopy(net._rng),
+                accumulate=settings["accumulate"],
+            )
+            trainer._rng = net._rng
+            trainer._dropout_key = _validate.integer(settings["dropout_key"], "dropout_key", 0)
+            trainer._make_trainer()
             for name in trainer._trainer.state_names:
                 state = model_file.flat_vector(net._sizes, net._bias, arrays, f"{name}.")
                 state = _validate.flat(state, net.parameter_count, net._dtype, name)
                 trainer._trainer.set_state(name, state)
             if trainer._plateau and (optimizer is None or optimizer == _optimizer(settings)):
                 trainer._plateau = _plateau(settings["plateau"])
-            trainer._trainer.steps = _validate.integer(settings["steps"], "steps", least=0)
+            trainer._restore_progress(settings["progress"], arrays)
             trainer.epochs = _validate.integer(settings["epochs"], "epochs", least=0)
         return trainer
+
+    def _restore_progress(self, progress: Sequence[Any], arrays: dict[str, Array]) -> None:
+        net = self.net
+        steps, batches, rows = (_validate.integer(n, "progress", least=0) for n in progress[:3])
+        weight = checked_number(progress[3], "progress", 0.0)
+        gathered = None
+        if batches:
+            gathered = model_file.flat_vector(net._sizes, net._bias, arrays, "gathered.")
+            gathered = _validate.flat(gathered, net.parameter_count, net._dtype, "gathered")
+        self._trainer.set_progress(steps, batches, rows, weight, gathered)
 
 
 def _optimizer(settings: dict[str, Any]) -> Optimizer:
     """The optimizer that a file describes."""
     kind = OPTIMIZERS[_validate.known(settings["optimizer"], OPTIMIZERS, "optimizer")]
-    return kind(restored(settings["lr"]), **kind.arguments(settings["hyper"]))
+    arguments = kind.arguments(settings["hyper"])
+    return kind(restored(settings["lr"]), **arguments, **settings["limits"])
 
 
 def _plateau(saved: dict[str, Any]) -> Plateau:

@@ -5,31 +5,56 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 LearningRate = float | Callable[[int], float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Optimizer:
     """A frozen description; the rules themselves are in the core and in the twin.
 
-    Attributes
+    Parameters
     ----------
     lr : float or callable
-        Learning rate, or a function of the update's number (from 0) that gives it.
-    rule : str
-        The rule's name there.
+        Learning rate, or a schedule, or a function of the update's number (from 0) that gives it.
+    clip_norm : float, optional
+        Clips the gradient's norm, over all parameters together, as PyTorch's ``clip_grad_norm_``:
+        ``g ← g · min(1, clip_norm / (‖g‖ + 1e-6))``, before the weight decay.
+    l1 : float
+        Adds ``l1 · sign(W)`` to the weights' gradients (not the biases'), before the clipping:
+        the derivative of ``l1 · Σ|W|``.
+    max_norm : float, optional
+        After each update, the incoming weights of each unit (a column of W) are scaled to a norm
+        of at most this.
     """
 
     lr: LearningRate
+    clip_norm: float | None = field(default=None, kw_only=True)
+    l1: float = field(default=0.0, kw_only=True)
+    max_norm: float | None = field(default=None, kw_only=True)
 
-    rule: ClassVar[str]
+    rule: ClassVar[str]  # its name in the core and the twin
 
     def __post_init__(self) -> None:
         if not callable(self.lr):
             self._check("lr", 0.0)
+        self._check("l1", 0.0)
+        for name in ("clip_norm", "max_norm"):
+            if getattr(self, name) is not None:
+                self._check_positive(name)
+
+    def __repr__(self) -> str:
+        """As it is made; keywords that say nothing are left out."""
+        shown = [f for f in fields(self) if not f.kw_only or getattr(self, f.name) != f.default]
+        shown.sort(key=lambda f: bool(f.kw_only))
+        arguments = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in shown)
+        return f"{type(self).__name__}({arguments})"
+
+    def limits(self) -> dict[str, float | None]:
+        """What holds an update back, beside the rule; the constructor's keywords."""
+        return {"clip_norm": self.clip_norm, "l1": float(self.l1), "max_norm": self.max_norm}
 
     def hyper(self) -> dict[str, float]:
         """The numbers that the rule uses, by name."""
@@ -50,10 +75,10 @@ class Optimizer:
             what = f"{type(self).__name__}: {name}"
             raise TypeError(f"{what}: expected True or False, got {value!r}")
 
-    def _check_eps(self) -> None:
-        name = type(self).__name__
-        if checked_number(self.eps, f"{name}: eps", 0.0) == 0:  # type: ignore[attr-defined]
-            raise ValueError(f"{name}: eps: expected a number above 0, got 0")
+    def _check_positive(self, name: str) -> None:
+        what = f"{type(self).__name__}: {name}"
+        if checked_number(getattr(self, name), what, 0.0) == 0:
+            raise ValueError(f"{what}: expected a number above 0, got 0")
 
 
 def checked_number(

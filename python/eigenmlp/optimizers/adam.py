@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from ._base import LearningRate, Optimizer, checked_number
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Adam(Optimizer):
     """Adam (Kingma and Ba, arXiv:1412.6980), as PyTorch defines it.
 
@@ -26,6 +26,8 @@ class Adam(Optimizer):
         Above 0.
     weight_decay : float
         Not negative.
+    clip_norm, l1, max_norm
+        Keywords of every optimizer: see `Optimizer`.
 
     Raises
     ------
@@ -53,7 +55,7 @@ class Adam(Optimizer):
             raise TypeError(f"{what}: expected two numbers, got {self.betas!r}")
         betas = tuple(checked_number(beta, what, 0.0, below=1.0) for beta in self.betas)
         object.__setattr__(self, "betas", betas)  # a list would be neither frozen nor hashable
-        self._check_eps()
+        self._check_positive("eps")
         self._check("weight_decay", 0.0)
 
     def hyper(self) -> dict[str, float]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from .adam import Adam
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AdamW(Adam):
     """AdamW (Loshchilov and Hutter, arXiv:1711.05101), as PyTorch defines it.
 

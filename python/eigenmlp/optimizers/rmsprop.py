@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from ._base import LearningRate, Optimizer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RMSprop(Optimizer):
     """RMSprop (Tieleman and Hinton, 2012), as PyTorch defines it.
 
@@ -30,6 +30,8 @@ class RMSprop(Optimizer):
         In [0, 1).
     centered : bool
         Divide by the running deviation ``√(s - a²)`` instead, a being the running mean of g.
+    clip_norm, l1, max_norm
+        Keywords of every optimizer: see `Optimizer`.
 
     Raises
     ------
@@ -55,7 +57,7 @@ class RMSprop(Optimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check("alpha", 0.0, below=1.0)
-        self._check_eps()
+        self._check_positive("eps")
         self._check("weight_decay", 0.0)
         self._check("momentum", 0.0, below=1.0)
         self._check_flag("centered")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from ._base import Optimizer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SGD(Optimizer):
     """Stochastic gradient descent, as PyTorch defines it.
 
@@ -25,6 +25,8 @@ class SGD(Optimizer):
         Needs a momentum.
     weight_decay : float
         Not negative.
+    clip_norm, l1, max_norm
+        Keywords of every optimizer: see `Optimizer`.
 
     Raises
     ------

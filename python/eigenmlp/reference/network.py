@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from eigenmlp.reference import activation, loss
 from eigenmlp.reference.types import Array, Bools, Floats
+
+Masks: TypeAlias = Sequence[Floats]  # (N, out) for each hidden layer, or none at all
 
 
 class LayerPass(NamedTuple):
@@ -173,8 +175,11 @@ class Network:
         """
         return self.backward_pass(self.forward_pass(X), dY.astype(self.dtype))
 
-    def forward_pass(self, X: Array) -> list[LayerPass]:
-        """Through all layers, from X (N, D) to Y (N, K)."""
+    def forward_pass(self, X: Array, masks: Masks = ()) -> list[LayerPass]:
+        """Through all layers, from X (N, D) to Y (N, K).
+
+        `masks`, if any, has one for each hidden layer: its Y (N, out) is multiplied by it.
+        """
         passes = []
         Y: Floats = self.input_scale * X.astype(self.dtype)
         for layer, name in enumerate(self.activations):
@@ -184,13 +189,19 @@ class Network:
                 Z = Z + self.biases[layer]
             Y = activation.forward(name, Z)
             passes.append(LayerPass(X, Z, Y))
+            if layer < len(masks):
+                Y = Y * masks[layer]
         return passes
 
-    def backward_pass(self, passes: list[LayerPass], dY: Floats) -> tuple[Floats, Floats]:
+    def backward_pass(
+        self, passes: list[LayerPass], dY: Floats, masks: Masks = ()
+    ) -> tuple[Floats, Floats]:
         """Through all layers, from dY (N, K) back to the gradient (P,) and dX (N, D)."""
         gradients: list[Floats] = []  # dW0, db0, dW1, db1, …, filled from the end
         for layer in reversed(range(len(passes))):
             X, Z, Y = passes[layer]
+            if layer < len(masks):
+                dY = dY * masks[layer]
             dZ = activation.backward(self.activations[layer], Z, Y, dY)
             dW = X.T @ dZ
             db = dZ.sum(axis=0)

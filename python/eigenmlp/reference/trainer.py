@@ -2,11 +2,12 @@
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from eigenmlp.reference import loss
+from eigenmlp.reference import dropout, limits, loss
 from eigenmlp.reference.interrupt import ctrl_c_waits
 from eigenmlp.reference.network import Network
 from eigenmlp.reference.optimizer import OPTIMIZERS
@@ -47,6 +48,14 @@ class Trainer:
     hyper : dict of str to float
         The optimizer's hyperparameters, for "sgd" momentum, nesterov (0 or 1) and weight_decay;
         those left out have their defaults.
+    clip_norm, l1, max_norm : float
+        See `limits.py`; infinite or 0 where not wanted.
+    accumulate : int
+        Batches that make one update, as if they were one batch.
+    dropout : sequence of float
+        A rate for each hidden layer, or nothing; see `dropout.py`.
+    dropout_key : int
+        64 bits that set which units are dropped.
 
     Attributes
     ----------
@@ -54,6 +63,8 @@ class Trainer:
         What `get_state` and `set_state` know, ("velocity",) for "sgd".
     steps : int
         Updates done so far, which some optimizers count.
+    batches, rows, weight : int, int, float
+        Gathered for the next update: batches, their rows, and the sum of their weights.
 
     Examples
     --------
@@ -68,15 +79,51 @@ class Trainer:
     0.25
     """
 
-    def __init__(self, network: Network, rule: str, hyper: dict[str, float]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        rule: str,
+        hyper: dict[str, float],
+        clip_norm: float = math.inf,
+        l1: float = 0.0,
+        max_norm: float = math.inf,
+        accumulate: int = 1,
+        dropout: Sequence[float] = (),
+        dropout_key: int = 0,
+    ) -> None:
         self.network = network
         self.optimizer = OPTIMIZERS[rule]
         self.hyper = {name: float(x) for name, x in (self.optimizer.defaults | hyper).items()}
-        self.steps = 0
+        self.clip_norm, self.l1, self.max_norm = clip_norm, l1, max_norm
+        self.accumulate = accumulate
+        self.dropout, self.dropout_key = tuple(dropout), dropout_key
         self.state_names = self.optimizer.state_names
         self.state: dict[str, Floats] = {
             name: np.zeros_like(network.parameters) for name in self.state_names
         }
+        self.gathered: Floats = np.zeros_like(network.parameters)
+        self.set_progress(0)
+
+    def get_progress(self) -> tuple[int, int, int, float]:
+        """Updates done so far; and batches, rows and weight gathered for the next one."""
+        return self.steps, self.batches, self.rows, self.weight
+
+    def set_progress(
+        self,
+        steps: int,
+        batches: int = 0,
+        rows: int = 0,
+        weight: float = 0.0,
+        gathered: Array | None = None,
+    ) -> None:
+        """Set what `get_progress` and `get_gathered` gave."""
+        self.steps, self.batches, self.rows, self.weight = steps, batches, rows, weight
+        if gathered is not None:
+            self.gathered[:] = gathered
+
+    def get_gathered(self) -> Floats:
+        """A copy of the gradient (P,) gathered for the next update, a sum over rows."""
+        return self.gathered.copy()
 
     def get_state(self, name: str) -> Floats:
         """A copy of one array of the optimizer's state (P,), ordered like the parameters."""
@@ -112,7 +159,8 @@ class Trainer:
         network = self.network
         T = network.as_targets(T)
 
-        passes = network.forward_pass(X)
+        masks = self._masks(len(X))
+        passes = network.forward_pass(X, masks)
         Y = passes[-1].Y
 
         batch_loss = loss.mean_value(network.loss, Y, T, sample_weight)
@@ -121,11 +169,45 @@ class Trainer:
             return batch_loss, n_correct
 
         dY = loss.mean_derivative(network.loss, Y, T, sample_weight)
-        gradient, _ = network.backward_pass(passes, dY)
+        gradient, _ = network.backward_pass(passes, dY, masks)
 
-        if not self.apply(gradient, lr):
-            return math.inf, n_correct
-        return batch_loss, n_correct
+        if self.accumulate == 1:
+            finite = self.apply(gradient, lr)
+        else:
+            finite = self._gather(gradient, len(X), loss.total_weight(len(X), sample_weight), lr)
+        return (batch_loss if finite else math.inf), n_correct
+
+    def _masks(self, N: int) -> list[Floats]:
+        """Of each hidden layer, for the next batch of N rows; none without dropout."""
+        if not any(self.dropout):
+            return []
+        rows = np.arange(self.rows, self.rows + N)
+        sizes = [W.shape[1] for W in self.network.weights]
+        return [
+            dropout.mask(rate, self.dropout_key, self.steps, layer + 1, rows, sizes[layer]).astype(
+                self.network.dtype
+            )
+            for layer, rate in enumerate(self.dropout)
+        ]
+
+    def _gather(self, gradient: Floats, rows: int, weight: float, lr: float) -> bool:
+        """Add a batch's gradient to those before it; the last one makes the update."""
+        total = gradient * weight
+        self.gathered[:] = self.gathered + total if self.batches else total
+        self.batches, self.rows, self.weight = (
+            self.batches + 1, self.rows + rows, self.weight + weight
+        )  # fmt: skip
+        return self.flush(lr) if self.batches == self.accumulate else True
+
+    def flush(self, lr: float) -> bool:
+        """The update by what was gathered so far, if that is anything."""
+        if self.batches == 0:
+            return True
+        scale = 1 / self.weight if self.weight > 0 else 0.0
+        if not self.apply(self.gathered * scale, lr):
+            return False
+        self.set_progress(self.steps)
+        return True
 
     @np.errstate(over="ignore", invalid="ignore")
     def apply(self, gradient: Array, lr: float) -> bool:
@@ -141,12 +223,15 @@ class Trainer:
         """
         network = self.network
         dW = gradient.astype(network.dtype)
+        dW = limits.add_l1(dW, network.parameters, network.is_weight, self.l1)
+        dW = limits.clip(dW, self.clip_norm)
         t = self.steps + 1
         self.optimizer.update(
             network.parameters, dW, network.is_weight, self.state, float(lr), self.hyper, t
         )
         if not np.isfinite(network.parameters).all():
             return False
+        limits.bound_columns(network.weights, self.max_norm)
         self.steps = t
         return True
 
@@ -158,6 +243,7 @@ class Trainer:
         batch_size: int,
         orders: Ints,
         learning_rates: Doubles,
+        whole: bool = True,
     ) -> RunResult:
         """Train for E epochs; stop early at Ctrl-C, or if the loss is no longer finite.
 
@@ -169,8 +255,10 @@ class Trainer:
             Rows in a batch; the last batch of an epoch has what is left.
         orders : ndarray (E, N) of int64
             Epoch e visits the rows in the order orders[e]. (E, 0): as they are, each time.
-        learning_rates : ndarray (1,) or (E * ceil(N / batch_size),)
-            One learning rate for all steps, or one for each.
+        learning_rates : ndarray (1,) or (E * ceil(ceil(N / batch_size) / accumulate),)
+            One learning rate for all updates, or one for each.
+        whole : bool
+            Whether an epoch's last batch makes an update, however few were gathered.
 
         Examples
         --------
@@ -200,7 +288,10 @@ class Trainer:
                     w = None if sample_weight is None else sample_weight[rows]
                     lr = learning_rates[0] if len(learning_rates) == 1 else learning_rates[step]
 
+                    steps = self.steps
                     batch_loss, batch_correct = self._step(X[rows], T[rows], lr, w)
+                    if whole and start + batch_size >= N and not self.flush(lr):
+                        batch_loss = math.inf
                     if not math.isfinite(batch_loss):
                         result.diverged_step = step
                         result.diverged_loss = batch_loss
@@ -210,7 +301,7 @@ class Trainer:
                     loss_sum += batch_loss * weight
                     weight_sum += weight
                     correct += batch_correct
-                    step += 1
+                    step += self.steps - steps
                     result.steps = step
 
                 result.losses[epoch] = loss_sum / weight_sum
