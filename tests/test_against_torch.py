@@ -29,6 +29,7 @@ EVERY_OPTIMIZER = [
     em.AdamW(0.01, betas=(0.7, 0.9), weight_decay=0.1),
     em.RMSprop(0.005, alpha=0.9, eps=1e-6, weight_decay=0.01, momentum=0.5),
     em.RMSprop(0.005, alpha=0.9, eps=1e-2, centered=True, momentum=0.9),
+    *(kind(0.01, clip_norm=0.3, l1=1e-3) for kind in OPTIMIZERS.values()),
 ]
 
 
@@ -75,7 +76,10 @@ def torch_run(
         loss = torch.nn.functional.cross_entropy(
             model(torch.tensor(X[rows])), torch.tensor(Y[rows])
         )
-        loss.backward()
+        size = sum(p.abs().sum() for p in model.parameters() if p.ndim == 2)
+        (loss + optimizer.l1 * size).backward()
+        if optimizer.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), optimizer.clip_norm)
         rule.step()
         if scheduler is not None:
             scheduler.step()
