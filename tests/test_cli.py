@@ -94,6 +94,22 @@ class TestTrain:
         net = em.MLP.load("digits.safetensors")
         assert net.layer_sizes == [64, 12, 7, 10]
 
+    @pytest.mark.parametrize(
+        ("options", "shown"),
+        [
+            ("adam", "adam, lr 0.001"),
+            ("adamw --lr 0.01", "adamw, lr 0.01"),
+            ("rmsprop --momentum 0.5 --lr 0.001", "rmsprop, lr 0.001, momentum 0.5"),
+            ("adam --dropout 0.2", "adam, lr 0.001, dropout 0.2"),
+        ],
+    )
+    def test_optimizers(self, capsys, options, shown):
+        command = ["train", "digits", "--epochs", "10", "--quiet", "--optimizer", *options.split()]
+        assert main(command) == 0
+        out = capsys.readouterr().out
+        assert f"in batches of 64, {shown}, seed 1" in out
+        assert accuracy_in(out) > 0.85
+
     def test_no_hidden_layer(self, empty_folder):
         assert main(["train", "digits", "--hidden", "none", "--epochs", "2", "--quiet"]) == 0
         assert em.MLP.load("digits.safetensors").layer_sizes == [64, 10]
@@ -210,6 +226,9 @@ class TestBadArguments:
             ("train digits --lr nan", "--lr: expected a positive number, got 'nan'"),
             ("train digits --lr fast", "--lr: expected a number, got 'fast'"),
             ("train digits --momentum 1", "--momentum: expected a number from 0 to below 1"),
+            ("train digits --dropout 1", "--dropout: expected a number from 0 to below 1"),
+            ("train digits --optimizer best", "--optimizer: invalid choice: 'best'"),
+            ("train digits --optimizer adam --momentum 0.5", "--momentum goes with sgd and rmsp"),
             ("train digits --seed -1", "--seed: expected an integer of 0 or more, got '-1'"),
             ("train digits --threads 0", "--threads: expected a positive integer, got '0'"),
             ("train digits --backend gpu", "--backend: invalid choice: 'gpu'"),

@@ -250,7 +250,7 @@ struct PyRunResult {
 template <class T>
 PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::handle y,
                 py::handle weights, Index batch_size, const Array<std::int64_t>& orders,
-                const Array<double>& learning_rates, bool whole) {
+                const Array<double>& learning_rates, bool whole, const py::object& check) {
   const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");
   Epochs epochs;
   if (orders.ndim() != 2 || batch_size < 1)
@@ -278,11 +278,17 @@ PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::ha
     const WithoutGil without_gil;
     const auto stop = [&] {
       const py::gil_scoped_acquire acquire;
-      if (PyErr_CheckSignals() == 0) return false;
-      result.error = py::error_already_set().value();
-      return true;
+      try {
+        if (main && PyErr_CheckSignals() != 0) throw py::error_already_set();
+        if (!check.is_none()) check();
+      } catch (const py::error_already_set& error) {
+        result.error = error.value();
+        return true;
+      }
+      return false;
     };
-    done = trainer.run(data, epochs, results, main ? std::function<bool()>(stop) : nullptr);
+    const bool asks = main || !check.is_none();
+    done = trainer.run(data, epochs, results, asks ? std::function<bool()>(stop) : nullptr);
   }
   result.losses = Array<double>(done.epochs);
   result.seconds = Array<double>(done.epochs);
@@ -429,12 +435,14 @@ void register_trainer(py::module_& m, const char* name) {
       .def(
           "run",
           [](Self& self, py::handle X, py::handle y, py::handle weights, Index batch_size,
-             const Array<std::int64_t>& orders, const Array<double>& learning_rates, bool whole) {
+             const Array<std::int64_t>& orders, const Array<double>& learning_rates, bool whole,
+             const py::object& check) {
             return run(self.net(), self.trainer(), X, y, weights, batch_size, orders,
-                       learning_rates, whole);
+                       learning_rates, whole, check);
           },
           py::arg("X"), py::arg("y"), py::arg("sample_weight"), py::arg("batch_size"),
-          py::arg("orders"), py::arg("learning_rates"), py::arg("whole") = true);
+          py::arg("orders"), py::arg("learning_rates"), py::arg("whole") = true,
+          py::arg("check") = py::none());
 }
 
 } // namespace eigenmlp::bindings

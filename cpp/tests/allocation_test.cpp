@@ -62,10 +62,11 @@ long count(Body&& body) {
 }
 
 template <class T>
-void test_network(const Shape& shape, const std::vector<double>& hyper) {
+void test_network(const Shape& shape, const std::vector<double>& hyper,
+                  const Settings& settings = {}) {
   Problem<T> problem(shape);
   Network<T>& net = problem.net;
-  Trainer<T> trainer(net, "sgd", hyper);
+  Trainer<T> trainer(net, "sgd", hyper, settings);
   const std::vector<double> lr{1e-3};
   const Data data = problem.data();
   const auto run_epochs = [&](Index n) {
@@ -100,6 +101,7 @@ void test_network(const Shape& shape, const std::vector<double>& hyper) {
 template <class T>
 void test_networks() {
   const std::vector<double> plain{0, 0, 0}, momentum{0.9, 0, 0}, nesterov{0.9, 1, 1e-4};
+  const Settings everything{{.clip_norm = 0.1, .l1 = 1e-4, .max_norm = 2}, 2, {0.3}, 5};
   for (const int threads : {1, 2}) {
     set_max_threads(threads);
     test_network<T>({{64, 50, 10}, {"relu", "identity"}, "softmax_cross_entropy", 250, 100},
@@ -109,6 +111,8 @@ void test_networks() {
     test_network<T>(
         {{17, 31, 16, 3}, {"leaky_relu", "sigmoid", "softmax"}, "squared_error", 260, 130}, plain);
     test_network<T>({{40, 1}, {"identity"}, "squared_error", 3000, 3000}, momentum);
+    test_network<T>({{64, 50, 10}, {"relu", "identity"}, "softmax_cross_entropy", 250, 100},
+                    momentum, everything);
   }
 }
 

@@ -40,16 +40,17 @@ std::vector<T> gradient_of(const Problem<T>& problem, std::vector<double>& losse
 }
 
 template <class T>
-Trained<T> train(const Shape& shape, Index count) {
+Trained<T> train(const Shape& shape, Index count, const Settings& settings = {}) {
   Problem<T> problem(shape);
   Network<T>& net = problem.net;
-  Trainer<T> trainer(net, "sgd", {0.9, 0, 1e-3});
+  Trainer<T> trainer(net, "sgd", {0.9, 0, 1e-3}, settings);
   const std::vector<double> lr{0.05};
   std::vector<EpochResult> results(static_cast<std::size_t>(count));
   std::vector<std::int64_t> orders;
   const auto run = trainer.run(problem.data(), problem.epochs(count, lr, orders), results, {});
   check(run.outcome == Outcome::finished && run.epochs == count, "the run finishes");
-  check(run.steps == count * ceil_div(shape.N, shape.batch_size), "every step is done");
+  const Index batches = ceil_div(shape.N, shape.batch_size);
+  check(run.steps == count * ceil_div(batches, settings.accumulate), "every step is done");
 
   Trained<T> trained;
   auto& losses = trained.losses;
@@ -100,6 +101,21 @@ void test_bits() {
     for (const int threads : {2, 3, 5}) {
       set_max_threads(threads);
       train<T>(shape, 4).check_same(expected, "the same bits for any number of threads");
+    }
+  }
+}
+
+// Clipping, L1, max-norm, dropout, and batches that are gathered.
+template <class T>
+void test_bits_with_settings() {
+  for (const Shape& shape : shapes) {
+    Settings settings{{.clip_norm = 0.5, .l1 = 1e-4, .max_norm = 2}, 2, {}, 5};
+    settings.dropout.assign(shape.sizes.size() - 2, 0.2);
+    set_max_threads(1);
+    const auto expected = train<T>(shape, 4, settings);
+    for (const int threads : {2, 5}) {
+      set_max_threads(threads);
+      train<T>(shape, 4, settings).check_same(expected, "the same bits with dropout and limits");
     }
   }
 }
@@ -172,6 +188,8 @@ int main() {
   test_barrier(5, 1'000);
   test_bits<float>();
   test_bits<double>();
+  test_bits_with_settings<float>();
+  test_bits_with_settings<double>();
   test_two_trainings();
   test_predict_while_training();
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -79,6 +80,7 @@ class Trainer(Protocol):
         orders: NDArray[Any],
         learning_rates: NDArray[Any],
         whole: bool = True,
+        check: Callable[[], None] | None = None,
     ) -> RunResult: ...
 
 

@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._mapped import whole_file
+
 Array = NDArray[Any]
+
+_BLOCK = 1 << 20  # bytes that a check reads at a time, so that they are read once
 
 
 def integer(value: object, what: str, least: int = 1) -> int:
@@ -45,6 +49,7 @@ def generator(seed: object) -> np.random.Generator:
 
 def numbers(value: ArrayLike, what: str) -> Array:
     """`value` as an array of bool, integer or real numbers, in the machine's byte order."""
+    whole_file(value, what)
     try:
         array = np.asarray(value)
     except ValueError as error:  # ragged nested lists
@@ -65,7 +70,7 @@ def finite(array: Array, what: str, dtype: str, scale: float = 1.0) -> None:
         return
     limit = float(np.finfo(dtype).max) / max(1.0, abs(scale))
     with np.errstate(over="ignore", invalid="ignore"):  # long doubles become Inf
-        low, high = float(array.min()), float(array.max())  # NaN if any is
+        low, high = _extremes(array)  # NaN if any is
     if -limit <= low and high <= limit:
         return
     for row, line in enumerate(array.reshape(len(array), -1)):
@@ -77,6 +82,14 @@ def finite(array: Array, what: str, dtype: str, scale: float = 1.0) -> None:
             kind = f"finite {dtype} numbers" if np.isfinite(line[bad[0]]) else "finite numbers"
             times = f" after multiplication by input_scale = {scale:g}" if scale != 1 else ""
             raise ValueError(f"{what}: expected {kind}{times}, got {line[bad[0]]} at {what}{where}")
+
+
+def _extremes(array: Array) -> tuple[float, float]:
+    """Smallest and largest number, in one pass over memory or disk."""
+    array = np.atleast_1d(array)
+    rows = max(1, _BLOCK * len(array) // max(1, array.nbytes))
+    parts = [array[i : i + rows] for i in range(0, len(array), rows)]
+    return float(np.min([x.min() for x in parts])), float(np.max([x.max() for x in parts]))
 
 
 def inputs(

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _validate, model_file
+from . import _mapped, _validate, model_file
 from ._backend import ACTIVATIONS, BACKENDS, DTYPES, LOSSES, OUTPUT_ACTIVATIONS, make_network
 from .history import History
 from .initializers import INITIALIZERS, Initializer, initial_parameters
 from .optimizers import SGD, Optimizer, checked_number
-from .trainer import Callback, Trainer
+from .trainer import Batches, Callback, Trainer
 
 Array = NDArray[Any]
 
@@ -184,8 +184,8 @@ class MLP:
 
     def fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: ArrayLike | Batches,
+        y: ArrayLike | None = None,
         epochs: int = 10,
         batch_size: int = 64,
         optimizer: Optimizer | None = None,
@@ -201,7 +201,10 @@ class MLP:
 
         Parameters
         ----------
-        X : array_like (N, D)
+        X : array_like (N, D), or iterable of (Xb, yb)
+            A `numpy.memmap` is read where it lies; `shuffle=False` reads it in the disk's order.
+            An iterable (with `y` left out) gives its batches as they come, of any sizes, anew in
+            each epoch; a generator gives one epoch.
         y : array_like
             Integer labels (N,) or probabilities (N, K) for softmax_cross_entropy; else targets
             (N, K), or (N,) for one output.
@@ -278,6 +281,8 @@ class MLP:
         array([[0.],
                [0.]], dtype=float32)
         """
+        if isinstance(X, np.memmap):
+            _mapped.whole_file(X, "X")
         if self._backend == "native":
             Y = self._network.forward(X, out)  # None if X or out cannot be taken as they are
             if Y is not None:

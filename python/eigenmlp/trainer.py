@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _validate, model_file
-from ._backend import make_trainer
+from . import _batches, _mapped, _validate, model_file
+from ._backend import RunResult, make_trainer
 from .errors import DivergenceError
 from .history import History
 from .optimizers import OPTIMIZERS, Optimizer, checked_number, learning_rates
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .mlp import MLP
 
 Array = NDArray[Any]
+Batches = Iterable["tuple[ArrayLike, ArrayLike]"]
 Callback = Callable[[int, History, "MLP"], "bool | None"]
 
 _ORDERS = 1 << 21  # row numbers that are shuffled ahead of a native call: 16 MiB
@@ -137,6 +138,8 @@ class Trainer:
         lr = self.optimizer.lr
         if callable(lr):
             lr = self._learning_rates(1)[0]
+        if isinstance(Xb, np.memmap):
+            _mapped.whole_file(Xb, "X")
         loss = self._trainer.step(Xb, yb, lr) if self._direct else None  # type: ignore[arg-type]
         if loss is None:
             X, T, _ = self.net._data(Xb, yb, None)
@@ -165,9 +168,9 @@ class Trainer:
 
     def run(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
-        epochs: int,
+        X: ArrayLike | Batches,
+        y: ArrayLike | None = None,
+        epochs: int = 1,
         *,
         validation: tuple[ArrayLike, ArrayLike] | None = None,
         sample_weight: ArrayLike | None = None,
@@ -177,7 +180,10 @@ class Trainer:
         early_stopping: int | None = None,
     ) -> History:
         """Train for `epochs` epochs; parameters and errors as in `MLP.fit`."""
-        data = self.net._data(X, y, sample_weight)
+        batches = _batches.is_batches(X, y)
+        if batches and sample_weight is not None:
+            raise ValueError("sample_weight: expected None with batches (Xb, yb), got weights")
+        data = None if batches else self.net._data(X, y, sample_weight)  # type: ignore[arg-type]
         epochs = _validate.integer(epochs, "epochs", least=0)
         checked_validation = self._checked_validation(validation)
         callbacks = _checked_callbacks(callbacks)
@@ -192,13 +198,18 @@ class Trainer:
             or self._plateau is not None
         )
         self._flush()
-        history = History(rows=len(data[0]))
+        history = History(rows=0 if data is None else len(data[0]))
         best = _Best(early_stopping, self.net)
         with progress_bar(epochs, progress) as bar:
             while len(history.loss) < epochs:
-                left = epochs - len(history.loss)
-                count = 1 if one_by_one else self._epochs_at_once(left, history, bar is not None)
-                self._run_native(data, count, bool(shuffle), history)
+                left, count = epochs - len(history.loss), 1
+                if data is None:
+                    if not _batches.run_epoch(self, X, history):  # type: ignore[arg-type]
+                        break
+                else:
+                    if not one_by_one:
+                        count = self._epochs_at_once(left, history, bar is not None)
+                    self._run_native(data, count, bool(shuffle), history)
                 if checked_validation is not None:
                     self._validate_epoch(checked_validation, history)
                 if isinstance(self.optimizer.lr, ReduceOnPlateau) and self._plateau is not None:
@@ -235,18 +246,26 @@ class Trainer:
                 order[:] = self._rng.permutation(N)
         else:  # the order within a single batch changes nothing but rounding
             orders = np.empty((epochs, 0), dtype=np.int64)
-        result = self._trainer.run(X, T, weights, min(self.batch_size, N), orders, lr)
-
+        check = _mapped.watch(X=X, y=T, sample_weight=weights)
+        if check is not None:
+            check()
+        result = self._trainer.run(
+            X, T, weights, min(self.batch_size, N), orders, lr, whole=True, check=check
+        )
         done = result.epochs
         self.epochs += done
         history.loss += result.losses[:done].tolist()
         history.seconds += result.seconds[:done].tolist()
         if done and result.correct[0] >= 0:
             history.accuracy += (result.correct[:done] / N).tolist()
+        self._refuse(result, result.diverged_step % steps + 1)
+        if check is not None:
+            check()
+
+    def _refuse(self, result: RunResult, step: int) -> None:
+        """What kept a native run from its end, as an error; `step` counts within the epoch."""
         if result.diverged_step >= 0:
-            raise DivergenceError(
-                self.epochs + 1, result.diverged_step % steps + 1, result.diverged_loss
-            )
+            raise DivergenceError(self.epochs + 1, step, result.diverged_loss)
         if result.refused:
             raise ValueError(_CHANGED)
         if result.interrupted:

@@ -7,11 +7,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import eigenmlp as em
 
 DEFAULT_SEED = 1
+OPTIMIZERS: dict[str, Any] = {name.lower(): kind for name, kind in em.optimizers.OPTIMIZERS.items()}
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,10 @@ class Recipe:
     epochs: int
     batch_size: int
     lr: float
-    momentum: float = 0.9
+    momentum: float | None = 0.9
     activation: str = "relu"
+    optimizer: str = "sgd"
+    dropout: float = 0.0
 
 
 RECIPES = {
@@ -119,6 +122,11 @@ def _source(args: argparse.Namespace) -> Source:
 
 def _recipe(args: argparse.Namespace, default: Recipe) -> Recipe:
     given = {field.name: getattr(args, field.name) for field in fields(Recipe)}
+    name = args.optimizer or default.optimizer
+    if name != default.optimizer:  # the recipe's numbers are another's
+        default = replace(default, lr=OPTIMIZERS[name]().lr, momentum=None)
+        if args.momentum is not None and name != "rmsprop":
+            args.parser.error(f"--momentum goes with sgd and rmsprop, not with {name}")
     return replace(default, **{name: value for name, value in given.items() if value is not None})
 
 
@@ -167,8 +175,12 @@ def _add_train(commands: _Commands[_Parser]) -> None:
     parser.add_argument("--activation", metavar="NAME", help="of the hidden layers (relu)")
     parser.add_argument("--epochs", type=_positive_int, metavar="N", help="passes over the rows")
     parser.add_argument("--batch-size", type=_positive_int, metavar="N", help="rows in a step")
-    parser.add_argument("--lr", type=_positive_float, metavar="RATE", help="learning rate of SGD")
-    parser.add_argument("--momentum", type=_momentum, metavar="M", help="of SGD (0.9)")
+    parser.add_argument("--optimizer", choices=[*OPTIMIZERS], help="sgd unless given")
+    parser.add_argument("--lr", type=_positive_float, metavar="RATE", help="learning rate")
+    parser.add_argument("--momentum", type=_share, metavar="M", help="of sgd (0.9) or rmsprop")
+    parser.add_argument(
+        "--dropout", type=_share, metavar="P", help="share of hidden units left out (0)"
+    )
     _add_run_options(parser)
     parser.add_argument("--save", type=Path, metavar="FILE", help="the model (NAME.safetensors)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="save the loss curve as a figure")
@@ -245,7 +257,7 @@ def _positive_float(text: str) -> float:
     return value
 
 
-def _momentum(text: str) -> float:
+def _share(text: str) -> float:
     value = _number(text)
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"expected a number from 0 to below 1, got {text!r}")

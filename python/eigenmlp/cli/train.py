@@ -8,7 +8,7 @@ import numpy as np
 
 import eigenmlp as em
 
-from .arguments import TrainCommand
+from .arguments import OPTIMIZERS, Recipe, TrainCommand
 from .data import Split, load_split
 from .output import LossCurve, check_writable
 
@@ -33,8 +33,7 @@ def train(command: TrainCommand) -> None:
     )
     print(
         f"{shape} {recipe.activation}, {recipe.epochs} epochs in batches of "
-        f"{recipe.batch_size}, lr {recipe.lr:g}, momentum {recipe.momentum:g}, "
-        f"seed {command.seed}",
+        f"{recipe.batch_size}, {_shown(recipe)}, seed {command.seed}",
         flush=True,
     )
 
@@ -44,7 +43,7 @@ def train(command: TrainCommand) -> None:
         split.y,
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
-        optimizer=em.SGD(recipe.lr, momentum=recipe.momentum),
+        optimizer=OPTIMIZERS[recipe.optimizer](recipe.lr, **_momentum(recipe)),
         seed=command.seed,
         progress=False if command.quiet else "auto",
     )
@@ -64,6 +63,18 @@ def train(command: TrainCommand) -> None:
         print(f"loss curve in   {curve.path}")
 
 
+def _momentum(recipe: Recipe) -> dict[str, float]:
+    return {} if recipe.momentum is None else {"momentum": recipe.momentum}
+
+
+def _shown(recipe: Recipe) -> str:
+    """The optimizer and its numbers, as far as they are not what everybody expects."""
+    parts = [] if recipe.optimizer == "sgd" else [recipe.optimizer]
+    parts.append(f"lr {recipe.lr:g}")
+    parts += [f"{name} {x:g}" for name, x in _momentum(recipe).items()]
+    return ", ".join(parts + ([f"dropout {recipe.dropout:g}"] if recipe.dropout else []))
+
+
 def _network(command: TrainCommand, split: Split) -> em.MLP:
     if split.classifies:
         # Two classes at least: a softmax over one output has nothing to learn.
@@ -77,4 +88,5 @@ def _network(command: TrainCommand, split: Split) -> em.MLP:
         input_scale=1 / 255 if split.X.dtype == np.uint8 else 1.0,  # bytes are pixels
         seed=command.seed,
         backend=command.backend,
+        dropout=command.recipe.dropout,
     )

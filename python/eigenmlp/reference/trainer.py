@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -244,6 +244,7 @@ class Trainer:
         orders: Ints,
         learning_rates: Doubles,
         whole: bool = True,
+        check: Callable[[], None] | None = None,
     ) -> RunResult:
         """Train for E epochs; stop early at Ctrl-C, or if the loss is no longer finite.
 
@@ -259,6 +260,8 @@ class Trainer:
             One learning rate for all updates, or one for each.
         whole : bool
             Whether an epoch's last batch makes an update, however few were gathered.
+        check : callable, optional
+            Called before each step; an error that it raises ends the run.
 
         Examples
         --------
@@ -284,6 +287,8 @@ class Trainer:
                     if ctrl_c.pressed:
                         result.interrupted = True
                         return result
+                    if check is not None:
+                        check()
                     rows = order[start : start + batch_size]
                     w = None if sample_weight is None else sample_weight[rows]
                     lr = learning_rates[0] if len(learning_rates) == 1 else learning_rates[step]

@@ -1,0 +1,58 @@
+"""Runs over batches that come from an iterable, one after the other: data of any size."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .history import History
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+_AS_THEY_COME = np.empty((1, 0), dtype=np.int64)
+
+
+def is_batches(X: object, y: object) -> bool:
+    """Whether X is meant as batches (Xb, yb): an iterable without targets beside it."""
+    plain = isinstance(X, (str, bytes, dict)) or hasattr(X, "__array__")
+    return y is None and not plain and hasattr(X, "__iter__")
+
+
+def run_epoch(trainer: Trainer, batches: Iterable[Any], history: History) -> bool:
+    """One epoch; False if an iterator was used up by an earlier one, so that nothing was done."""
+    began = time.perf_counter()
+    loss, rows, correct = 0.0, 0, 0
+    for number, batch in enumerate(batches, 1):
+        try:
+            X, T, _ = trainer.net._data(*_pair(batch), None)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"batch {number}: {error}") from None
+        lr = np.array([trainer.lr])
+        result = trainer._trainer.run(X, T, None, len(X), _AS_THEY_COME, lr, whole=False)
+        trainer._refuse(result, number)
+        loss += float(result.losses[0]) * len(X)
+        correct += int(result.correct[0])
+        rows += len(X)
+    if rows == 0:
+        if history.loss:
+            return False
+        raise ValueError("X: expected at least one batch (Xb, yb), got none")
+    trainer._flush()
+    trainer.epochs += 1
+    history.rows = rows
+    history.loss.append(loss / rows)
+    history.seconds.append(time.perf_counter() - began)
+    if correct >= 0:
+        history.accuracy.append(correct / rows)
+    return True
+
+
+def _pair(batch: Any) -> tuple[Any, Any]:
+    if not (isinstance(batch, (tuple, list)) and len(batch) == 2):
+        came = f"{len(batch)} parts" if isinstance(batch, (tuple, list)) else type(batch).__name__
+        raise TypeError(f"expected (Xb, yb), got {came}")
+    return batch[0], batch[1]

@@ -1,0 +1,50 @@
+"""Arrays that lie in mapped files: to read one whose file has shrunk would end the process."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def whole_file(array: object, what: str) -> None:
+    """Refuse an array whose file is now shorter than what was mapped of it."""
+    for mapped, start in _maps(array):
+        size = _file_size(mapped)
+        if size is not None and size < start + len(mapped):
+            raise ValueError(
+                f"{what}: expected a mapped file of at least {start + len(mapped):,} bytes, as it "
+                f"was when it was opened, got {size:,} bytes: it has shrunk"
+            )
+
+
+def watch(**arrays: NDArray[Any] | None) -> Callable[[], None] | None:
+    """A function that refuses those arrays whose files have shrunk; None if none lies in a file."""
+    mapped = {name: array for name, array in arrays.items() if any(_maps(array))}
+
+    def check() -> None:
+        for name, array in mapped.items():
+            whole_file(array, name)
+
+    return check if mapped else None
+
+
+def _maps(array: object) -> Iterator[tuple[mmap.mmap, int]]:
+    """The mapping that an array lies in, if any, and where in its file that begins."""
+    start = 0
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap):
+            start = array.offset - array.offset % mmap.ALLOCATIONGRANULARITY
+        array = array.base
+    if isinstance(array, mmap.mmap):
+        yield array, start
+
+
+def _file_size(mapped: mmap.mmap) -> int | None:
+    try:
+        return mapped.size()
+    except (OSError, ValueError):  # no file behind it, or closed
+        return None
