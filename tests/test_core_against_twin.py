@@ -24,8 +24,10 @@ from conftest import (
 
 import eigenmlp as em
 from eigenmlp import reference
+from eigenmlp._core import core
 from eigenmlp.optimizers import OPTIMIZERS, Optimizer
 from eigenmlp.reference.activation import ACTIVATIONS as activations
+from eigenmlp.reference.optimizer import OPTIMIZERS as reference_optimizers
 
 # (sizes, rows): a panel is 8 doubles or 16 floats, a register tile up to 14 rows, a block of a
 # sum 128 or 256 terms; sizes lie around their edges.
@@ -175,6 +177,20 @@ def test_outputs_far_below_zero(dtype: str) -> None:
 # ---- trajectories
 
 BATCH = 8
+
+
+def test_tables_of_optimizers_agree() -> None:
+    """The descriptions, the core and the twin: names, numbers, their defaults, and states."""
+    rules = [kind.rule for kind in OPTIMIZERS.values()]
+    assert rules == list(core.optimizers) == list(reference_optimizers)
+    for kind in OPTIMIZERS.values():
+        twin = reference_optimizers[kind.rule]
+        assert kind(0.1).hyper() == twin.defaults
+        for dtype in DTYPES:
+            trainer = em.Trainer(em.MLP([2, 1], dtype=dtype), kind(0.1))
+            assert tuple(trainer._trainer.state_names) == twin.state_names
+
+
 # Each optimizer of the table as it is, and with what else it can do.
 PLAIN = [kind(0.02) for kind in OPTIMIZERS.values()]
 RICH = [
