@@ -99,6 +99,17 @@ def test_a_file_that_shrinks_between_two_epochs(backend: str, tmp_path: Path) ->
 
 
 @backends
+def test_validation_data_that_shrink(backend: str, tmp_path: Path) -> None:
+    x = mapped(tmp_path / "x", np.ones((5000, 6), np.float32))
+
+    def shrink(epoch: int, history: em.History, seen: em.MLP) -> None:
+        os.truncate(tmp_path / "x", 1000)
+
+    with pytest.raises(ValueError, match=r"validation: X: .* it has shrunk"):
+        make(backend).fit(X, Y, validation=(x, np.zeros(5000, np.int64)), callbacks=[shrink])
+
+
+@backends
 def test_targets_in_a_file_that_has_shrunk(backend: str, tmp_path: Path) -> None:
     y = mapped(tmp_path / "y", np.zeros(9000, np.int64))
     os.truncate(tmp_path / "y", 100)

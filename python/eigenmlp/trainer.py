@@ -293,6 +293,8 @@ class Trainer:
         return X, T
 
     def _validate_epoch(self, validation: tuple[Array, Array], history: History) -> None:
+        for name, array in zip(("X", "y"), validation, strict=True):
+            _mapped.whole_file(array, f"validation: {name}")
         loss, correct = self.net._network.evaluate(*validation)
         history.val_loss.append(float(loss))
         if correct >= 0:
