@@ -34,6 +34,34 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def perf(session: nox.Session) -> None:
+    """Compare this tree's speed with that of a revision: nox -s perf -- [REVISION] [options]."""
+    revision = "HEAD"
+    options = list(session.posargs)
+    if options and not options[0].startswith("-"):
+        revision = options.pop(0)
+    base = Path(session.create_tmp(), "base").absolute()
+    session.run("git", "worktree", "prune", external=True)
+    session.run(
+        *("git", "worktree", "add", "--force", "--detach", str(base), revision), external=True
+    )
+    pythons = []
+    try:
+        for name, tree in (("base", str(base)), ("new", ".")):
+            venv = Path(session.create_tmp(), f"venv-{name}").absolute()
+            session.run("python", "-m", "venv", "--clear", str(venv))
+            pythons.append(str(venv / "bin" / "python"))
+            session.run(
+                *(pythons[-1], "-m", "pip", "install", "--quiet", tree),
+                *("--config-settings=cmake.define.EIGENMLP_ISA=best",),
+                external=True,
+            )
+    finally:
+        session.run("git", "worktree", "remove", "--force", str(base), external=True)
+    session.run("python", "bench/perf.py", *pythons, *options)
+
+
+@nox.session
 def native(session: nox.Session) -> None:
     """Build, test and install the C++ library without Python."""
     session.install("cmake", "ninja", "cmeel-eigen")
