@@ -131,6 +131,42 @@ def test_sizes_beyond_a_block(sizes: list[int], rows: int, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("rows", [1, 2, 9, 300])
+def test_rows_are_read_where_they_are(rows: int, activation: str, dtype: str) -> None:
+    """Whatever the layout, and whether a layer reads the user's array or a copy: the same bits."""
+    rng = np.random.default_rng(rows)
+    X = rng.normal(0, 1, (2 * rows, 150)).astype(dtype)
+    net = make_net([150, 37, 50, 3], activation=activation, dtype=dtype)
+    expected = net.forward(X)
+    assert expected.tobytes() == net.forward(np.asfortranarray(X)).tobytes()
+    assert expected.tobytes() == net.forward(X.astype(np.longdouble)).tobytes()
+    assert expected[::2].tobytes() == net.forward(X[::2]).tobytes()
+    assert expected[::-1].tobytes() == net.forward(X[::-1]).tobytes()
+    wide = np.hstack([X, X])
+    assert expected.tobytes() == net.forward(wide[:, 150:]).tobytes()
+    same = np.broadcast_to(X[:1], X.shape)
+    assert np.repeat(expected[:1], 2 * rows, axis=0).tobytes() == net.forward(same).tobytes()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rows", [1, 2, 300])
+def test_not_finite_inputs_and_outputs(rows: int, dtype: str) -> None:
+    """NaN and Inf in X are refused, also where relu or a weight of 0 would hide them; outputs that
+    overflow are the outputs."""
+    net = make_net([20, 5, 2], activation="relu", dtype=dtype, init="zeros")
+    X = np.ones((rows, 20), dtype)
+    for bad in (np.nan, np.inf, -np.inf):
+        X[-1, -1] = bad
+        with pytest.raises(ValueError, match="finite"):
+            net.forward(X)
+    X[-1, -1] = 1
+    huge = np.full(net.parameter_count, np.finfo(dtype).max / 2, dtype)
+    net.parameters = huge
+    assert np.isposinf(net.forward(X)).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("loss", "output"), LOSS_OUTPUTS)
 @pytest.mark.parametrize("bias", [True, False])
 def test_options(bias: bool, loss: str, output: str, dtype: str) -> None:

@@ -1,10 +1,9 @@
 // Phase 1 of a step where the weights outweigh the rows: threads share each layer's columns
 // instead. A thread then reads the same columns of W in the forward pass as it writes in the
 // weights' phase, so that they stay in its own cache; what goes from thread to thread is
-// activations only, layer by layer. The sums are those of the rows' phase, bit for bit.
+// activations only, layer by layer; the inputs, which all threads need, each gathers for itself.
+// The sums are those of the rows' phase, bit for bit.
 #pragma once
-
-#include <atomic>
 
 #include "eigenmlp/parallel.hpp"
 #include "eigenmlp/rows_phase.hpp"
@@ -27,21 +26,20 @@ void for_each_chunk(const Network<T>& net, Index rows, Index panels, const Team&
               wide ? team.end(panels) : panels});
 }
 
-// All of phase 1 for the batch order[first], order[first + 1], … of `rows` rows. `refused` is
-// shared by the team.
+// All of phase 1 for the batch order[first], order[first + 1], … of `rows` rows; `batch` has inputs
+// of the thread's own.
 template <class T>
 RowsReport columns_phase(const Network<T>& net, const Data& data, const std::int64_t* order,
                          Index first, Index rows, double total_weight, const Team& team,
-                         std::atomic<bool>& refused, Batch<T>& batch,
-                         const Dropout* dropout = nullptr) {
+                         const BatchView<T>& batch, const Dropout* dropout = nullptr) {
   const Index begin = team.begin(rows), end = team.end(rows);
   const std::size_t L = net.layers().size();
-  if (!gather_batch(net, data, order, first, begin, end - begin, total_weight, batch))
-    refused = true;
-  if (dropout) fill_masks(net, *dropout, batch, begin, end);
-  team.wait();
-  if (refused) return {0, false};
-
+  bool good = gather_inputs(net, data, order, first, 0, rows, batch);
+  good &= gather_targets(net, data, order, first, begin, end - begin, total_weight, batch);
+  if (dropout) {
+    fill_masks(net, *dropout, batch, begin, end);
+    team.wait();
+  }
   for (std::size_t l = 1; l <= L; ++l) {
     for_each_chunk(net, rows, net.layers()[l - 1].output_panels(), team, [&](const Part& part) {
       forward_layer(net, batch.Y, batch.Z, l, part, dropout ? &batch.dropped : nullptr);
@@ -49,7 +47,7 @@ RowsReport columns_phase(const Network<T>& net, const Data& data, const std::int
     team.wait();
   }
   forward_softmax(net, batch.Y, begin, end);
-  const Index correct = loss_rows(net, batch, data.labels != nullptr, begin, end);
+  const Index correct = good ? loss_rows(net, batch, data.labels != nullptr, begin, end) : 0;
   backward_output(net, batch, begin, end);
   for (std::size_t l = L; l > 1; --l) {
     team.wait();
@@ -57,7 +55,7 @@ RowsReport columns_phase(const Network<T>& net, const Data& data, const std::int
       backward_layer(net, batch, l, net.layers()[l - 1].Wt, part);
     });
   }
-  return {correct, true};
+  return {correct, good};
 }
 
 } // namespace eigenmlp

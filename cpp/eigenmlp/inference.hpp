@@ -47,6 +47,36 @@ std::vector<ForwardMemory<T>>& forward_memory(const Network<T>& net, int threads
   return memory;
 }
 
+// Whether the first layer can read rows where they are: the network's own numbers, unscaled, whose
+// columns follow each other.
+template <class T>
+bool reads_plainly(const Network<T>& net, const Rows& X) {
+  constexpr Index size = sizeof(T);
+  return X.scalar == (size == sizeof(float) ? Scalar::float32 : Scalar::float64) &&
+         X.column_stride == size && X.row_stride % size == 0 && net.input_scale() == T(1);
+}
+
+// Y[1] of rows from … of X, read where they are. NaN or Inf among the inputs makes every sum of its
+// row NaN or Inf, so it shows in one column: false if a sum there is not finite.
+template <class T>
+bool forward_plain(const Network<T>& net, const Rows& X, Index from, Index rows,
+                   const ForwardMemory<T>& memory) {
+  const Layer<T>& layer = net.layers().front();
+  const Panels<T> out = memory.Y[1];
+  const auto* x =
+      reinterpret_cast<const T*>(static_cast<const char*>(X.data) + from * X.row_stride);
+  T sum = 0;
+  multiply<T, Sum::over_plain>(
+      rows, layer.D, layer.output_panels(), {x, 0}, layer.W, layer.bias(), layer.W.panel, out,
+      [&](Index c, Index count) {
+        if (c == 0)
+          for (Index i = 0; i < rows; ++i) sum += *out.at(i, 0) * T(0);
+        activate_panels(net, out, memory.Z[1], 1, rows, c, count);
+      },
+      X.row_stride / static_cast<Index>(sizeof(T)));
+  return sum == T(0);
+}
+
 // out (N, K), C-order, from rows X; false if a number in X is not finite. No allocation and no
 // thread region for one row, after the first.
 template <class T>
@@ -57,27 +87,34 @@ bool predict(const Network<T>& net, const Rows& X, T* out, bool all_or_nothing =
   const double work = 2.0 * static_cast<double>(net.parameter_count() * X.rows);
   const int threads = static_cast<int>(std::min<Index>(threads_for(work, 0, 2), chunks));
   std::atomic<bool> finite{true};
+  const bool plain = reads_plainly(net, X);
   auto& memories = forward_memory(net, threads, std::min(X.rows, chunk));
   in_parallel(threads, [&](const Team& team) {
     ForwardMemory<T>& memory = memories[static_cast<std::size_t>(team.index)];
-    const auto each_chunk = [&](auto&& done) {
+    const auto each_chunk = [&](auto&& body) {
       for (Index i = team.begin(chunks); i < team.end(chunks) && finite; ++i) {
         const Index from = share_begin(X.rows, chunks, i);
         const Index rows = share_begin(X.rows, chunks, i + 1) - from;
         memory.reserve(net, rows); // no more than before: allocates nothing
-        if (gather_rows<T>(X, nullptr, from, rows, net.input_scale(), memory.Y[0], 0))
-          done(from, rows);
-        else
-          finite = false;
+        if (!body(from, rows)) finite = false;
       }
     };
+    const auto gather = [&](Index from, Index rows) {
+      return gather_rows<T>(X, nullptr, from, rows, net.input_scale(), memory.Y[0], 0);
+    };
     if (all_or_nothing && chunks > 1) {
-      each_chunk([](Index, Index) {});
+      each_chunk(gather);
       team.wait();
     }
     each_chunk([&](Index from, Index rows) {
-      forward_rows(net, memory.Y, memory.Z, 0, rows);
+      if (plain && forward_plain(net, X, from, rows, memory)) {
+        forward_rows<T>(net, memory.Y, memory.Z, 0, rows, nullptr, 2);
+      } else {
+        if (!gather(from, rows)) return false;
+        forward_rows(net, memory.Y, memory.Z, 0, rows);
+      }
       scatter_rows<T>(memory.Y.back(), 0, rows, K, out + from * K, K);
+      return true;
     });
   });
   return finite;

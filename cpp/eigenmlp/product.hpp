@@ -33,19 +33,21 @@ inline const T* zero_row() {
 // out[r, :] = init + Σ_k A[r, k] · B[k, :] for r < rows, all `panels` of out.
 // `done(c, count)` is called when panels c … c + count - 1 of out are complete, and still near.
 // X · W + b:  A = X, B = W, init = b.     dY · Wᵀ:  A = dY, B = Wᵀ, init = 0.
-template <class T, class Done>
+// A lies in panels, or plainly, `A_row` scalars from a row to the next.
+template <class T, Sum direction = Sum::over_columns, class Done>
 void multiply(Index rows, Index depth, Index panels, Panels<const T> A, Panels<const T> B,
-              const T* init, Index init_panel, Panels<T> out, Done&& done) {
+              const T* init, Index init_panel, Panels<T> out, Done&& done, Index A_row = 0) {
   constexpr Index p = panel_width<T>;
   const Index widest = panels_for<T>(rows);
   const Index strips = ceil_div(panels, widest);
   for (Index s = 0; s < strips; ++s) {
     const Index c = share_begin(panels, strips, s);
     const Index C = share_begin(panels, strips, s + 1) - c;
-    const auto& tiles = tile_table<T, Sum::over_columns>[static_cast<std::size_t>(C - 1)];
-    const Index groups = ceil_div(rows, rows_that_fit<T>(static_cast<int>(C)));
+    const auto& tiles = tile_table<T, direction>[static_cast<std::size_t>(C - 1)];
+    const Index groups = ceil_div(rows, tile_rows<T, direction>(static_cast<int>(C)));
     Tile<T> t{};
     t.A_panel = A.panel;
+    t.A_row = A_row;
     t.B_panel = B.panel;
     t.out_panel = out.panel;
     for (Index k = 0; k < depth; k += depth_block<T>) {
@@ -54,7 +56,7 @@ void multiply(Index rows, Index depth, Index panels, Panels<const T> A, Panels<c
       for (Index g = 0; g < groups; ++g) {
         const Index r = share_begin(rows, groups, g);
         const Index R = share_begin(rows, groups, g + 1) - r;
-        t.A = A.at(r, k / p);
+        t.A = direction == Sum::over_plain ? A.data + r * A_row + k : A.at(r, k / p);
         t.out = out.at(r, c);
         t.init = k == 0 ? init + c * init_panel : t.out;
         t.init_panel = k == 0 ? init_panel : out.panel;

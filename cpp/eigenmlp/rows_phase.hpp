@@ -24,9 +24,9 @@ struct Dropped {
   std::vector<Panels<T>> Y;    // before it: what the activation's derivative needs
 };
 
-// Activations and deltas of up to `capacity` rows, for every layer.
+// Where the activations and deltas of a batch lie, for every layer.
 template <class T>
-struct Batch {
+struct BatchView {
   std::vector<Panels<T>> Y;  // Y[0] = X (N, D), …, Y[L] (N, K)
   std::vector<Panels<T>> dY; // like Y; dY[0] is null unless asked for
   std::vector<Panels<T>> Z;  // null where the activation's derivative can do without
@@ -35,6 +35,13 @@ struct Batch {
   double* weight = nullptr;       // (N,)
   T* scale = nullptr;             // (N,) weight / total weight
   T* row_loss = nullptr;          // (N,)
+};
+
+// A batch and its memory, for up to `capacity` rows.
+template <class T>
+struct Batch : BatchView<T> {
+  using BatchView<T>::Y, BatchView<T>::dY, BatchView<T>::Z, BatchView<T>::labels;
+  using BatchView<T>::weight, BatchView<T>::scale, BatchView<T>::row_loss, BatchView<T>::dropped;
   Index capacity = 0;
 
   void reserve(const Network<T>& net, Index rows, bool input_gradient = false,
@@ -127,6 +134,17 @@ struct Part {
   Index begin, end, c, c_end;
 };
 
+// Y = f(Z) for panels c … c + count - 1 of layer l's outputs `out` (l from 1), which hold Z; Z
+// keeps a copy of them if the derivative needs it. A softmax is left to do.
+template <class T>
+void activate_panels(const Network<T>& net, Panels<T> out, Panels<T> Z, std::size_t l, Index rows,
+                     Index c, Index count) {
+  const Activation<T>& f = *net.layers()[l - 1].activation;
+  if (!f.value) return;
+  for (Index i = c; i < c + count; ++i)
+    f.value(out.at(0, i), f.needs_z ? Z.at(0, i) : nullptr, rows * panel_width<T>);
+}
+
 // Z = X · W + b and Y = f(Z) for a part of layer l's outputs (l from 1); a softmax is left to do.
 // With dropout Y is then multiplied by its mask.
 template <class T>
@@ -134,20 +152,17 @@ void forward_layer(const Network<T>& net, const std::vector<Panels<T>>& Y,
                    const std::vector<Panels<T>>& Z, std::size_t l, const Part& part,
                    const Dropped<T>* dropped = nullptr) {
   const Layer<T>& layer = net.layers()[l - 1];
-  const Activation<T>& f = *layer.activation;
   const Index rows = part.end - part.begin;
   const Panels<const T> X{Y[l - 1].at(part.begin, 0), Y[l - 1].panel};
   const Panels<const T> W{layer.W.at(0, part.c), layer.W.panel};
   const Panels<T> out{Y[l].at(part.begin, part.c), Y[l].panel};
+  const Panels<T> Z_part{Z[l].data ? Z[l].at(part.begin, part.c) : nullptr, Z[l].panel};
   multiply<T>(rows, layer.D, part.c_end - part.c, X, W, layer.bias(part.c), layer.W.panel, out,
               [&](Index c, Index count) {
-                for (Index i = c; i < c + count; ++i) {
-                  if (f.value)
-                    f.value(out.at(0, i), f.needs_z ? Z[l].at(part.begin, part.c + i) : nullptr,
-                            rows * panel_width<T>);
-                  if (dropped && dropped->mask[l].data)
+                activate_panels(net, out, Z_part, l, rows, c, count);
+                if (dropped && dropped->mask[l].data)
+                  for (Index i = c; i < c + count; ++i)
                     drop(*dropped, l, part.begin, part.c + i, rows, out.at(0, i));
-                }
               });
 }
 
@@ -161,19 +176,19 @@ void drop(const Dropped<T>& dropped, std::size_t l, Index begin, Index panel, In
 
 // The masks of rows begin … end - 1 in all layers that have one.
 template <class T>
-void fill_masks(const Network<T>& net, const Dropout& dropout, const Batch<T>& batch, Index begin,
-                Index end) {
+void fill_masks(const Network<T>& net, const Dropout& dropout, const BatchView<T>& batch,
+                Index begin, Index end) {
   for (std::size_t l = 1; l <= dropout.rates.size(); ++l)
     if (batch.dropped.mask[l].data)
       fill_mask(dropout, l, net.layers()[l - 1].K, begin, end, batch.dropped.mask[l]);
 }
 
-// Y[1] … Y[L] of rows begin … end - 1 from Y[0].
+// Y[first] … Y[L] of rows begin … end - 1 from Y[first - 1].
 template <class T>
 void forward_rows(const Network<T>& net, const std::vector<Panels<T>>& Y,
                   const std::vector<Panels<T>>& Z, Index begin, Index end,
-                  const Dropped<T>* dropped = nullptr) {
-  for (std::size_t l = 1; l < Y.size(); ++l)
+                  const Dropped<T>* dropped = nullptr, std::size_t first = 1) {
+  for (std::size_t l = first; l < Y.size(); ++l)
     forward_layer(net, Y, Z, l, {begin, end, 0, net.layers()[l - 1].output_panels()}, dropped);
   forward_softmax(net, Y, begin, end);
 }
@@ -188,7 +203,7 @@ void forward_softmax(const Network<T>& net, const std::vector<Panels<T>>& Y, Ind
 
 // dY ← dY ⊙ f'(Z): from the derivative by the outputs to that by the last layer's sums.
 template <class T>
-void backward_output(const Network<T>& net, const Batch<T>& batch, Index begin, Index end) {
+void backward_output(const Network<T>& net, const BatchView<T>& batch, Index begin, Index end) {
   const std::size_t L = net.layers().size();
   const Layer<T>& last = net.layers().back();
   const Activation<T>& f = *last.activation;
@@ -202,7 +217,7 @@ void backward_output(const Network<T>& net, const Batch<T>& batch, Index begin, 
 // dX = dY · Wᵀ for a part of layer l's inputs (l from 1), and dX ⊙ mask ⊙ f'(Z) of the layer below,
 // if there is one.
 template <class T>
-void backward_layer(const Network<T>& net, const Batch<T>& batch, std::size_t l, Panels<T> Wt,
+void backward_layer(const Network<T>& net, const BatchView<T>& batch, std::size_t l, Panels<T> Wt,
                     const Part& part) {
   const Layer<T>& layer = net.layers()[l - 1];
   const Activation<T>* f = l > 1 ? net.layers()[l - 2].activation : nullptr;
@@ -229,7 +244,7 @@ void backward_layer(const Network<T>& net, const Batch<T>& batch, std::size_t l,
 
 // Deltas of every layer after the first's inputs, from dY[L] = dL/dZ[L].
 template <class T>
-void backward_rows(const Network<T>& net, const Batch<T>& batch, Index begin, Index end) {
+void backward_rows(const Network<T>& net, const BatchView<T>& batch, Index begin, Index end) {
   for (std::size_t l = net.layers().size(); l > 1; --l)
     backward_layer(net, batch, l, net.layers()[l - 1].Wt,
                    {begin, end, 0, net.layers()[l - 1].input_panels()});
@@ -251,13 +266,19 @@ bool are_probabilities(Panels<const T> targets, Index K, bool of_one, Index begi
   return good;
 }
 
-// Inputs, labels or targets, and weights of `count` rows of a batch, by the shuffled index.
-// False if a number is not finite, a label is not a class, or a probability is none.
+// Inputs of `count` rows of a batch, by the shuffled index. False if a number is not finite.
 template <class T>
-bool gather_batch(const Network<T>& net, const Data& data, const std::int64_t* order, Index first,
-                  Index begin, Index count, double total_weight, Batch<T>& batch) {
-  bool good =
-      gather_rows<T>(data.X, order, first + begin, count, net.input_scale(), batch.Y[0], begin);
+bool gather_inputs(const Network<T>& net, const Data& data, const std::int64_t* order, Index first,
+                   Index begin, Index count, const BatchView<T>& batch) {
+  return gather_rows<T>(data.X, order, first + begin, count, net.input_scale(), batch.Y[0], begin);
+}
+
+// Labels or targets, and weights, of `count` rows of a batch. False if a number is not finite, a
+// label is not a class, or a probability is none.
+template <class T>
+bool gather_targets(const Network<T>& net, const Data& data, const std::int64_t* order, Index first,
+                    Index begin, Index count, double total_weight, const BatchView<T>& batch) {
+  bool good = true;
   const auto source = [&](Index i) {
     return order ? static_cast<Index>(order[first + i]) : first + i;
   };
@@ -288,6 +309,14 @@ inline double batch_weight(const Data& data, const std::int64_t* order, Index fi
   return total;
 }
 
+// Both.
+template <class T>
+bool gather_batch(const Network<T>& net, const Data& data, const std::int64_t* order, Index first,
+                  Index begin, Index count, double total_weight, const BatchView<T>& batch) {
+  const bool good = gather_inputs(net, data, order, first, begin, count, batch);
+  return gather_targets(net, data, order, first, begin, count, total_weight, batch) && good;
+}
+
 struct RowsReport {
   Index correct = 0;
   bool good = true; // inputs were finite and labels classes; if not, nothing after that was done
@@ -295,7 +324,8 @@ struct RowsReport {
 
 // The loss of rows begin … end - 1, whose outputs are in Y[L]; dY[L] becomes scale · ∂l/∂Y.
 template <class T>
-Index loss_rows(const Network<T>& net, const Batch<T>& batch, bool labels, Index begin, Index end) {
+Index loss_rows(const Network<T>& net, const BatchView<T>& batch, bool labels, Index begin,
+                Index end) {
   return net.loss().rows({batch.Y.back(), batch.dY.back(), labels ? batch.labels : nullptr,
                           net.outputs(), begin, end, batch.scale, batch.row_loss});
 }
@@ -303,8 +333,8 @@ Index loss_rows(const Network<T>& net, const Batch<T>& batch, bool labels, Index
 // All of phase 1 for rows begin … end - 1 of the batch order[first], order[first + 1], …
 template <class T>
 RowsReport rows_phase(const Network<T>& net, const Data& data, const std::int64_t* order,
-                      Index first, Index begin, Index end, double total_weight, Batch<T>& batch,
-                      const Dropout* dropout = nullptr) {
+                      Index first, Index begin, Index end, double total_weight,
+                      const BatchView<T>& batch, const Dropout* dropout = nullptr) {
   RowsReport report;
   const Index rows = end - begin;
   if (rows == 0) return report;
@@ -326,7 +356,7 @@ RowsReport rows_phase(const Network<T>& net, const Data& data, const std::int64_
 // The batch's loss: Σ weight · row loss / Σ weight, added in an order that only `rows` sets; 0
 // where no row counts.
 template <class T>
-double mean_loss(const Batch<T>& batch, Index rows, double total_weight) {
+double mean_loss(const BatchView<T>& batch, Index rows, double total_weight) {
   if (total_weight == 0) return 0;
   using Doubles = Eigen::Map<const Eigen::ArrayXd>;
   using Losses = Eigen::Map<const Eigen::Array<T, Eigen::Dynamic, 1>>;

@@ -209,10 +209,25 @@ private:
     batch_.reserve(net_, rows, false, settings_.dropout);
     const int threads = threads_for(6.0 * static_cast<double>(net_.parameter_count() * rows),
                                     lines_exchanged(net_, rows, weights_outweigh(net_, rows)), 3);
+    if (threads > 1 && weights_outweigh(net_, rows)) own_inputs(static_cast<std::size_t>(threads));
     reports_.resize(static_cast<std::size_t>(threads));
-    epoch_began_ = paused_at_ = Clock::now();
-    overflowed_ = refused_ = false;
+    epoch_began_ = paused_at_ = clock_ = Clock::now();
+    steps_since_clock_ = 0;
+    steps_a_clock_ = 1;
+    overflowed_ = false;
     return threads;
+  }
+
+  // Views of the batch in which every thread has inputs of its own.
+  void own_inputs(std::size_t threads) {
+    const Index size = panel_count<T>(net_.inputs()) * batch_.Y[0].panel;
+    if (by_columns_.size() == threads && inputs_.back().size() >= size) return;
+    by_columns_.assign(threads, batch_);
+    inputs_.resize(threads);
+    for (std::size_t i = 1; i < threads; ++i) {
+      inputs_[i].reserve(size);
+      by_columns_[i].Y[0].data = inputs_[i].data();
+    }
   }
 
   // A batch: order[first], order[first + 1], …; `last`: the last one that its update waits for.
@@ -229,16 +244,18 @@ private:
                   Progress& progress) {
     const Index rows = batch.count;
     const bool by_columns = team.size > 1 && weights_outweigh(net_, rows);
+    const BatchView<T>& view =
+        by_columns ? by_columns_[static_cast<std::size_t>(team.index)] : batch_;
     const bool one_of_many = settings_.accumulate > 1; // their sum is divided at the end
     const double divisor = one_of_many ? 1.0 : batch.weight;
     const Dropout dropout{settings_.dropout, settings_.dropout_key,
                           static_cast<std::uint64_t>(progress.steps), progress.rows};
     const Dropout* drop = drops_ ? &dropout : nullptr;
     reports_[static_cast<std::size_t>(team.index)] =
-        by_columns ? columns_phase(net_, data, batch.order, batch.first, rows, divisor, team,
-                                   refused_, batch_, drop)
-                   : rows_phase(net_, data, batch.order, batch.first, team.begin(rows),
-                                team.end(rows), divisor, batch_, drop);
+        by_columns
+            ? columns_phase(net_, data, batch.order, batch.first, rows, divisor, team, view, drop)
+            : rows_phase(net_, data, batch.order, batch.first, team.begin(rows), team.end(rows),
+                         divisor, view, drop);
     team.wait();
     StepResult result{Outcome::finished, 0, 0};
     for (int i = 0; i < team.size; ++i) {
@@ -248,9 +265,9 @@ private:
     }
     result.loss = mean_loss(batch_, rows, batch.weight);
     if (!std::isfinite(result.loss)) return {Outcome::diverged, result.loss, 0};
-    if (team.index == 0) pause_ = Clock::now() - paused_at_ > pause_every;
+    if (team.index == 0) pause_ = is_time_to_pause();
     if (gathers_) {
-      gradient_share(net_, batch_, rows, team, progress.batches == 0, gradient_.data());
+      gradient_share(net_, view, rows, team, progress.batches == 0, gradient_.data());
       progress.batches += 1;
       progress.rows += rows;
       progress.weight += batch.weight;
@@ -258,8 +275,7 @@ private:
       if (progress.batches >= settings_.accumulate || batch.last)
         update_from(team, gradient_.data(), lr, progress);
     } else {
-      if (!update_share(net_, batch_, rows, team, by_columns, rule(lr, progress)))
-        overflowed_ = true;
+      if (!update_share(net_, view, rows, team, by_columns, rule(lr, progress))) overflowed_ = true;
       team.wait();
       finish_update(team, progress);
     }
@@ -296,6 +312,20 @@ private:
   double seconds_since_epoch_began() {
     const auto began = std::exchange(epoch_began_, Clock::now());
     return std::chrono::duration<double>(epoch_began_ - began).count();
+  }
+
+  // Whether the last pause was long ago. Reading the clock takes as long as a row of a small
+  // network, so it is read about once a millisecond: after so many steps as last time took that
+  // long.
+  bool is_time_to_pause() {
+    if (++steps_since_clock_ < steps_a_clock_) return false;
+    steps_since_clock_ = 0;
+    const auto now = Clock::now(), before = std::exchange(clock_, now);
+    if (now - before < std::chrono::microseconds(500))
+      steps_a_clock_ *= 2;
+    else if (now - before > std::chrono::milliseconds(1))
+      steps_a_clock_ = std::max<Index>(1, steps_a_clock_ / 2);
+    return now - paused_at_ > pause_every;
   }
 
   // Every 10 ms, between two steps: lets waiting readers of the parameters in, and asks `stop`.
@@ -338,12 +368,14 @@ private:
   std::vector<double> squares_; // of the gradient, by panels of columns
   Progress progress_;           // written by thread 0; the others have copies
   Batch<T> batch_;
+  std::vector<Buffer<T>> inputs_;        // a thread's own, from thread 1
+  std::vector<BatchView<T>> by_columns_; // the batch with the thread's own inputs
   std::vector<RowsReport> reports_;
   // Written by thread 0 between two barriers.
   bool pause_ = false, stopped_ = false;
-  std::atomic<bool> refused_{false};
   std::atomic<bool> overflowed_{false}; // an update made a parameter infinite
-  Clock::time_point paused_at_, epoch_began_;
+  Clock::time_point paused_at_, epoch_began_, clock_;
+  Index steps_since_clock_ = 0, steps_a_clock_ = 1;
 };
 
 } // namespace eigenmlp

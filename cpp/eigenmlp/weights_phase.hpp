@@ -72,7 +72,7 @@ void for_each_share(const Network<T>& net, const Team& team, bool by_columns, Bo
 // done(d, rows, k, C, sum) is called when `rows` rows of W from d (or the bias: d = layer.D,
 // rows = 1) are summed over the batch, in C panels from k.
 template <class T, class Target, class Done>
-void sum_rectangle(const Network<T>& net, const Batch<T>& batch, std::size_t l, Index rows,
+void sum_rectangle(const Network<T>& net, const BatchView<T>& batch, std::size_t l, Index rows,
                    const Rectangle& part, bool from_zero, Target&& target, Done&& done) {
   constexpr Index p = panel_width<T>;
   const Layer<T>& layer = net.layers()[l];
@@ -137,7 +137,7 @@ bool update_rows(const Network<T>& net, const Layer<T>& layer, Index d, Index co
 // The optimizer's step on a thread's share of the weights; no gradient is kept. False if that made
 // a weight infinite.
 template <class T>
-bool update_share(const Network<T>& net, const Batch<T>& batch, Index rows, const Team& team,
+bool update_share(const Network<T>& net, const BatchView<T>& batch, Index rows, const Team& team,
                   bool by_columns, const Rule<T>& rule) {
   constexpr Index p = panel_width<T>;
   alignas(cache_line) T scratch[strip_panels<T> * block_panels * p * p];
@@ -181,7 +181,7 @@ bool update_share_from(const Network<T>& net, const Team& team, T* gradient, con
 
 // Adds this batch's gradient to a buffer laid out like the parameters, or starts it.
 template <class T>
-void gradient_share(const Network<T>& net, const Batch<T>& batch, Index rows, const Team& team,
+void gradient_share(const Network<T>& net, const BatchView<T>& batch, Index rows, const Team& team,
                     bool from_zero, T* gradient) {
   for_each_share(net, team, false, [&](std::size_t l, const Rectangle& part) {
     const Panels<T> dW = net.like_W(net.layers()[l], gradient);
