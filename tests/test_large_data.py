@@ -64,7 +64,9 @@ def grown_then_shrunk(path: Path, offset: int = 0) -> Any:
 
 @backends
 @pytest.mark.parametrize("offset", [0, 24, 3 * 4096])
-@pytest.mark.parametrize("view", [lambda x: x, np.asarray, lambda x: x[:4500]], ids=str)
+@pytest.mark.parametrize(
+    "view", [lambda x: x, np.asarray, lambda x: x[:4500]], ids=["map", "array", "part"]
+)
 def test_a_file_that_has_shrunk(view: Any, offset: int, backend: str, tmp_path: Path) -> None:
     """An error, and not the end of the process."""
     x, y = view(grown_then_shrunk(tmp_path / "x", offset)), np.zeros(5000, np.int64)
