@@ -12,11 +12,34 @@ import pytest
 
 import eigenmlp as em
 from eigenmlp import reference
-from eigenmlp._backend import ACTIVATIONS, DTYPES, LOSSES, OUTPUT_ACTIVATIONS
+from eigenmlp._backend import ACTIVATIONS as ACTIVATION_NAMES
+from eigenmlp._backend import DTYPES, LOSSES
 from eigenmlp.reference import activation as activations
 from eigenmlp.reference import loss as losses
 
 Array = npt.NDArray[Any]
+
+
+def other_numbers(parameters: dict[str, float]) -> dict[str, float]:
+    """Values that are not the defaults, for parameters in any range that has them inside."""
+    return {name: round(1.5 * value + 0.1, 3) for name, value in parameters.items()}
+
+
+def with_parameters(name: str, parameters: dict[str, float]) -> str:
+    """The text form: sigmoid(slope=1.6)."""
+    return f"{name}({', '.join(f'{key}={value!r}' for key, value in parameters.items())})"
+
+
+# Every activation by its name, and those that have parameters with other values of them too.
+ACTIVATIONS = [
+    *ACTIVATION_NAMES,
+    *(
+        with_parameters(name, other_numbers(activations.ACTIVATIONS[name].parameters))
+        for name in ACTIVATION_NAMES
+        if activations.ACTIVATIONS[name].parameters
+    ),
+]
+OUTPUT_ACTIVATIONS = [*ACTIVATIONS, "softmax"]
 
 # Losses with the output activations that they go with: the cross-entropies bring their own.
 LOSS_OUTPUTS = [
@@ -24,7 +47,20 @@ LOSS_OUTPUTS = [
     for loss in LOSSES
     for output in (["identity"] if loss.endswith("cross_entropy") else OUTPUT_ACTIVATIONS)
 ]
-__all__ = ["ACTIVATIONS", "DTYPES", "LOSSES", "LOSS_OUTPUTS", "OUTPUT_ACTIVATIONS"]
+# Every activation with one loss, every loss and output activation with one activation.
+COMBINATIONS = [
+    *((activation, "squared_error", "identity") for activation in ACTIVATIONS),
+    *(("tanh", loss, output) for loss, output in LOSS_OUTPUTS),
+]
+__all__ = [
+    "ACTIVATIONS",
+    "ACTIVATION_NAMES",
+    "COMBINATIONS",
+    "DTYPES",
+    "LOSSES",
+    "LOSS_OUTPUTS",
+    "OUTPUT_ACTIVATIONS",
+]
 
 
 def make_targets(loss: str, rows: int, outputs: int, seed: int = 0, soft: bool = False) -> Array:
@@ -108,7 +144,7 @@ def rounding_bounds(
       most n u Σ |a b|, and by what the errors of a and b bring: |A| @ E_B + E_A @ |B| + E_A @ E_B;
     - an elementwise function f is off by ULPS u |f| and by what f does within z ± E_z. It is
       evaluated there, so that where z may be on either side of a kink, f' may be either slope;
-    - what is too small for a normal number may be 0 instead.
+    - what is too small for a normal number may be 0 instead, and then be multiplied by z.
     Two implementations may each be off by that much to either side: hence the factor 2 at the end.
     """
     u, tiny = float(np.finfo(net.dtype).eps), float(np.finfo(net.dtype).tiny)
@@ -128,7 +164,7 @@ def rounding_bounds(
     for name, W, p in zip(twin.activations, twin.weights, passes, strict=True):
         terms = np.abs(p.X) @ np.abs(W) + np.abs(p.Z)  # |z| ≤ Σ |x w| + |b|
         EZs.append(EX @ np.abs(W) + (len(W) + 2) * u * (2 * terms) + tiny)
-        EX = _value_bound(name, p.Z, p.Y, EZs[-1], u) + tiny
+        EX = _value_bound(name, p.Z, p.Y, EZs[-1], u) + tiny * (1 + np.abs(p.Z))
         EYs.append(EX)
 
     Y, EY = passes[-1].Y, EYs[-1]
@@ -177,7 +213,7 @@ def _value_bound(name: str, Z: Array, Y: Array, EZ: Array, u: float) -> Array:
         E = EZ.max(axis=1, keepdims=True) + u * np.ptp(Z, axis=1, keepdims=True)
         bound: Array = Y * (np.expm1(2 * E) + (Z.shape[1] + ULPS) * u)
         return bound
-    f = activations.ACTIVATIONS[name].value
+    f = activations.find(name).value
     moved = np.maximum(np.abs(f(Z + EZ) - Y), np.abs(f(Z - EZ) - Y))
     return moved + ULPS * u * np.abs(Y)
 
@@ -192,15 +228,18 @@ def _derivative_bound(
         Edot += (Z.shape[1] + ULPS) * u * dot
         bound: Array = EY * (dot + Edot) + Y * Edot
         return bound
-    a = activations.ACTIVATIONS[name]
+    a = activations.find(name)
     slope = a.derivative(Z, Y)
     up, down = Z + EZ, Z - EZ
     moved = np.maximum(
         np.abs(a.derivative(up, a.value(up)) - slope),
         np.abs(a.derivative(down, a.value(down)) - slope),
     )
-    # f' is computed as a difference of numbers up to 1, such as 1 - y²; not so for two slopes.
-    error = moved + (ULPS * u if a.is_smooth and name != "identity" else u * np.abs(slope))
+    # f' is computed as a difference of numbers up to 1, such as 1 - y², or up to a parameter; not
+    # so where it is a slope or two.
+    largest = max([1.0, *a.parameters.values()])
+    is_linear = name.split("(")[0] in ("identity", "relu", "leaky_relu")
+    error = moved + (u * np.abs(slope) if is_linear else ULPS * u * largest)
     bound = Eg * (np.abs(slope) + error) + np.abs(g) * (error + u * np.abs(slope))
     return bound
 

@@ -6,43 +6,59 @@
 #include <stdexcept>
 #include <string>
 
+#include "eigenmlp/activations/elu.hpp"
+#include "eigenmlp/activations/gelu.hpp"
 #include "eigenmlp/activations/identity.hpp"
 #include "eigenmlp/activations/leaky_relu.hpp"
 #include "eigenmlp/activations/relu.hpp"
 #include "eigenmlp/activations/sigmoid.hpp"
+#include "eigenmlp/activations/silu.hpp"
 #include "eigenmlp/activations/softmax.hpp"
+#include "eigenmlp/activations/softplus.hpp"
 #include "eigenmlp/activations/tanh.hpp"
+#include "eigenmlp/choice.hpp"
 
 namespace eigenmlp {
 
 template <class T>
 struct Activation {
   const char* name;
-  // Y holds Z = X W + b and becomes f(Z); `Z` keeps a copy of Z if the derivative needs it.
-  void (*value)(T* Y, T* Z, Index n);
+  // Y holds Z = X W + b and becomes f(Z); `Z` keeps a copy of Z if the derivative needs it, unless
+  // it is null.
+  void (*value)(T* Y, T* Z, Index n, const T* parameters);
   // dY, the derivative by Y, becomes the derivative by Z: dY ⊙ f'(Z). Null: f'(z) = 1.
-  void (*backward)(T* dY, const T* Y, const T* Z, Index n);
+  void (*backward)(T* dY, const T* Y, const T* Z, Index n, const T* parameters);
+  ParameterList parameters;
   bool needs_z;
   // Not element by element but over a whole row, so only for outputs.
   bool is_softmax;
 };
 
 namespace detail {
+// A file's functions take its parameters last, if it has any.
+template <class T, class F>
+void activation_value(T* Y, T* Z, Index n, const T* parameters) {
+  if (F::needs_z && Z) Run<T>(Z, n) = Run<T>(Y, n);
+  if constexpr (has_parameters<F>)
+    F::template value<T>(Run<T>(Y, n), parameters);
+  else
+    F::template value<T>(Run<T>(Y, n));
+}
+template <class T, class F>
+void activation_backward(T* dY, const T* Y, const T* Z, Index n, const T* parameters) {
+  const ConstRun<T> z(Z, F::needs_z ? n : 0);
+  if constexpr (has_parameters<F>)
+    F::template multiply_derivative<T>(Run<T>(dY, n), ConstRun<T>(Y, n), z, parameters);
+  else
+    F::template multiply_derivative<T>(Run<T>(dY, n), ConstRun<T>(Y, n), z);
+}
+
 template <class T, class F>
 constexpr Activation<T> element_wise() {
-  constexpr bool is_identity = std::is_same_v<F, Identity>;
-  return {F::name,
-          is_identity ? nullptr
-                      : +[](T* Y, T* Z, Index n) {
-                          if constexpr (F::needs_z) Run<T>(Z, n) = Run<T>(Y, n);
-                          F::template value<T>(Run<T>(Y, n));
-                        },
-          is_identity ? nullptr
-                      : +[](T* dY, const T* Y, const T* Z, Index n) {
-                          F::template multiply_derivative<T>(Run<T>(dY, n), ConstRun<T>(Y, n),
-                                                             ConstRun<T>(Z, F::needs_z ? n : 0));
-                        },
-          F::needs_z, false};
+  if constexpr (std::is_same_v<F, Identity>) return {F::name, nullptr, nullptr, {}, false, false};
+  return {
+      F::name, &activation_value<T, F>, &activation_backward<T, F>, parameters_of<F>(), F::needs_z,
+      false};
 }
 } // namespace detail
 
@@ -53,7 +69,11 @@ inline constexpr std::array activation_table = {
     detail::element_wise<T, LeakyRelu>(),
     detail::element_wise<T, Sigmoid>(),
     detail::element_wise<T, Tanh>(),
-    Activation<T>{Softmax::name, nullptr, nullptr, false, true},
+    detail::element_wise<T, Softplus>(),
+    detail::element_wise<T, Elu>(),
+    detail::element_wise<T, Gelu>(),
+    detail::element_wise<T, Silu>(),
+    Activation<T>{Softmax::name, nullptr, nullptr, {}, false, true},
 };
 
 // The entry of a table that has this name.

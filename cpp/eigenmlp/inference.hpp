@@ -23,12 +23,9 @@ public:
     for (const auto& layer : net.layers()) widest = std::max(widest, layer.output_panels());
     buffer_.reserve(2 * widest * panel);
     Y.resize(net.layers().size() + 1);
-    Z.assign(Y.size(), {});
-    for (std::size_t l = 0; l < Y.size(); ++l) {
+    Z.assign(Y.size(), {}); // nobody will ask for f'(Z)
+    for (std::size_t l = 0; l < Y.size(); ++l)
       Y[l] = {buffer_.data() + (l % 2 == 0 ? 0 : widest * panel), panel};
-      // An activation that wants to keep Z may do so where its input was.
-      if (l > 0) Z[l] = Y[l - 1];
-    }
   }
   std::vector<Panels<T>> Y, Z;
 

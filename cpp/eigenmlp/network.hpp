@@ -19,8 +19,9 @@ template <class T>
 struct Layer {
   Index D, K; // inputs, outputs
   const Activation<T>* activation;
-  Panels<T> W;  // [K / p][D + 1][p]
-  Panels<T> Wt; // [D / p][K][p]; null in the first layer
+  std::array<T, most_parameters> parameters; // of the activation
+  Panels<T> W;                               // [K / p][D + 1][p]
+  Panels<T> Wt;                              // [D / p][K][p]; null in the first layer
 
   Index input_panels() const { return panel_count<T>(D); }
   Index output_panels() const { return panel_count<T>(K); }
@@ -39,6 +40,7 @@ template <class T>
 class Network {
 public:
   // sizes = {D, h1, …, K}; one activation a layer, the last one being the output activation.
+  // Activations are names, with parameters if need be: choice.hpp.
   Network(const std::vector<Index>& sizes, const std::vector<std::string>& activations,
           const std::string& loss, bool bias, T input_scale)
       : loss_(&find_by_name(loss_table<T>, loss, "loss")), bias_(bias), scale_(input_scale) {
@@ -51,7 +53,11 @@ public:
       Layer<T> layer{};
       layer.D = sizes[l];
       layer.K = sizes[l + 1];
-      layer.activation = &find_by_name(activation_table<T>, activations[l], "activation");
+      const Choice choice = parse_choice(activations[l]);
+      layer.activation = &find_by_name(activation_table<T>, choice.name, "activation");
+      const auto values = parameter_values(layer.activation->parameters, choice);
+      for (std::size_t i = 0; i < values.size(); ++i)
+        layer.parameters[i] = static_cast<T>(values[i].front());
       if (layer.activation->is_softmax && l + 2 < sizes.size())
         throw std::invalid_argument("softmax is an output activation");
       layer.W.panel = (layer.D + 1) * p;

@@ -135,14 +135,16 @@ struct Part {
 };
 
 // Y = f(Z) for panels c … c + count - 1 of layer l's outputs `out` (l from 1), which hold Z; Z
-// keeps a copy of them if the derivative needs it. A softmax is left to do.
+// keeps a copy of them if the derivative needs it, unless it is null. A softmax is left to do.
 template <class T>
 void activate_panels(const Network<T>& net, Panels<T> out, Panels<T> Z, std::size_t l, Index rows,
                      Index c, Index count) {
-  const Activation<T>& f = *net.layers()[l - 1].activation;
+  const Layer<T>& layer = net.layers()[l - 1];
+  const Activation<T>& f = *layer.activation;
   if (!f.value) return;
   for (Index i = c; i < c + count; ++i)
-    f.value(out.at(0, i), f.needs_z ? Z.at(0, i) : nullptr, rows * panel_width<T>);
+    f.value(out.at(0, i), f.needs_z && Z.data ? Z.at(0, i) : nullptr, rows * panel_width<T>,
+            layer.parameters.data());
 }
 
 // Z = X · W + b and Y = f(Z) for a part of layer l's outputs (l from 1); a softmax is left to do.
@@ -211,7 +213,8 @@ void backward_output(const Network<T>& net, const BatchView<T>& batch, Index beg
   if (!f.backward) return;
   for (Index c = 0; c < last.output_panels(); ++c)
     f.backward(batch.dY[L].at(begin, c), batch.Y[L].at(begin, c),
-               f.needs_z ? batch.Z[L].at(begin, c) : nullptr, (end - begin) * panel_width<T>);
+               f.needs_z ? batch.Z[L].at(begin, c) : nullptr, (end - begin) * panel_width<T>,
+               last.parameters.data());
 }
 
 // dX = dY · Wᵀ for a part of layer l's inputs (l from 1), and dX ⊙ mask ⊙ f'(Z) of the layer below,
@@ -220,7 +223,7 @@ template <class T>
 void backward_layer(const Network<T>& net, const BatchView<T>& batch, std::size_t l, Panels<T> Wt,
                     const Part& part) {
   const Layer<T>& layer = net.layers()[l - 1];
-  const Activation<T>* f = l > 1 ? net.layers()[l - 2].activation : nullptr;
+  const Layer<T>* below = l > 1 ? &net.layers()[l - 2] : nullptr;
   const Index rows = part.end - part.begin;
   const Panels<const T> dY{batch.dY[l].at(part.begin, 0), batch.dY[l].panel};
   const Panels<const T> Wt_part{Wt.at(0, part.c), Wt.panel};
@@ -229,15 +232,16 @@ void backward_layer(const Network<T>& net, const BatchView<T>& batch, std::size_
   const Panels<T> Y = mask.data ? batch.dropped.Y[l - 1] : batch.Y[l - 1];
   multiply<T>(rows, layer.K, part.c_end - part.c, dY, Wt_part, zero_row<T>(), 0, dX,
               [&](Index c, Index count) {
-                if (!f) return;
+                if (!below) return;
                 for (Index i = c; i < c + count; ++i) {
                   const Index n = rows * panel_width<T>;
                   if (mask.data)
                     Run<T>(dX.at(0, i), n) *= Run<T>(mask.at(part.begin, part.c + i), n);
-                  if (f->backward)
-                    f->backward(dX.at(0, i), Y.at(part.begin, part.c + i),
-                                f->needs_z ? batch.Z[l - 1].at(part.begin, part.c + i) : nullptr,
-                                n);
+                  const Activation<T>& f = *below->activation;
+                  if (f.backward)
+                    f.backward(dX.at(0, i), Y.at(part.begin, part.c + i),
+                               f.needs_z ? batch.Z[l - 1].at(part.begin, part.c + i) : nullptr, n,
+                               below->parameters.data());
                 }
               });
 }

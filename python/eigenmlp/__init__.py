@@ -8,7 +8,7 @@
 True
 """
 
-from . import datasets, schedules
+from . import activations, datasets, schedules
 from ._core import version as __version__
 from .errors import DivergenceError
 from .history import History
@@ -29,6 +29,7 @@ __all__ = [
     "RMSprop",
     "Trainer",
     "__version__",
+    "activations",
     "datasets",
     "get_num_threads",
     "info",

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _mapped, _validate, model_file
-from ._backend import ACTIVATIONS, BACKENDS, DTYPES, LOSSES, OUTPUT_ACTIVATIONS, make_network
+from ._backend import BACKENDS, DTYPES, LOSSES, make_network
+from ._described import Described, described
+from .activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
 from .history import History
 from .initializers import INITIALIZERS, Initializer, initial_parameters
 from .optimizers import SGD, Optimizer, checked_number
@@ -36,9 +38,10 @@ class MLP:
     ----------
     layer_sizes : sequence of int
         ``[D, h1, …, K]``: inputs, hidden layers if any, outputs.
-    activation : str or sequence of str
-        One name, or one for each hidden layer.
-    output_activation : str
+    activation : str, em.activations.Activation, or a sequence of them
+        One, or one for each hidden layer: a name, an object such as
+        ``em.activations.Sigmoid(slope=2.0)``, or its text form ``"sigmoid(slope=2.0)"``.
+    output_activation : str or em.activations.Activation
         An activation or ``"softmax"``; the cross-entropies bring their own and need ``"identity"``.
     loss : str
         ``"softmax_cross_entropy"``, ``"sigmoid_cross_entropy"`` or ``"squared_error"``; each is the
@@ -80,8 +83,8 @@ class MLP:
     def __init__(
         self,
         layer_sizes: Sequence[int],
-        activation: str | Sequence[str] = "relu",
-        output_activation: str = "identity",
+        activation: str | Activation | Sequence[str | Activation] = "relu",
+        output_activation: str | Activation = "identity",
         loss: str = "softmax_cross_entropy",
         bias: bool = True,
         init: str | Initializer = "auto",
@@ -93,13 +96,13 @@ class MLP:
         dropout: float | Sequence[float] = 0.0,
     ) -> None:
         self._sizes = _checked_sizes(layer_sizes)
-        self._activations = _checked_activations(activation, len(self._sizes) - 2)
-        _validate.known(output_activation, OUTPUT_ACTIVATIONS, "output_activation")
+        hidden = _checked_activations(activation, len(self._sizes) - 2)
+        output = described(output_activation, ACTIVATIONS, "output_activation")
         self._loss = _validate.known(loss, LOSSES, "loss")
-        if loss.endswith("cross_entropy") and output_activation != "identity":
+        if loss.endswith("cross_entropy") and output.name != "identity":
             raise ValueError(
                 f"output_activation: expected 'identity' with {loss}, which brings its own, "
-                f"got {output_activation!r}"
+                f"got {output.text!r}"
             )
         if not isinstance(bias, (bool, np.bool_)):
             raise TypeError(f"bias: expected True or False, got {bias!r}")
@@ -117,10 +120,12 @@ class MLP:
         self._bias, self._input_scale = bool(bias), scale
         self._init: str | Initializer = init
         self._dropout = _checked_dropout(dropout, len(self._sizes) - 2)
-        self._all_activations = [*self._activations, output_activation]
-        start = initial_parameters(
-            self._sizes, self._all_activations, self._bias, init, self._rng, self._dtype
-        )
+        for chosen in (*hidden, output):
+            _check_range(chosen, self._dtype)
+        self._output_activation = output.name
+        self._all_activations = [chosen.text for chosen in (*hidden, output)]
+        names = [chosen.name for chosen in (*hidden, output)]
+        start = initial_parameters(self._sizes, names, self._bias, init, self._rng, self._dtype)
         self._network = self._new_network()
         self._network.set_parameters(start.astype(self._dtype))
 
@@ -142,7 +147,7 @@ class MLP:
         """The constructor's arguments but `seed`, as a new dict."""
         return {
             "layer_sizes": list(self._sizes),
-            "activation": list(self._activations),
+            "activation": self._all_activations[:-1],
             "output_activation": self._all_activations[-1],
             "loss": self._loss,
             "bias": self._bias,
@@ -300,7 +305,7 @@ class MLP:
         ValueError
             If neither the loss nor the output activation gives probabilities.
         """
-        output = self._all_activations[-1]
+        output = self._output_activation
         if self._loss == "softmax_cross_entropy":
             Z = self.forward(X)
             Z -= Z.max(axis=1, keepdims=True)
@@ -528,17 +533,24 @@ def _checked_sizes(layer_sizes: object) -> list[int]:
     return sizes
 
 
-def _checked_activations(activation: str | Sequence[str], hidden: int) -> list[str]:
-    if isinstance(activation, str):
-        return [_validate.known(activation, ACTIVATIONS, "activation")] * hidden
-    if not hasattr(activation, "__iter__"):
-        raise TypeError(f"activation: expected one of {list(ACTIVATIONS)}, got {activation!r}")
-    names = [_validate.known(name, ACTIVATIONS, "activation") for name in activation]
-    if len(names) != hidden:
+def _checked_activations(activation: object, hidden: int) -> list[Activation]:
+    if isinstance(activation, (str, Activation, type)) or not hasattr(activation, "__iter__"):
+        return [described(activation, HIDDEN_ACTIVATIONS, "activation")] * hidden
+    chosen = [described(one, HIDDEN_ACTIVATIONS, "activation") for one in activation]
+    if len(chosen) != hidden:
         raise ValueError(
-            f"activation: expected one name or {hidden}, one for each hidden layer, got {names}"
+            f"activation: expected one or {hidden}, one for each hidden layer, got "
+            f"{[one.text for one in chosen]}"
         )
-    return names
+    return chosen
+
+
+def _check_range(chosen: Described, dtype: str) -> None:
+    """Refuse parameters that `dtype` cannot hold."""
+    limit = float(np.finfo(dtype).max)
+    for name, value in chosen.numbers().items():
+        if abs(value) > limit:
+            raise ValueError(f"{chosen.name}: {name}: expected at most {limit:g}, got {value!r}")
 
 
 def _checked_dropout(dropout: object, hidden: int) -> list[float]:

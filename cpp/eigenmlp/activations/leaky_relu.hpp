@@ -1,28 +1,27 @@
 #pragma once
 
-#include "eigenmlp/types.hpp"
+#include "eigenmlp/activations/sides.hpp"
+#include "eigenmlp/choice.hpp"
 
 namespace eigenmlp {
 
-// f(z) = z where z > 0, else z / 100;  f'(z) = 1 where z > 0, else 1 / 100
+// f(z) = z where z > 0, else s z;  f'(z) = 1 where z > 0, else s; s >= 0 is the negative slope
 struct LeakyRelu {
   static constexpr const char* name = "leaky_relu";
+  static constexpr ParameterList parameters{{"negative_slope"}, {0.01}};
   static constexpr bool needs_z = false;
 
   template <class T>
-  static void value(Run<T> Y) {
-    Y = Y.template max<Eigen::PropagateNaN>(Y * slope<T>);
+  static void value(Run<T> Y, const T* parameter) {
+    const T s = parameter[0];
+    Y = Y.template max<Eigen::PropagateNaN>(T(0)) + s * Y.template min<Eigen::PropagateNaN>(T(0));
   }
   template <class T>
-  static void multiply_derivative(Run<T> dY, ConstRun<T> Y, ConstRun<T>) {
-    T* d = dY.data();
-    const T* y = Y.data();
-    for (Index i = 0; i < Y.size(); ++i) d[i] = y[i] > T(0) ? d[i] : d[i] * slope<T>;
+  static void multiply_derivative(Run<T> dY, ConstRun<T> Y, ConstRun<T>, const T* parameter) {
+    using namespace Eigen::internal;
+    const auto s = pset1<Packet<T>>(parameter[0]), one = pset1<Packet<T>>(T(1));
+    multiply_by_side<T>(dY, Y, [&](Index, auto) { return std::pair(s, one); });
   }
-
-private:
-  template <class T>
-  static constexpr T slope = T(0.01);
 };
 
 } // namespace eigenmlp

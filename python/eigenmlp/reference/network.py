@@ -28,7 +28,8 @@ class Network:
     layer_sizes : sequence of int
         [D, h1, …, K]: the number of inputs, of units in each hidden layer, and of outputs.
     activations : sequence of str
-        One name per layer, L in all; the last one may be "softmax".
+        One name per layer, L in all, with parameters if need be: "sigmoid(slope=2.0)". The last
+        one may be "softmax".
     loss : str
         "softmax_cross_entropy", "sigmoid_cross_entropy" or "squared_error".
     bias : bool

@@ -5,6 +5,7 @@ import numpy as np
 from eigenmlp.reference.types import Floats
 
 formula = "z"
+parameters: dict[str, float] = {}
 is_smooth = True
 
 

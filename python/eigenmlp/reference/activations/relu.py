@@ -5,6 +5,7 @@ import numpy as np
 from eigenmlp.reference.types import Floats
 
 formula = "Piecewise((z, z > 0), (0, True))"
+parameters: dict[str, float] = {}
 is_smooth = False
 
 

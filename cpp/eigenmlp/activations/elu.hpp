@@ -1,0 +1,28 @@
+#pragma once
+
+#include "eigenmlp/activations/sides.hpp"
+#include "eigenmlp/choice.hpp"
+
+namespace eigenmlp {
+
+// f(z) = z where z > 0, else α (exp(z) - 1);  f'(z) = 1 where z > 0, else y + α with y = f(z)
+struct Elu {
+  static constexpr const char* name = "elu";
+  static constexpr ParameterList parameters{{"alpha"}, {1.0}};
+  static constexpr bool needs_z = false;
+
+  template <class T>
+  static void value(Run<T> Y, const T* parameter) {
+    const T alpha = parameter[0];
+    Y = Y.template max<Eigen::PropagateNaN>(T(0)) +
+        alpha * Y.template min<Eigen::PropagateNaN>(T(0)).expm1();
+  }
+  template <class T>
+  static void multiply_derivative(Run<T> dY, ConstRun<T> Y, ConstRun<T>, const T* parameter) {
+    using namespace Eigen::internal;
+    const auto alpha = pset1<Packet<T>>(parameter[0]), one = pset1<Packet<T>>(T(1));
+    multiply_by_side<T>(dY, Y, [&](Index, auto y) { return std::pair(padd(y, alpha), one); });
+  }
+};
+
+} // namespace eigenmlp
