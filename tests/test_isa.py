@@ -24,7 +24,7 @@ import numpy as np, eigenmlp as em
 from conftest import *
 from conftest import assert_within, make_data, make_net, both, rounding_bounds
 for activation in ACTIVATIONS:
-    for loss in LOSSES:
+    for loss in LOSSES if activation == "tanh" else LOSSES[:1]:
         for dtype in DTYPES:
             sizes, rows = [37, 50, 17, 10], 29
             net = make_net(sizes, activation=activation, loss=loss, dtype=dtype)

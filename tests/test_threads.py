@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ACTIVATIONS, DTYPES, LOSSES, make_data, make_net
+from conftest import COMBINATIONS, DTYPES, make_data, make_net
 from threadpoolctl import threadpool_limits
 
 import eigenmlp as em
@@ -80,13 +80,13 @@ def test_same_bits(sizes: list[int], rows: int, batch: int, dtype: str) -> None:
         assert bits(sizes, rows, batch, dtype=dtype) == expected, f"{n} threads"
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_same_bits_for_every_activation_and_loss(activation: str, loss: str) -> None:
+@pytest.mark.parametrize(("activation", "loss", "output"), COMBINATIONS)
+def test_same_bits_for_every_activation_and_loss(activation: str, loss: str, output: str) -> None:
+    options = {"activation": activation, "loss": loss, "output_activation": output}
     em.set_num_threads(1)
-    expected = bits([200, 130, 7], 90, 45, activation=activation, loss=loss)
+    expected = bits([200, 130, 7], 90, 45, **options)
     em.set_num_threads(3)
-    assert bits([200, 130, 7], 90, 45, activation=activation, loss=loss) == expected
+    assert bits([200, 130, 7], 90, 45, **options) == expected
 
 
 @pytest.mark.parametrize("optimizer", [kind(0.01) for kind in OPTIMIZERS.values()], ids=str)
