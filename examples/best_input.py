@@ -41,7 +41,9 @@ def main(backend="native", picture=None):
         climb.append(climb[-1] - 1.0 * minus_output(climb[-1])[1])
 
     if picture:
-        draw(net, np.array(climb), best.x, picture)
+        import pictures
+
+        pictures.best_input(net, np.array(climb), best.x, picture)
     return {
         "outputs at the corners": net.forward(X)[:, 0].round(3).tolist(),
         "best input in the box": best.x.tolist(),
@@ -49,23 +51,6 @@ def main(backend="native", picture=None):
         "where a climb without the box is after 2,000 steps": climb[-1].round(2).tolist(),
         "its output there": -float(minus_output(climb[-1])[0]),
     }
-
-
-def draw(net, climb, best, picture):
-    import matplotlib.pyplot as plt
-
-    first, second = np.meshgrid(np.linspace(-1.2, 1.6, 101), np.linspace(-0.8, 2.2, 101))
-    Y = net.forward(np.stack([first.ravel(), second.ravel()], axis=1)).reshape(first.shape)
-    figure, axes = plt.subplots(figsize=(5, 4), layout="constrained")
-    levels = axes.contourf(first, second, Y, np.linspace(0, 1, 11), cmap="PuOr")
-    axes.plot(*climb.T, "k--", label="climb without the box")
-    axes.add_patch(plt.Rectangle((0, 0), 1, 1, fill=False, linewidth=2, label="the box"))
-    axes.plot(*best, "k*", markersize=16, label="best input in the box", clip_on=False)
-    axes.set(title="Output of a network trained to fire on (0, 1)", xlabel="x₀", ylabel="x₁")
-    axes.legend(loc="lower left")
-    figure.colorbar(levels, label="output")
-    figure.savefig(picture, dpi=80)
-    plt.close(figure)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Ten pictures, cat or not: a classifier that must not explode.
+"""Ten images, cat or not: a classifier that must not explode.
 
 A 12288-64-1 network (64 x 64 pixels in three colours, relu, then sigmoid) trained with lr 0.1 for
 2,000 epochs. The published program summed its gradients over the rows instead of taking the mean,
@@ -15,22 +15,22 @@ import eigenmlp as em
 OPTIONS = dict(activation="relu", loss="sigmoid_cross_entropy", seed=0)
 
 
-def make_pictures(rng):
+def make_images(rng):
     """Five discs ("cats") and five stripes, uint8 (10, 64, 64, 3), and labels 1 and 0."""
     side = np.linspace(-1, 1, 64)
-    pictures, y = [], np.arange(10) % 2
+    images, y = [], np.arange(10) % 2
     for cat in y:
         x0, y0, size = rng.uniform([-0.4, -0.4, 0.3], [0.4, 0.4, 0.6])
         height = side[:, None] - y0 if cat else np.zeros((64, 1))
         distance = np.hypot(side - x0, height)[..., None]  # (64, 64, 1)
         back, front = rng.integers(0, 256, (2, 3))
-        pictures.append(np.where(distance < size, front, back))
-    return np.array(pictures, dtype=np.uint8), y
+        images.append(np.where(distance < size, front, back))
+    return np.array(images, dtype=np.uint8), y
 
 
 def main(backend="native", picture=None, epochs=2000):
-    pictures, y = make_pictures(np.random.default_rng(0))
-    X = pictures.reshape(10, -1) / np.float32(255) - np.float32(0.5)  # centred: relus stay alive
+    images, y = make_images(np.random.default_rng(0))
+    X = images.reshape(10, -1) / np.float32(255) - np.float32(0.5)  # centred: relus stay alive
 
     net = em.MLP([12288, 64, 1], backend=backend, **OPTIONS)
     history = net.fit(X, y, epochs, batch_size=10, optimizer=em.SGD(lr=0.1), progress=False)
@@ -44,7 +44,9 @@ def main(backend="native", picture=None, epochs=2000):
         loss_from_p = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
 
     if picture:
-        draw(pictures, net.predict_proba(X)[:, 0], history.loss, exploding, picture)
+        import pictures
+
+        pictures.binary_images(images, net.predict_proba(X)[:, 0], history.loss, exploding, picture)
     return {
         "largest loss": max(history.loss),
         "last loss": history.loss[-1],
@@ -52,25 +54,6 @@ def main(backend="native", picture=None, epochs=2000):
         "gradients summed: loss after 20 steps": exploding[-1],
         "the same from rounded probabilities": loss_from_p,
     }
-
-
-def draw(pictures, probabilities, losses, exploding, picture):
-    import matplotlib.pyplot as plt
-
-    figure = plt.figure(figsize=(9, 3), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=[2, 1])
-    for panel, image, p in zip(left.subplots(2, 5).flat, pictures, probabilities, strict=True):
-        panel.imshow(image)
-        panel.set_axis_off()
-        panel.set_title(f"{p:.4f}", fontsize="medium")
-    left.suptitle("Probability of a cat (a disc)")
-    axes = right.subplots()
-    axes.loglog(range(1, len(losses) + 1), losses, label="mean of ten gradients")
-    axes.loglog(range(1, 21), exploding, label="their sum")
-    axes.set(title="Loss", xlabel="epoch", ylabel="mean cross-entropy")
-    axes.legend(frameon=False, loc="center right")
-    figure.savefig(picture, dpi=72)
-    plt.close(figure)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,9 @@ def main(backend="native", picture=None):
     outputs = net.forward(X)[:, 0]
 
     if picture:
-        draw(net, history.loss, picture)
+        import pictures
+
+        pictures.four_people(net, X, PEOPLE, history.loss, picture)
     return {
         "hidden neuron of Alice, all weights 1": h,
         "output for Alice, all weights 1": output,
@@ -42,25 +44,6 @@ def main(backend="native", picture=None):
         "loss after training": net.loss(X, y),
         "outputs after training": dict(zip(PEOPLE, outputs.tolist(), strict=True)),
     }
-
-
-def draw(net, losses, picture):
-    import matplotlib.pyplot as plt
-
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
-    left.semilogy(range(1, len(losses) + 1), losses)
-    left.set(title="One person at a time", xlabel="epoch", ylabel="mean squared error")
-    pounds, inches = np.meshgrid(np.linspace(-20, 45, 101), np.linspace(-8, 8, 101))
-    Y = net.forward(np.stack([pounds.ravel(), inches.ravel()], axis=1)).reshape(pounds.shape)
-    colors = dict(cmap="PuOr", vmin=-0.5, vmax=1.5)  # pale, so that names can be read on them
-    levels = right.contourf(pounds + 135, inches + 66, Y, np.linspace(0, 1, 11), **colors)
-    for name, (weight, height) in zip(PEOPLE, X.tolist(), strict=True):
-        right.plot(weight + 135, height + 66, "ko")
-        right.text(weight + 136, height + 66.3, name)
-    right.set(title="What the network says", xlabel="weight (lb)", ylabel="height (in)")
-    figure.colorbar(levels, label="output: 1 means a woman")
-    figure.savefig(picture, dpi=80)
-    plt.close(figure)
 
 
 if __name__ == "__main__":

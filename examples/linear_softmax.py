@@ -38,7 +38,9 @@ def main(backend="native", picture=None):
     gradient = gradient.reshape(64, 10)
 
     if picture:
-        draw(gradient, loop_gradient, published, picture)
+        import pictures
+
+        pictures.linear_softmax(gradient, loop_gradient, published, picture)
     return {
         "loss": loss,
         "loss of the loop": float(loop_loss),
@@ -46,18 +48,6 @@ def main(backend="native", picture=None):
         "largest difference from the published gradient": np.abs(gradient - published).max(),
         "largest entry of the gradient": np.abs(gradient).max(),
     }
-
-
-def draw(gradient, loop_gradient, published, picture):
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(4.5, 3.6), layout="constrained")
-    axes.plot(gradient.ravel(), published.ravel(), "x", color="C1", label="dW /= n + reg * W")
-    axes.plot(gradient.ravel(), loop_gradient.ravel(), ".", color="C0", label="dW / n + reg * W")
-    axes.set(title="640 derivatives, twice", xlabel="eigenmlp", ylabel="the loop")
-    axes.legend(frameon=False)
-    figure.savefig(picture, dpi=80)
-    plt.close(figure)
 
 
 if __name__ == "__main__":

@@ -37,8 +37,12 @@ def main(backend="native", picture=None, evaluations=300):
     start = net.parameters
     l2 = 1 / N  # the exercise's lambda = 1
 
+    methods = {
+        "TNC": {"options": {"maxfun": evaluations}},
+        "L-BFGS-B": {"options": {"maxfun": evaluations}},
+    }
     results, curves = {"loss before": net.loss_and_gradient(X[:N], T[:N], l2=l2)[0]}, {}
-    for method, limit in [("TNC", "maxfun"), ("L-BFGS-B", "maxfun")]:
+    for method, settings in methods.items():
         curve = curves[method] = []
 
         def function(p, curve=curve):
@@ -46,30 +50,17 @@ def main(backend="native", picture=None, evaluations=300):
             curve.append(loss)
             return loss, gradient
 
-        found = minimize(function, start, jac=True, method=method, options={limit: evaluations})
+        found = minimize(function, start, jac=True, method=method, **settings)
         net.parameters = found.x
         labels = net.forward(X[N:]).argmax(axis=1)
         results[f"{method}: loss"] = float(found.fun)
         results[f"{method}: test accuracy"] = float((labels == y[N:]).mean())
 
     if picture:
-        draw(curves, picture)
+        import pictures
+
+        pictures.scipy_minimize(curves, picture)
     return results
-
-
-def draw(curves, picture):
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(5, 3.2), layout="constrained")
-    for method, curve in curves.items():
-        axes.plot(np.minimum.accumulate(curve), label=method)
-    axes.set(
-        title="400-25-10 trained by SciPy", xlabel="loss and gradient evaluated", ylabel="best loss"
-    )
-    axes.set(yscale="log")
-    axes.legend(frameon=False)
-    figure.savefig(picture, dpi=80)
-    plt.close(figure)
 
 
 if __name__ == "__main__":

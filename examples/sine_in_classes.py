@@ -39,26 +39,14 @@ def main(backend="native", picture=None, epochs=1000):
         "21 classes, squared_error (mixed)": classes[mixed.forward(X).argmax(axis=1)],
     }
     if picture:
-        draw(answers, picture)
+        import pictures
+
+        pictures.sine_in_classes(x, sine, answers, picture)
     results = {f"error of {k}": np.sqrt(np.mean((v - sine) ** 2)) for k, v in answers.items()}
     results["right classes, softmax_cross_entropy"] = right.evaluate(X, labels).accuracy
     results["right classes, mixed"] = (mixed.forward(X).argmax(axis=1) == labels).mean()
     results["right signs of x, 1-3-1"] = sign.evaluate(X, positive).accuracy
     return results
-
-
-def draw(answers, picture):
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(1, 3, figsize=(9, 3), sharey=True, layout="constrained")
-    for panel, (name, values) in zip(panels, answers.items(), strict=True):
-        panel.plot(x, sine, color="0.7", linewidth=4, label="sin x")
-        panel.plot(x, values, color="C0", label="network")
-        panel.set(title=name.replace(", ", "\n"), xlabel="x")
-    panels[0].set(ylabel="sin x")
-    panels[0].legend(frameon=False)
-    figure.savefig(picture, dpi=80)
-    plt.close(figure)
 
 
 if __name__ == "__main__":

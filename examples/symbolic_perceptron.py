@@ -47,29 +47,15 @@ def main(backend="native", picture=None, rounds=999):
         outputs.append(output())
 
     if picture:
-        draw(outputs, picture)
+        import pictures
+
+        pictures.symbolic_perceptron(outputs, picture)
     return {
         "output before": outputs[0],
         f"output after {rounds} rounds": outputs[-1],
         "dL/dw0 at the start": float((A.T @ gradient)[0]),
         "w0 and the weights": dict(zip(NAMES, theta.tolist(), strict=True)),
     }
-
-
-def draw(outputs, picture):
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(5, 3.2), layout="constrained")
-    axes.plot(outputs)
-    axes.annotate(
-        f"{outputs[0]:.15f}", (0, outputs[0]), xytext=(15, -3), textcoords="offset points"
-    )
-    last = len(outputs) - 1
-    text = dict(xytext=(0, -18), textcoords="offset points", ha="right")
-    axes.annotate(f"{outputs[-1]:.15f}", (last, outputs[-1]), **text)
-    axes.set(title="Seven numbers, changed one after the other", xlabel="round", ylabel="output")
-    figure.savefig(picture, dpi=80)
-    plt.close(figure)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,48 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 FOLDER = Path(__file__).parent
+# Tiny networks gain nothing from threads, and lose much where other programs use the processor too.
+pytestmark = pytest.mark.usefixtures("one_thread")
 BACKENDS = pytest.mark.parametrize("backend", ["native", "numpy"])
+
+
+@pytest.fixture
+def one_thread():
+    with threadpool_limits(1):
+        yield
 
 
 @cache
 def run(name, backend, **options):
     """What `main` of an example returns."""
     return importlib.import_module(name).main(backend, **options)
+
+
+def test_digits_with_squares():
+    figures = run("digits_with_squares", "native")
+    assert figures["steps"] == 100_000
+    assert 0.94 <= figures["test accuracy"] <= 0.95
+
+
+def test_digits_with_squares_twin():
+    """The twin takes a minute for all steps: the first thousand must be the same."""
+    short = {"batches": 10, "repeats": 100}
+    losses = [run("digits_with_squares", b, **short) for b in ("native", "numpy")]
+    first, last = zip(*(f["first loss, and mean of the last 500"] for f in losses), strict=True)
+    assert first[0] == pytest.approx(first[1], rel=1e-6)  # float32, ten times its rounding
+    assert last[0] == pytest.approx(last[1], rel=1e-4)  # which a thousand steps may add up
+
+
+@BACKENDS
+def test_digits_in_pytorch(backend):
+    pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
+    figures = run("digits_in_pytorch", backend)
+    assert figures["largest relative difference of losses"] < 1e-10
+    assert figures["of first-layer weights"] < 1e-10
+    assert figures["of second-layer weights"] < 1e-10
 
 
 @BACKENDS
@@ -115,10 +148,17 @@ def test_pytorch_sequential(backend):
 # ---- pictures and the gallery
 
 
-SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("test_"))
-DRAWN = [name for name in SCRIPTS if "def draw(" in (FOLDER / f"{name}.py").read_text("utf-8")]
+SCRIPTS = sorted(
+    path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith(("test_", "pictures"))
+)
+DRAWN = [
+    name for name in SCRIPTS if "import pictures" in (FOLDER / f"{name}.py").read_text("utf-8")
+]
+NEEDS = {"scipy_minimize": "scipy", "best_input": "scipy", "digits_maps": "sklearn"}
 SHORT = {
     "binary_images": {"epochs": 20},
+    "digits_maps": {"batches": 2, "rows": 100},
+    "digits_with_squares": {"batches": 2},
     "scipy_minimize": {"evaluations": 5},
     "sine_in_classes": {"epochs": 10},
     "symbolic_perceptron": {"rounds": 9},
@@ -130,8 +170,8 @@ SHORT = {
 def test_picture(name, tmp_path):
     """Each script draws without a warning; the gallery's pictures come from full runs."""
     pytest.importorskip("matplotlib").use("agg")
-    if name in ("scipy_minimize", "best_input"):
-        pytest.importorskip("scipy")
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
     path = tmp_path / f"{name}.png"
     run(name, "native", picture=path, **SHORT.get(name, {}))
     assert path.stat().st_size > 5000

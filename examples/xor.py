@@ -31,29 +31,15 @@ def main(backend="native", picture=None, epochs=50_000):
     seconds = time.perf_counter() - start
 
     if picture:
-        draw(net, history.loss, picture)
+        import pictures
+
+        pictures.xor(net, X, y, history.loss, picture)
     return {
         "loss before": history.loss[0],
         "loss after": history.loss[-1],
         "outputs": net.forward(X)[:, 0].round(3).tolist(),
         "seconds": round(seconds, 3),
     }
-
-
-def draw(net, losses, picture):
-    import matplotlib.pyplot as plt
-
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
-    left.loglog(range(1, len(losses) + 1), losses)
-    left.set(title="A plateau, then a fall", xlabel="epoch", ylabel="mean squared error")
-    first, second = np.meshgrid(np.linspace(-0.3, 1.3, 101), np.linspace(-0.3, 1.3, 101))
-    Y = net.forward(np.stack([first.ravel(), second.ravel()], axis=1)).reshape(first.shape)
-    levels = right.contourf(first, second, Y, np.linspace(0, 1, 11), cmap="PuOr")
-    right.scatter(*X.T, c=y, cmap="gray", edgecolors="black", s=60, zorder=2)
-    right.set(title="The output between the four points", xlabel="x₀", ylabel="x₁", aspect=1)
-    figure.colorbar(levels, label="output")
-    figure.savefig(picture, dpi=80)
-    plt.close(figure)
 
 
 if __name__ == "__main__":

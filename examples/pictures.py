@@ -1,0 +1,160 @@
+"""What the examples draw, each function one picture, saved as a PNG file."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+
+def save(figure, picture, dpi=80):
+    figure.savefig(picture, dpi=dpi)
+    plt.close(figure)
+
+
+def four_people(net, X, names, losses, picture):
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
+    left.semilogy(range(1, len(losses) + 1), losses)
+    left.set(title="One person at a time", xlabel="epoch", ylabel="mean squared error")
+    pounds, inches = np.meshgrid(np.linspace(-20, 45, 101), np.linspace(-8, 8, 101))
+    Y = net.forward(np.stack([pounds.ravel(), inches.ravel()], axis=1)).reshape(pounds.shape)
+    colors = dict(cmap="PuOr", vmin=-0.5, vmax=1.5)  # pale, so that names can be read on them
+    levels = right.contourf(pounds + 135, inches + 66, Y, np.linspace(0, 1, 11), **colors)
+    for name, (weight, height) in zip(names, X.tolist(), strict=True):
+        right.plot(weight + 135, height + 66, "ko")
+        right.text(weight + 136, height + 66.3, name)
+    right.set(title="What the network says", xlabel="weight (lb)", ylabel="height (in)")
+    figure.colorbar(levels, label="output: 1 means a woman")
+    save(figure, picture)
+
+
+def xor(net, X, y, losses, picture):
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
+    left.loglog(range(1, len(losses) + 1), losses)
+    left.set(title="A plateau, then a fall", xlabel="epoch", ylabel="mean squared error")
+    first, second = np.meshgrid(np.linspace(-0.3, 1.3, 101), np.linspace(-0.3, 1.3, 101))
+    Y = net.forward(np.stack([first.ravel(), second.ravel()], axis=1)).reshape(first.shape)
+    levels = right.contourf(first, second, Y, np.linspace(0, 1, 11), cmap="PuOr")
+    right.scatter(*X.T, c=y, cmap="gray", edgecolors="black", s=60, zorder=2)
+    right.set(title="The output between the four points", xlabel="x₀", ylabel="x₁", aspect=1)
+    figure.colorbar(levels, label="output")
+    save(figure, picture)
+
+
+def symbolic_perceptron(outputs, picture):
+    figure, axes = plt.subplots(figsize=(5, 3.2), layout="constrained")
+    axes.plot(outputs)
+    axes.annotate(
+        f"{outputs[0]:.15f}", (0, outputs[0]), xytext=(15, -3), textcoords="offset points"
+    )
+    last = len(outputs) - 1
+    text = dict(xytext=(0, -18), textcoords="offset points", ha="right")
+    axes.annotate(f"{outputs[-1]:.15f}", (last, outputs[-1]), **text)
+    axes.set(title="Seven numbers, changed one after the other", xlabel="round", ylabel="output")
+    save(figure, picture)
+
+
+def linear_softmax(gradient, loop_gradient, published, picture):
+    figure, axes = plt.subplots(figsize=(4.5, 3.6), layout="constrained")
+    axes.plot(gradient.ravel(), published.ravel(), "x", color="C1", label="dW /= n + reg * W")
+    axes.plot(gradient.ravel(), loop_gradient.ravel(), ".", color="C0", label="dW / n + reg * W")
+    axes.set(title="640 derivatives, twice", xlabel="eigenmlp", ylabel="the loop")
+    axes.legend(frameon=False)
+    save(figure, picture)
+
+
+def binary_images(pictures, probabilities, losses, exploding, picture):
+    figure = plt.figure(figsize=(9, 3), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=[2, 1])
+    for panel, image, p in zip(left.subplots(2, 5).flat, pictures, probabilities, strict=True):
+        panel.imshow(image)
+        panel.set_axis_off()
+        panel.set_title(f"{p:.4f}", fontsize="medium")
+    left.suptitle("Probability of a cat (a disc)")
+    axes = right.subplots()
+    axes.loglog(range(1, len(losses) + 1), losses, label="mean of ten gradients")
+    axes.loglog(range(1, 21), exploding, label="their sum")
+    axes.set(title="Loss", xlabel="epoch", ylabel="mean cross-entropy")
+    axes.legend(frameon=False, loc="center right")
+    save(figure, picture, dpi=72)
+
+
+def sine_in_classes(x, sine, answers, picture):
+    figure, panels = plt.subplots(1, 3, figsize=(9, 3), sharey=True, layout="constrained")
+    for panel, (name, values) in zip(panels, answers.items(), strict=True):
+        panel.plot(x, sine, color="0.7", linewidth=4, label="sin x")
+        panel.plot(x, values, color="C0", label="network")
+        panel.set(title=name.replace(", ", "\n"), xlabel="x")
+    panels[0].set(ylabel="sin x")
+    panels[0].legend(frameon=False)
+    save(figure, picture)
+
+
+def best_input(net, climb, best, picture):
+    first, second = np.meshgrid(np.linspace(-1.2, 1.6, 101), np.linspace(-0.8, 2.2, 101))
+    Y = net.forward(np.stack([first.ravel(), second.ravel()], axis=1)).reshape(first.shape)
+    figure, axes = plt.subplots(figsize=(5, 4), layout="constrained")
+    levels = axes.contourf(first, second, Y, np.linspace(0, 1, 11), cmap="PuOr")
+    axes.plot(*climb.T, "k--", label="climb without the box")
+    axes.add_patch(plt.Rectangle((0, 0), 1, 1, fill=False, linewidth=2, label="the box"))
+    axes.plot(*best, "k*", markersize=16, label="best input in the box", clip_on=False)
+    axes.set(title="Output of a network trained to fire on (0, 1)", xlabel="x₀", ylabel="x₁")
+    axes.legend(loc="lower left")
+    figure.colorbar(levels, label="output")
+    save(figure, picture)
+
+
+def scipy_minimize(curves, picture):
+    figure, axes = plt.subplots(figsize=(5, 3.2), layout="constrained")
+    for method, curve in curves.items():
+        axes.plot(np.minimum.accumulate(curve), label=method)
+    axes.set(title="400-25-10 trained by SciPy", yscale="log")
+    axes.set(xlabel="loss and gradient evaluated", ylabel="best loss")
+    axes.legend(frameon=False)
+    save(figure, picture)
+
+
+def digits_with_squares(X, weights, losses, picture):
+    figure = plt.figure(figsize=(9, 5.4), layout="constrained")
+    top, middle, bottom = figure.subfigures(3, 1, height_ratios=[1, 2.2, 2.2])
+    for axes, image in zip(top.subplots(1, 10), X.reshape(-1, 8, 8), strict=False):
+        axes.imshow(image, cmap="gray_r")
+        axes.set_axis_off()
+    titles = ["first layer before", "second before", "first layer after", "second after"]
+    for axes, W, title in zip(middle.subplots(1, 4), weights, titles, strict=True):
+        limit = np.abs(W).max()
+        image = axes.imshow(W.T, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
+        axes.set(title=title, xlabel=f"{len(W)} inputs", ylabel=f"{len(W.T)} outputs")
+        middle.colorbar(image, ax=axes)
+    axes = bottom.subplots()
+    axes.plot(losses, linewidth=0.5)
+    axes.set(title="Every batch anew", xlabel="step", ylabel="mean squared error")
+    save(figure, picture, dpi=72)
+
+
+def digits_maps(maps, y, net, pca, X, T, picture):
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+    figure = plt.figure(figsize=(10, 9), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1])
+    order = [*list(maps)[0::2], *list(maps)[1::2]]  # inputs above, hidden codes below
+    for axes, name in zip(top.subplots(2, 4).flat, order, strict=True):
+        dots = axes.scatter(*maps[name].T, c=y, cmap="tab10", vmin=-0.5, vmax=9.5, s=4)
+        axes.set(title=name, xticks=[], yticks=[])
+    top.colorbar(dots, ax=top.axes, ticks=range(10), label="digit")
+
+    axes = bottom.subplots()
+    W0, W1 = net.weights
+    units = pca.transform(W0.T)
+    axes.scatter(*units.T, color="0.4", s=15)
+    means = np.array([X[T[:, k] == 1].mean(axis=0) for k in range(10)])
+    activity = (
+        np.maximum(means @ W0, 0)[:, :, None] * W1
+    )  # (10, 50, 10): what unit j adds to logit k
+    places = (means - means.mean(axis=0)) @ pca.components_.T
+    places *= 0.6 * np.abs(units).max() / np.abs(places).max()
+    for k, place in enumerate(places):
+        for j in np.argsort(activity[k, :, k])[-3:]:
+            axes.plot(*np.transpose([place, units[j]]), color=f"C{k}", linewidth=1, zorder=0)
+        image = OffsetImage(means[k].reshape(8, 8), zoom=3, cmap="gray_r")
+        axes.add_artist(AnnotationBbox(image, place, pad=0.1, bboxprops={"edgecolor": f"C{k}"}))
+    axes.set(title="PCA of the first layer's weights, and the digits they look for", aspect="equal")
+    axes.set(xlabel="first component", ylabel="second component")
+    save(figure, picture, dpi=64)
