@@ -26,6 +26,7 @@ namespace py = pybind11;
 
 void register_float32(py::module_& m);
 void register_float64(py::module_& m);
+void register_segments(py::module_& m);
 
 template <class T>
 using Array = py::array_t<T, py::array::c_style>;

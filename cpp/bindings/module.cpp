@@ -43,4 +43,5 @@ PYBIND11_MODULE(EIGENMLP_MODULE, m) {
       .def_readonly("diverged_loss", &PyRunResult::diverged_loss);
   bindings::register_float32(m);
   bindings::register_float64(m);
+  bindings::register_segments(m);
 }

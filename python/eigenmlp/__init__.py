@@ -15,6 +15,7 @@ from .history import History
 from .info import info
 from .mlp import MLP, Evaluation
 from .optimizers import SGD, Adam, AdamW, RMSprop
+from .segments import segment_cross_entropy, segment_softmax, segment_softmax_vjp
 from .threads import get_num_threads, set_num_threads
 from .trainer import Trainer
 
@@ -34,5 +35,8 @@ __all__ = [
     "get_num_threads",
     "info",
     "schedules",
+    "segment_cross_entropy",
+    "segment_softmax",
+    "segment_softmax_vjp",
     "set_num_threads",
 ]

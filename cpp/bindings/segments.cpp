@@ -1,0 +1,127 @@
+// Softmax over segments: each entry returns None for arrays that it cannot take as they are.
+#include "eigenmlp/segments.hpp"
+
+#include <numeric>
+
+#include "bindings.hpp"
+
+namespace eigenmlp::bindings {
+
+namespace {
+
+// Scores (M,) or (R, M) of a scalar type, aligned and in C order.
+template <class T>
+bool is_scores(py::handle object) {
+  if (!py::isinstance<Array<T>>(object)) return false;
+  const auto array = py::reinterpret_borrow<py::array>(object);
+  constexpr int usable = py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+  return (array.ndim() == 1 || array.ndim() == 2) && (array.flags() & usable) == usable;
+}
+
+template <class T>
+Array<T> like(const py::array& array) {
+  return Array<T>(std::vector<Index>(array.shape(), array.shape() + array.ndim()));
+}
+
+std::optional<Segments> segments_of(const py::array& scores, py::handle offsets) {
+  if (!py::isinstance<Array<std::int64_t>>(offsets)) return std::nullopt;
+  const auto array = py::reinterpret_borrow<Array<std::int64_t>>(offsets);
+  if (array.ndim() != 1 || array.size() < 2 || scores.size() == 0) return std::nullopt;
+  const Index M = scores.shape(scores.ndim() - 1);
+  return Segments{array.data(), array.size() - 1, scores.size() / M, M};
+}
+
+template <class T>
+py::object softmax(py::handle z, py::handle offsets) {
+  const auto scores = py::reinterpret_borrow<Array<T>>(z);
+  const auto segments = segments_of(scores, offsets);
+  if (!segments) return py::none();
+  Array<T> p = like<T>(scores);
+  const T* const from = scores.data();
+  T* const to = p.mutable_data();
+  bool done;
+  {
+    const WithoutGil without_gil;
+    done = segments->cover() && segment_softmax(*segments, from, to);
+  }
+  return done ? py::object(std::move(p)) : py::none();
+}
+
+template <class T>
+py::object softmax_vjp(py::handle p, py::handle dp, py::handle offsets) {
+  const auto scores = py::reinterpret_borrow<Array<T>>(p);
+  const auto segments = segments_of(scores, offsets);
+  if (!segments || !is_scores<T>(dp)) return py::none();
+  const auto slopes = py::reinterpret_borrow<Array<T>>(dp);
+  if (slopes.ndim() != scores.ndim() ||
+      !std::equal(slopes.shape(), slopes.shape() + slopes.ndim(), scores.shape()))
+    return py::none();
+  Array<T> dz = like<T>(scores);
+  const T *const from = scores.data(), *const slopes_from = slopes.data();
+  T* const to = dz.mutable_data();
+  bool done;
+  {
+    const WithoutGil without_gil;
+    done = segments->cover() && segment_softmax_vjp(*segments, from, slopes_from, to);
+  }
+  return done ? py::object(std::move(dz)) : py::none();
+}
+
+template <class T>
+py::object cross_entropy(py::handle z, py::handle offsets, py::handle chosen, bool mean,
+                         py::handle weights) {
+  const auto scores = py::reinterpret_borrow<Array<T>>(z);
+  const auto segments = segments_of(scores, offsets);
+  if (!segments || !py::isinstance<Array<std::int64_t>>(chosen)) return py::none();
+  const auto [places, S, R, M] = *segments;
+  Choices choices{nullptr, 0, nullptr, 1.0};
+  const auto places_chosen = py::reinterpret_borrow<Array<std::int64_t>>(chosen);
+  if (places_chosen.ndim() == 2 && scores.ndim() == 2 && places_chosen.shape(0) == R &&
+      places_chosen.shape(1) == S)
+    choices.row_stride = S;
+  else if (places_chosen.ndim() != 1 || places_chosen.shape(0) != S)
+    return py::none();
+  choices.chosen = places_chosen.data();
+  if (!weights.is_none()) {
+    if (!py::isinstance<Array<double>>(weights)) return py::none();
+    const auto array = py::reinterpret_borrow<Array<double>>(weights);
+    if (array.ndim() != 1 || array.shape(0) != S) return py::none();
+    choices.weights = array.data();
+  }
+  Array<T> dz = like<T>(scores);
+  const T* const from = scores.data();
+  T* const to = dz.mutable_data();
+  std::optional<double> loss;
+  {
+    const WithoutGil without_gil;
+    if (mean) {
+      double total = static_cast<double>(S);
+      if (choices.weights) total = std::accumulate(choices.weights, choices.weights + S, 0.0);
+      choices.total = total * static_cast<double>(R);
+    }
+    if (segments->cover()) loss = segment_cross_entropy(*segments, choices, from, to);
+  }
+  return loss ? py::object(py::make_tuple(*loss, dz)) : py::none();
+}
+
+} // namespace
+
+void register_segments(py::module_& m) {
+  m.def("segment_softmax", [](py::handle z, py::handle offsets) -> py::object {
+    if (is_scores<double>(z)) return softmax<double>(z, offsets);
+    return is_scores<float>(z) ? softmax<float>(z, offsets) : py::none();
+  });
+  m.def("segment_softmax_vjp", [](py::handle p, py::handle dp, py::handle offsets) -> py::object {
+    if (is_scores<double>(p)) return softmax_vjp<double>(p, dp, offsets);
+    return is_scores<float>(p) ? softmax_vjp<float>(p, dp, offsets) : py::none();
+  });
+  m.def("segment_cross_entropy",
+        [](py::handle z, py::handle offsets, py::handle chosen, bool mean,
+           py::handle weights) -> py::object {
+          if (is_scores<double>(z)) return cross_entropy<double>(z, offsets, chosen, mean, weights);
+          return is_scores<float>(z) ? cross_entropy<float>(z, offsets, chosen, mean, weights)
+                                     : py::none();
+        });
+}
+
+} // namespace eigenmlp::bindings
