@@ -1,5 +1,5 @@
-// Activations: value and derivative on runs of panel rows. A new one is a file in activations/ and
-// a line in the table below; its twin is reference/activations/NAME.py.
+// Activations: value, derivatives and Taylor series on runs of panel rows. A new one is a file in
+// activations/ and a line in the table below; its twin is reference/activations/NAME.py.
 #pragma once
 
 #include <array>
@@ -28,6 +28,12 @@ struct Activation {
   void (*value)(T* Y, T* Z, Index n, const T* parameters);
   // dY, the derivative by Y, becomes the derivative by Z: dY ⊙ f'(Z). Null: f'(z) = 1.
   void (*backward)(T* dY, const T* Y, const T* Z, Index n, const T* parameters);
+  // S becomes S ⊙ f''(Z), with f'' = 0 where f' jumps. Null: f''(z) = 0.
+  void (*second)(T* S, const T* Y, const T* Z, Index n, const T* parameters);
+  // The Taylor coefficients of f(Z) from those of Z, but for the first; null where there are none,
+  // and then `no_series` says why.
+  void (*taylor)(const SeriesRow<T>& s);
+  const char* no_series;
   ParameterList parameters;
   bool needs_z;
   // Not element by element but over a whole row, so only for outputs.
@@ -54,11 +60,42 @@ void activation_backward(T* dY, const T* Y, const T* Z, Index n, const T* parame
 }
 
 template <class T, class F>
+void activation_second(T* S, const T* Y, const T* Z, Index n, const T* parameters) {
+  const ConstRun<T> z(Z, F::needs_z ? n : 0);
+  if constexpr (has_parameters<F>)
+    F::template multiply_second_derivative<T>(Run<T>(S, n), ConstRun<T>(Y, n), z, parameters);
+  else
+    F::template multiply_second_derivative<T>(Run<T>(S, n), ConstRun<T>(Y, n), z);
+}
+
+// The parts of an entry that say what its Taylor series is, or why it has none.
+template <class T, class F>
+constexpr auto series_of() -> void (*)(const SeriesRow<T>&) {
+  if constexpr (requires { F::no_series; })
+    return nullptr;
+  else
+    return &F::template taylor<T>;
+}
+template <class F>
+constexpr const char* why_no_series() {
+  if constexpr (requires { F::no_series; })
+    return F::no_series;
+  else
+    return nullptr;
+}
+
+template <class T, class F>
 constexpr Activation<T> element_wise() {
-  if constexpr (std::is_same_v<F, Identity>) return {F::name, nullptr, nullptr, {}, false, false};
-  return {
-      F::name, &activation_value<T, F>, &activation_backward<T, F>, parameters_of<F>(), F::needs_z,
-      false};
+  constexpr bool is_identity = std::is_same_v<F, Identity>;
+  return {F::name,
+          is_identity ? nullptr : &activation_value<T, F>,
+          is_identity ? nullptr : &activation_backward<T, F>,
+          is_identity ? nullptr : &activation_second<T, F>,
+          series_of<T, F>(),
+          why_no_series<F>(),
+          parameters_of<F>(),
+          F::needs_z,
+          false};
 }
 } // namespace detail
 
@@ -73,7 +110,7 @@ inline constexpr std::array activation_table = {
     detail::element_wise<T, Elu>(),
     detail::element_wise<T, Gelu>(),
     detail::element_wise<T, Silu>(),
-    Activation<T>{Softmax::name, nullptr, nullptr, {}, false, true},
+    Activation<T>{Softmax::name, nullptr, nullptr, nullptr, nullptr, nullptr, {}, false, true},
 };
 
 // The entry of a table that has this name.

@@ -55,18 +55,25 @@ std::optional<double> loss_and_gradient(const Network<T>& net, const Data& data,
   return good ? std::optional(loss) : std::nullopt;
 }
 
+// The first layer's Wᵀ in `memory`: training never needs it, so it is not kept.
+template <class T>
+Panels<T> transpose_first(const Network<T>& net, Buffer<T>& memory) {
+  const Layer<T>& layer = net.layers().front();
+  memory.reset(layer.input_panels() * layer.Wt.panel);
+  const Panels<T> Wt{memory.data(), layer.Wt.panel};
+  for (Index d = 0; d < layer.input_panels(); ++d)
+    for (Index k = 0; k < layer.output_panels(); ++k) refresh_transposed_block(layer, Wt, d, k);
+  return Wt;
+}
+
 // For rows X and dY (N, K), the derivatives of Σ dY · Y: by the parameters, and by X (N, D).
 template <class T>
 void vjp(const Network<T>& net, const Rows& X, const Rows& dY, T* gradient, T* dX) {
   const std::shared_lock lock(net.mutex());
   const Layer<T>& first_layer = net.layers().front();
   const Index D = net.inputs();
-  // Training never needs the first layer's Wᵀ, so it is made here.
-  Buffer<T> transposed(first_layer.input_panels() * first_layer.Wt.panel);
-  const Panels<T> Wt{transposed.data(), first_layer.Wt.panel};
-  for (Index d = 0; d < first_layer.input_panels(); ++d)
-    for (Index k = 0; k < first_layer.output_panels(); ++k)
-      refresh_transposed_block(first_layer, Wt, d, k);
+  Buffer<T> memory;
+  const Panels<T> Wt = transpose_first(net, memory);
   detail::sum_gradient(
       net, X.rows, true, gradient, [&](const Team& team, Index first, Index rows, Batch<T>& batch) {
         const Index begin = team.begin(rows), end = team.end(rows);

@@ -1,5 +1,5 @@
-// Losses: value and derivative of whole rows. A new one is a file in losses/ and a line in the
-// table below; its twin is reference/losses/NAME.py.
+// Losses: value, derivatives and Taylor series of whole rows. A new one is a file in losses/ and a
+// line in the table below; its twin is reference/losses/NAME.py.
 #pragma once
 
 #include "eigenmlp/activation.hpp"
@@ -13,15 +13,36 @@ template <class T>
 struct Loss {
   const char* name;
   Index (*rows)(const LossRows<T>&); // returns how many rows were classified right
-  bool takes_logits;                 // brings its own output activation
-  bool takes_labels;                 // integer labels (N,) as well as targets (N, K)
+  // RdY = scale · the derivative of ∂l/∂Y along RY; before `rows` turns the targets in dY into it.
+  void (*second)(const LossRows<T>&, Panels<const T> RY, Panels<T> RdY);
+  // The Taylor coefficients of each row's loss; null where there are none, and then `no_series`
+  // says why.
+  void (*taylor)(const LossSeries<T>&);
+  const char* no_series;
+  bool takes_logits; // brings its own output activation
+  bool takes_labels; // integer labels (N,) as well as targets (N, K)
   bool classifies;
 };
 
 namespace detail {
 template <class T, class L>
+constexpr auto loss_series() -> void (*)(const LossSeries<T>&) {
+  if constexpr (requires { L::no_series; })
+    return nullptr;
+  else
+    return &L::template taylor<T>;
+}
+
+template <class T, class L>
 constexpr Loss<T> loss_entry() {
-  return {L::name, &L::template rows<T>, L::takes_logits, L::takes_labels, L::classifies};
+  return {L::name,
+          &L::template rows<T>,
+          &L::template second<T>,
+          loss_series<T, L>(),
+          why_no_series<L>(),
+          L::takes_logits,
+          L::takes_labels,
+          L::classifies};
 }
 } // namespace detail
 

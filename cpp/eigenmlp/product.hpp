@@ -32,6 +32,7 @@ inline const T* zero_row() {
 
 // out[r, :] = init + Σ_k A[r, k] · B[k, :] for r < rows, all `panels` of out.
 // `done(c, count)` is called when panels c … c + count - 1 of out are complete, and still near.
+// An `init` of out.data means that the sum goes on from what is in `out`.
 // X · W + b:  A = X, B = W, init = b.     dY · Wᵀ:  A = dY, B = Wᵀ, init = 0.
 // A lies in panels, or plainly, `A_row` scalars from a row to the next.
 template <class T, Sum direction = Sum::over_columns, class Done>
@@ -58,9 +59,10 @@ void multiply(Index rows, Index depth, Index panels, Panels<const T> A, Panels<c
         const Index R = share_begin(rows, groups, g + 1) - r;
         t.A = direction == Sum::over_plain ? A.data + r * A_row + k : A.at(r, k / p);
         t.out = out.at(r, c);
-        t.init = k == 0 ? init + c * init_panel : t.out;
-        t.init_panel = k == 0 ? init_panel : out.panel;
-        t.init_row = k == 0 ? 0 : p;
+        const bool starts = k == 0 && init != out.data;
+        t.init = starts ? init + c * init_panel : t.out;
+        t.init_panel = starts ? init_panel : out.panel;
+        t.init_row = starts ? 0 : p;
         // The next block comes into L2 while this one is used, a part with every tile; for a few
         // rows that would take longer than their products.
         const bool many = groups >= 4;

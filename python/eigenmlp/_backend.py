@@ -103,6 +103,15 @@ def make_network(
     return reference.Network(layer_sizes, activations, loss, bias, input_scale, dtype)
 
 
+def derivatives_of(backend: str) -> Any:
+    """The backend's module of derivatives: functions of a network that `make_network` made."""
+    if backend == "native":
+        return core.derivatives
+    from .reference import derivatives
+
+    return derivatives
+
+
 def make_trainer(
     backend: str,
     network: Network,

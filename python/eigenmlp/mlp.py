@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _mapped, _validate, model_file
+from . import _mapped, _validate, derivatives, model_file
 from ._backend import BACKENDS, DTYPES, LOSSES, make_network
 from ._described import Described, described
 from .activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
@@ -399,11 +399,7 @@ class MLP:
         rows, T, weights = self._data(X, y, sample_weight)
         checked_number(l2, "l2", 0.0, below=float(np.finfo(self._dtype).max))
         checked_number(l1, "l1", 0.0, below=float(np.finfo(self._dtype).max))
-        network = self._network
-        if parameters is not None:
-            point = _validate.flat(parameters, self.parameter_count, self._dtype, "parameters")
-            network = self._new_network()
-            network.set_parameters(point)
+        network = self._network_at(parameters)
         loss, gradient = network.loss_and_gradient(rows, T, weights)
         if l1 or l2:
             W = network.get_parameters() * self._is_weight()
@@ -432,6 +428,23 @@ class MLP:
             raise ValueError(f"dY: expected {len(rows)} rows, as X has, got shape {deltas.shape}")
         gradient, dX = self._network.vjp(rows, deltas)
         return gradient, dX
+
+    def _network_at(self, parameters: ArrayLike | None) -> Any:
+        """The network; or, where `parameters` is given, one that has those."""
+        if parameters is None:
+            return self._network
+        point = _validate.flat(parameters, self.parameter_count, self._dtype, "parameters")
+        network = self._new_network()
+        network.set_parameters(point)
+        return network
+
+    jvp = derivatives.jvp
+    input_gradient = derivatives.input_gradient
+    per_sample_gradients = derivatives.per_sample_gradients
+    hessian_vector_product = derivatives.hessian_vector_product
+    hessian = derivatives.hessian
+    taylor = derivatives.taylor
+    taylor_outputs = derivatives.taylor_outputs
 
     # ---- parameters
 

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "eigenmlp/activations/sides.hpp"
-#include "eigenmlp/panels.hpp"
+#include "eigenmlp/series.hpp"
 
 namespace eigenmlp {
 

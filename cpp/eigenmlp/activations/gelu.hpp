@@ -18,6 +18,30 @@ struct Gelu {
   static void multiply_derivative(Run<T> dY, ConstRun<T>, ConstRun<T> Z) {
     gate_derivative<T>(dY, Z, tail<T>);
   }
+  // f''(z) = q(z) (2 - z²)
+  template <class T>
+  static void multiply_second_derivative(Run<T> S, ConstRun<T>, ConstRun<T> Z) {
+    for (Index i = 0; i < Z.size(); i += panel_width<T>) {
+      const Line<T> a = line(Z.data() + i).abs();
+      line(S.data() + i) *= density<T>(a) * (T(2) - a.square());
+    }
+  }
+  // y = z P,  P' = q z',  q' = q w' with w = -z²/2
+  template <class T>
+  static void taylor(const SeriesRow<T>& s) {
+    const Series<T>&Z = s.Z, &P = s.scratch[0], &Q = s.scratch[1], &W = s.scratch[2];
+    const Line<T> a = Z[0].abs();
+    const Line<T> lower = tail<T>(a).first;
+    Q[0] = density<T>(a);
+    for (Index j = 0; j < panel_width<T>; ++j)
+      P[0][j] = Z[0][j] > T(0) ? T(1) - lower[j] : lower[j];
+    for (Index k = 1; k <= s.order; ++k) {
+      W[k] = T(-0.5) * product(Z, Z, k);
+      Q[k] = integral(Q, W, k);
+      P[k] = integral(Q, Z, k);
+      s.Y[k] = product(Z, P, k);
+    }
+  }
 
 private:
   // (1 + √2 a) exp(a²/2) Q(a) is close to 1/2 for every a >= 0, and smooth in t = (a - k) / (a + k)
@@ -45,6 +69,11 @@ private:
       return coefficients_float;
     else
       return coefficients_double;
+  }
+
+  template <class T>
+  static Line<T> density(const Line<T>& z) {
+    return (z.square() * T(-0.5)).exp() * T(0.39894228040143267794);
   }
 
   template <class T>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "eigenmlp/types.hpp"
+#include "eigenmlp/series.hpp"
 
 namespace eigenmlp {
 
@@ -13,6 +13,14 @@ struct Identity {
   static void value(Run<T>) {}
   template <class T>
   static void multiply_derivative(Run<T>, ConstRun<T>, ConstRun<T>) {}
+  template <class T>
+  static void multiply_second_derivative(Run<T> S, ConstRun<T>, ConstRun<T>) {
+    S.setZero();
+  }
+  template <class T>
+  static void taylor(const SeriesRow<T>& s) {
+    for (Index k = 1; k <= s.order; ++k) s.Y[k] = s.Z[k];
+  }
 };
 
 } // namespace eigenmlp

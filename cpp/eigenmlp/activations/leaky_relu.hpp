@@ -10,6 +10,7 @@ struct LeakyRelu {
   static constexpr const char* name = "leaky_relu";
   static constexpr ParameterList parameters{{"negative_slope"}, {0.01}};
   static constexpr bool needs_z = false;
+  static constexpr const char* no_series = "its derivative jumps at 0";
 
   template <class T>
   static void value(Run<T> Y, const T* parameter) {
@@ -21,6 +22,10 @@ struct LeakyRelu {
     using namespace Eigen::internal;
     const auto s = pset1<Packet<T>>(parameter[0]), one = pset1<Packet<T>>(T(1));
     multiply_by_side<T>(dY, Y, [&](Index, auto) { return std::pair(s, one); });
+  }
+  template <class T>
+  static void multiply_second_derivative(Run<T> S, ConstRun<T>, ConstRun<T>, const T*) {
+    S.setZero();
   }
 };
 

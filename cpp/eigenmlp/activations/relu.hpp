@@ -8,6 +8,7 @@ namespace eigenmlp {
 struct Relu {
   static constexpr const char* name = "relu";
   static constexpr bool needs_z = false;
+  static constexpr const char* no_series = "its derivative jumps at 0";
 
   template <class T>
   static void value(Run<T> Y) {
@@ -18,6 +19,10 @@ struct Relu {
     T* d = dY.data();
     const T* y = Y.data();
     for (Index i = 0; i < Y.size(); ++i) d[i] = y[i] > T(0) ? d[i] : T(0);
+  }
+  template <class T>
+  static void multiply_second_derivative(Run<T> S, ConstRun<T>, ConstRun<T>) {
+    S.setZero();
   }
 };
 

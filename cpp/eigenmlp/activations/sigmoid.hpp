@@ -1,6 +1,7 @@
 #pragma once
 
 #include "eigenmlp/choice.hpp"
+#include "eigenmlp/series.hpp"
 
 namespace eigenmlp {
 
@@ -17,6 +18,22 @@ struct Sigmoid {
   template <class T>
   static void multiply_derivative(Run<T> dY, ConstRun<T> Y, ConstRun<T>, const T* parameter) {
     dY *= parameter[0] * Y * (T(1) - Y);
+  }
+  // f''(z) = β² y (1 - y) (1 - 2 y)
+  template <class T>
+  static void multiply_second_derivative(Run<T> S, ConstRun<T> Y, ConstRun<T>, const T* parameter) {
+    S *= parameter[0] * parameter[0] * Y * (T(1) - Y) * (T(1) - T(2) * Y);
+  }
+  // y' = β y (1 - y) z'
+  template <class T>
+  static void taylor(const SeriesRow<T>& s) {
+    const Series<T>&G = s.scratch[0], &Y = s.Y;
+    const T slope = s.parameters[0];
+    G[0] = slope * Y[0] * (T(1) - Y[0]);
+    for (Index k = 1; k <= s.order; ++k) {
+      Y[k] = integral(G, s.Z, k);
+      G[k] = slope * (Y[k] - product(Y, Y, k));
+    }
   }
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "eigenmlp/panels.hpp"
+#include "eigenmlp/series.hpp"
 
 namespace eigenmlp {
 
@@ -9,15 +9,20 @@ namespace eigenmlp {
 struct Softmax {
   static constexpr const char* name = "softmax";
 
+  template <class T>
+  static T row_maximum(const T* z, Index z_panel, Index panels) {
+    Line<T> most = line(z);
+    for (Index c = 1; c < panels; ++c)
+      most = most.template max<Eigen::PropagateNaN>(line(z + c * z_panel));
+    return most.template maxCoeff<Eigen::PropagateNaN>();
+  }
+
   // e = exp(z - max z) of one row; returns max z and Σ e. A `e_panel` of 0 keeps the last panel
   // only.
   template <class T>
   static std::pair<T, T> exponentials(const T* z, Index z_panel, T* e, Index e_panel,
                                       Index panels) {
-    Line<T> most = line(z);
-    for (Index c = 1; c < panels; ++c)
-      most = most.template max<Eigen::PropagateNaN>(line(z + c * z_panel));
-    const T max = most.template maxCoeff<Eigen::PropagateNaN>();
+    const T max = row_maximum(z, z_panel, panels);
     Line<T> sums = Line<T>::Zero();
     for (Index c = 0; c < panels; ++c) {
       const Line<T> exponential = (line(z + c * z_panel) - max).exp();
@@ -47,6 +52,62 @@ struct Softmax {
       for (Index c = 0; c < panels; ++c) sums += g(c) * y(c);
       const T dot = sums.sum();
       for (Index c = 0; c < panels; ++c) g(c) = y(c) * (g(c) - dot);
+    }
+  }
+
+  // dZ as above and its derivative RdZ along a direction in which Y moves by RY and dY by RdY:
+  // RdZ = Ry ⊙ (dY - Σ dY y) + y ⊙ (RdY - Σ (RdY y + dY Ry)).
+  template <class T>
+  static void backward_tangent(Panels<T> dY, Panels<T> RdY, Panels<const T> Y, Panels<const T> RY,
+                               Index columns, Index begin, Index end) {
+    const Index panels = panel_count<T>(columns);
+    for (Index r = begin; r < end; ++r) {
+      Line<T> sums = Line<T>::Zero(), tangent_sums = Line<T>::Zero();
+      for (Index c = 0; c < panels; ++c) {
+        const auto y = line(Y.at(r, c)), Ry = line(RY.at(r, c));
+        const auto g = line(dY.at(r, c)), Rg = line(RdY.at(r, c));
+        sums += g * y;
+        tangent_sums += Rg * y + g * Ry;
+      }
+      const T dot = sums.sum(), tangent_dot = tangent_sums.sum();
+      for (Index c = 0; c < panels; ++c) {
+        const auto y = line(Y.at(r, c)), Ry = line(RY.at(r, c));
+        auto g = line(dY.at(r, c)), Rg = line(RdY.at(r, c));
+        Rg = Ry * (g - dot) + y * (Rg - tangent_dot);
+        g = y * (g - dot);
+      }
+    }
+  }
+
+  // E = exp(z - max z₀) as a series, panel after panel: body(c, E) when a panel's is complete.
+  // The sums over the row are put into `sums`, one a coefficient.
+  template <class T, class Body>
+  static void exponential_series(const SeriesPanels<T>& Z, Index row, Index columns, Index order,
+                                 T max, T* sums, Body&& body) {
+    std::fill_n(sums, order + 1, T(0));
+    for (Index c = 0; c < panel_count<T>(columns); ++c) {
+      const Series<T> z = Z.at(row, c), E = body(c);
+      E[0] = (z[0] - max).exp();
+      for (Index k = 1; k <= order; ++k) E[k] = integral(E, z, k);
+      for (Index k = 0; k <= order; ++k) sums[k] += E[k].sum();
+    }
+  }
+
+  // y Σ e = e, solved for y coefficient by coefficient.
+  template <class T>
+  static void taylor(const SeriesPanels<T>& Z, const SeriesPanels<T>& Y, Index columns, Index order,
+                     Index rows, T* sums) {
+    for (Index r = 0; r < rows; ++r) {
+      const T max = row_maximum(Z.panels.at(r, 0), Z.panels.panel, panel_count<T>(columns));
+      exponential_series(Z, r, columns, order, max, sums, [&](Index c) { return Y.at(r, c); });
+      for (Index c = 0; c < panel_count<T>(columns); ++c) {
+        const Series<T> y = Y.at(r, c);
+        for (Index k = 0; k <= order; ++k) {
+          Line<T> rest = y[k];
+          for (Index j = 1; j <= k; ++j) rest -= sums[j] * y[k - j];
+          y[k] = rest / sums[0];
+        }
+      }
     }
   }
 };

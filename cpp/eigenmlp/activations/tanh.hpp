@@ -1,6 +1,6 @@
 #pragma once
 
-#include "eigenmlp/types.hpp"
+#include "eigenmlp/series.hpp"
 
 namespace eigenmlp {
 
@@ -24,6 +24,21 @@ struct Tanh {
   template <class T>
   static void multiply_derivative(Run<T> dY, ConstRun<T> Y, ConstRun<T>) {
     dY *= T(1) - Y.square();
+  }
+  // f''(z) = -2 y (1 - y²)
+  template <class T>
+  static void multiply_second_derivative(Run<T> S, ConstRun<T> Y, ConstRun<T>) {
+    S *= T(-2) * Y * (T(1) - Y.square());
+  }
+  // y' = (1 - y²) z'
+  template <class T>
+  static void taylor(const SeriesRow<T>& s) {
+    const Series<T>&G = s.scratch[0], &Y = s.Y;
+    G[0] = T(1) - Y[0].square();
+    for (Index k = 1; k <= s.order; ++k) {
+      Y[k] = integral(G, s.Z, k);
+      G[k] = -product(Y, Y, k);
+    }
   }
 };
 

@@ -1,7 +1,7 @@
 // What a loss is given: some rows of a batch, with outputs and targets in panels.
 #pragma once
 
-#include "eigenmlp/panels.hpp"
+#include "eigenmlp/series.hpp"
 
 namespace eigenmlp {
 
@@ -24,6 +24,34 @@ struct LossRows {
       if (c == panels - 1)
         for (Index j = K - c * p; j < p; ++j) real[j] = T(0);
       body(line(Y.at(row, c)), line(dY.at(row, c)), real);
+    }
+  }
+};
+
+// What the Taylor coefficients of rows 0 … rows - 1 of a loss are made from: those of the outputs.
+template <class T>
+struct LossSeries {
+  SeriesPanels<T> Y;          // (order + 1, N, K)
+  Panels<const T> targets;    // (N, K), unless labels
+  const std::int64_t* labels; // (N,) or null
+  Index K, rows, order;
+  T* loss; // (N, order + 1) out
+  std::array<Series<T>, 3> scratch;
+  T* sums; // (order + 1,) scratch
+
+  // body(y, t, real, loss) for every panel of every row: the series y and targets t of p outputs
+  // add to the row's coefficients, which start from 0; real as in LossRows.
+  template <class Body>
+  void for_each_panel(Body&& body) const {
+    constexpr Index p = panel_width<T>;
+    for (Index r = 0; r < rows; ++r) {
+      T* row = loss + r * (order + 1);
+      std::fill_n(row, order + 1, T(0));
+      for (Index c = 0; c < panel_count<T>(K); ++c) {
+        Line<T> real = Line<T>::Ones();
+        for (Index j = std::min(p, K - c * p); j < p; ++j) real[j] = T(0);
+        body(Y.at(r, c), line(targets.at(r, c)), real, row);
+      }
     }
   }
 };

@@ -30,6 +30,32 @@ struct SigmoidCrossEntropy {
     }
     return correct;
   }
+
+  // ∂²l/∂z² = p (1 - p) = e / (1 + e)² with e = exp(-|z|)
+  template <class T>
+  static void second(const LossRows<T>& a, Panels<const T> RY, Panels<T> RdY) {
+    for (Index r = a.begin; r < a.end; ++r)
+      for (Index c = 0; c < panel_count<T>(a.K); ++c) {
+        const Line<T> e = (-line(a.Y.at(r, c)).abs()).exp();
+        line(RdY.at(r, c)) = e / (T(1) + e).square() * a.scale[r] * line(RY.at(r, c));
+      }
+  }
+
+  // l' = (p - t) z'  and  p' = p (1 - p) z'
+  template <class T>
+  static void taylor(const LossSeries<T>& a) {
+    const Series<T>&P = a.scratch[0], &G = a.scratch[1];
+    a.for_each_panel([&](const Series<T>& z, auto t, const Line<T>& real, T* loss) {
+      const Line<T> e = (-z[0].abs()).exp();
+      loss[0] +=
+          ((z[0].template max<Eigen::PropagateNaN>(T(0)) - z[0] * t + e.log1p()) * real).sum();
+      logistic_coefficient(z, P, G, 0);
+      for (Index k = 1; k <= a.order; ++k) {
+        loss[k] += ((integral(P, z, k) - t * z[k]) * real).sum();
+        logistic_coefficient(z, P, G, k);
+      }
+    });
+  }
 };
 
 } // namespace eigenmlp

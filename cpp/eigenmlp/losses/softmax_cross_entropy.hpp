@@ -19,6 +19,64 @@ struct SoftmaxCrossEntropy {
     return a.labels ? with_labels(a) : with_probabilities(a);
   }
 
+  // The derivative of ∂l/∂z along RY: Σₖ t · p ⊙ (RY - Σ p RY)
+  template <class T>
+  static void second(const LossRows<T>& a, Panels<const T> RY, Panels<T> RdY) {
+    const Index panels = panel_count<T>(a.K);
+    for (Index r = a.begin; r < a.end; ++r) {
+      const T sum =
+          Softmax::exponentials(a.Y.at(r, 0), a.Y.panel, RdY.at(r, 0), RdY.panel, panels).second;
+      Line<T> dots = Line<T>::Zero(), totals = Line<T>::Zero();
+      for (Index c = 0; c < panels; ++c) {
+        auto P = line(RdY.at(r, c));
+        P /= sum;
+        dots += P * line(RY.at(r, c));
+        if (!a.labels) totals += line(a.dY.at(r, c));
+      }
+      const T dot = dots.sum(), scale = (a.labels ? T(1) : totals.sum()) * a.scale[r];
+      for (Index c = 0; c < panels; ++c) {
+        auto P = line(RdY.at(r, c));
+        P *= scale * (line(RY.at(r, c)) - dot);
+      }
+    }
+  }
+
+  // l = log Σ exp(z) Σₖ t - Σₖ t z, and with s = Σ exp(z):  s (log s)' = s'
+  template <class T>
+  static void taylor(const LossSeries<T>& a) {
+    const Index panels = panel_count<T>(a.K);
+    T* s = a.sums;
+    for (Index r = 0; r < a.rows; ++r) {
+      const T max = Softmax::row_maximum(a.Y.panels.at(r, 0), a.Y.panels.panel, panels);
+      Softmax::exponential_series(a.Y, r, a.K, a.order, max, s,
+                                  [&](Index) { return a.scratch[0]; });
+      T* loss = a.loss + r * (a.order + 1);
+      loss[0] = std::log(s[0]);
+      for (Index k = 1; k <= a.order; ++k) {
+        T rest = static_cast<T>(k) * s[k];
+        for (Index j = 1; j < k; ++j) rest -= static_cast<T>(j) * loss[j] * s[k - j];
+        loss[k] = rest / (static_cast<T>(k) * s[0]);
+      }
+      const auto target = [&](Index c) -> Line<T> {
+        if (!a.labels) return line(a.targets.at(r, c));
+        const Index j = static_cast<Index>(a.labels[r]) - c * panel_width<T>;
+        return j >= 0 && j < panel_width<T> ? line(one_hot<T>[j]) : Line<T>(Line<T>::Zero());
+      };
+      T total = 0;
+      for (Index c = 0; c < panels; ++c) total += target(c).sum();
+      for (Index k = 0; k <= a.order; ++k) loss[k] *= total;
+      for (Index c = 0; c < panels; ++c) {
+        const Series<T> z = a.Y.at(r, c);
+        const Line<T> t = target(c);
+        // Padding logits are so low that max is infinitely above them.
+        const Line<T> shifted =
+            (z[0] - max).template max<Eigen::PropagateNaN>(std::numeric_limits<T>::lowest());
+        loss[0] -= (t * shifted).sum();
+        for (Index k = 1; k <= a.order; ++k) loss[k] -= (t * z[k]).sum();
+      }
+    }
+  }
+
 private:
   template <class T>
   static Index with_labels(const LossRows<T>& a) {

@@ -22,6 +22,24 @@ struct SquaredError {
     }
     return 0;
   }
+
+  // ∂²l/∂y² = 2
+  template <class T>
+  static void second(const LossRows<T>& a, Panels<const T> RY, Panels<T> RdY) {
+    for (Index r = a.begin; r < a.end; ++r)
+      for (Index c = 0; c < panel_count<T>(a.K); ++c)
+        line(RdY.at(r, c)) = T(2) * a.scale[r] * line(RY.at(r, c));
+  }
+
+  template <class T>
+  static void taylor(const LossSeries<T>& a) {
+    const Series<T>& E = a.scratch[0]; // y - t
+    a.for_each_panel([&](const Series<T>& y, auto t, const Line<T>& real, T* loss) {
+      E[0] = (y[0] - t) * real;
+      for (Index k = 1; k <= a.order; ++k) E[k] = y[k] * real;
+      for (Index k = 0; k <= a.order; ++k) loss[k] += product(E, E, k).sum();
+    });
+  }
 };
 
 } // namespace eigenmlp

@@ -3,6 +3,7 @@
 To add a loss, write `losses/<name>.py` and give it a line in the table.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -16,12 +17,20 @@ class Loss(Protocol):
 
     formula: str | None  # of one output, in SymPy's syntax in y and t, or None if outputs mix
     classifies: bool
+    no_series: str | None  # why there are no Taylor coefficients, where there are none
 
     def value(self, Y: Floats, T: Array) -> Floats:
         """The losses (N,) of outputs Y (N, K) and targets T."""
 
     def derivative(self, Y: Floats, T: Array) -> Floats:
         """(N, K): the derivative of each row's loss with respect to that row's outputs."""
+
+    def derivative_tangent(self, Y: Floats, T: Array, RY: Floats) -> Floats:
+        """(N, K): how `derivative` moves when Y moves by RY: each row's Hessian times RY."""
+
+    @property
+    def taylor(self) -> Callable[[Floats, Array], Floats] | None:
+        """The series (order + 1, N) of the losses from that of Y (order + 1, N, K), and T."""
 
     def correct(self, Y: Floats, T: Array) -> Bools | None:
         """(N,): whether each row is classified right; None if the loss does not classify."""
@@ -60,6 +69,43 @@ def mean_derivative(name: str, Y: Floats, T: Array, sample_weight: Array | None 
     """
     shares = _shares(len(Y), sample_weight).astype(Y.dtype)
     return shares[:, None] * LOSSES[name].derivative(Y, T)
+
+
+def mean_derivative_tangent(
+    name: str, Y: Floats, T: Array, RY: Floats, sample_weight: Array | None = None
+) -> Floats:
+    """RdY (N, K): how `mean_derivative` moves when Y moves by RY.
+
+    Examples
+    --------
+    >>> Y, T, RY = np.array([[1.0], [2.0]]), np.array([[0.0], [0.0]]), np.array([[1.0], [3.0]])
+    >>> mean_derivative_tangent("squared_error", Y, T, RY)
+    array([[1.],
+           [3.]])
+    """
+    shares = _shares(len(Y), sample_weight).astype(Y.dtype)
+    return shares[:, None] * LOSSES[name].derivative_tangent(Y, T, RY)
+
+
+def mean_series(name: str, Y: Floats, T: Array, sample_weight: Array | None = None) -> Doubles:
+    """The Taylor coefficients (order + 1,) of `mean_value` from those of Y (order + 1, N, K).
+
+    Raises
+    ------
+    ValueError
+        If the loss has no Taylor series, with the reason.
+
+    Examples
+    --------
+    >>> Y = np.array([1.0, 2.0, 0.0]).reshape(3, 1, 1)  # (1 + 2 t)²
+    >>> mean_series("squared_error", Y, np.array([[0.0]]))
+    array([1., 4., 4.])
+    """
+    loss = LOSSES[name]
+    if loss.taylor is None:
+        raise ValueError(f"loss: expected one with a Taylor series, got {name!r}: {loss.no_series}")
+    coefficients: Doubles = loss.taylor(Y, T) @ _shares(Y.shape[1], sample_weight)
+    return coefficients
 
 
 def count_correct(name: str, Y: Floats, T: Array) -> int:

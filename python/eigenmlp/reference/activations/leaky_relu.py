@@ -7,6 +7,8 @@ from eigenmlp.reference.types import Floats
 formula = "Piecewise((z, z > 0), (negative_slope*z, True))"
 parameters = {"negative_slope": 0.01}
 is_smooth = False
+no_series: str | None = "its derivative jumps at 0"
+taylor = None
 
 
 def value(Z: Floats, negative_slope: float = 0.01) -> Floats:
@@ -23,3 +25,8 @@ def value(Z: Floats, negative_slope: float = 0.01) -> Floats:
 def derivative(Z: Floats, Y: Floats, negative_slope: float = 0.01) -> Floats:
     """f'(Z) = 1 where Z > 0, otherwise negative_slope."""
     return np.where(Z > 0, 1.0, negative_slope).astype(Z.dtype)
+
+
+def second_derivative(Z: Floats, Y: Floats, negative_slope: float = 0.01) -> Floats:
+    """f''(Z) = 0, wherever it exists."""
+    return np.zeros_like(Z)

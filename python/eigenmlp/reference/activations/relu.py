@@ -7,6 +7,8 @@ from eigenmlp.reference.types import Floats
 formula = "Piecewise((z, z > 0), (0, True))"
 parameters: dict[str, float] = {}
 is_smooth = False
+no_series: str | None = "its derivative jumps at 0"
+taylor = None
 
 
 def value(Z: Floats) -> Floats:
@@ -23,3 +25,8 @@ def value(Z: Floats) -> Floats:
 def derivative(Z: Floats, Y: Floats) -> Floats:
     """f'(Z) = 1 where Z > 0, otherwise 0."""
     return (Z > 0).astype(Z.dtype)
+
+
+def second_derivative(Z: Floats, Y: Floats) -> Floats:
+    """f''(Z) = 0, wherever it exists."""
+    return np.zeros_like(Z)

@@ -3,12 +3,16 @@
 Elfwing, Uchibe and Doya 2017 (https://arxiv.org/abs/1702.03118).
 """
 
+import numpy as np
+
 from eigenmlp.reference.activations import sigmoid
+from eigenmlp.reference.series import product
 from eigenmlp.reference.types import Floats
 
 formula = "z/(1 + exp(-z))"
 parameters: dict[str, float] = {}
 is_smooth = True
+no_series: str | None = None
 
 
 def value(Z: Floats) -> Floats:
@@ -26,3 +30,15 @@ def value(Z: Floats) -> Floats:
 def derivative(Z: Floats, Y: Floats) -> Floats:
     """f'(Z) = P + Y (1 - P), where 1 - P(Z) is P(-Z)."""
     return sigmoid.value(Z) + Y * sigmoid.value(-Z)
+
+
+def second_derivative(Z: Floats, Y: Floats) -> Floats:
+    """f''(Z) = P (1 - P) (2 + Z (1 - 2 P)), where 1 - P(Z) is P(-Z)."""
+    P, Q = sigmoid.value(Z), sigmoid.value(-Z)
+    return P * Q * (2 + Z * (Q - P))
+
+
+def taylor(Z: Floats) -> Floats:
+    """The series of Y from that of Z: the product of Z and P."""
+    P = sigmoid.taylor(Z)
+    return np.stack([product(Z, P, k) for k in range(len(Z))])

@@ -6,10 +6,12 @@ With p = 1 / (1 + exp(-y)), l = -Σ_k (t log p + (1 - t) log(1 - p)) = Σ_k (log
 import numpy as np
 
 from eigenmlp.reference.activations import sigmoid
+from eigenmlp.reference.series import integral
 from eigenmlp.reference.types import Array, Bools, Floats
 
 formula: str | None = "log(1 + exp(y)) - t*y"
 classifies = True
+no_series: str | None = None
 
 
 def value(Y: Floats, T: Array) -> Floats:
@@ -29,6 +31,23 @@ def value(Y: Floats, T: Array) -> Floats:
 def derivative(Y: Floats, T: Array) -> Floats:
     """p - t (N, K), with p = 1 / (1 + exp(-Y))."""
     return sigmoid.value(Y) - T
+
+
+def derivative_tangent(Y: Floats, T: Array, RY: Floats) -> Floats:
+    """p (1 - p) RY (N, K), with p (1 - p) = e / (1 + e)² for e = exp(-abs(Y))."""
+    E = np.exp(-np.abs(Y))
+    return E / (1 + E) ** 2 * RY
+
+
+def taylor(Y: Floats, T: Array) -> Floats:
+    """The series (order + 1, N) of the losses, by l' = Σ_k (p - t) y'."""
+    P = sigmoid.taylor(Y)
+    terms = np.empty_like(Y)
+    terms[0] = np.maximum(Y[0], 0) - Y[0] * T + np.log1p(np.exp(-np.abs(Y[0])))
+    for k in range(1, len(Y)):
+        terms[k] = integral(P, Y, k) - T * Y[k]
+    losses: Floats = terms.sum(axis=2)
+    return losses
 
 
 def correct(Y: Floats, T: Array) -> Bools | None:

@@ -10,6 +10,7 @@ from eigenmlp.reference.types import Array, Bools, Floats
 
 formula: str | None = None
 classifies = True
+no_series: str | None = None
 
 
 def value(Y: Floats, T: Array) -> Floats:
@@ -33,6 +34,30 @@ def derivative(Y: Floats, T: Array) -> Floats:
     T = _probabilities(T, Y)
     dY: Floats = softmax.value(Y) * T.sum(axis=1, keepdims=True) - T
     return dY
+
+
+def derivative_tangent(Y: Floats, T: Array, RY: Floats) -> Floats:
+    """Σ_k t_k times the softmax's Jacobian times RY: p (RY - Σ_k p RY), (N, K)."""
+    total = _probabilities(T, Y).sum(axis=1, keepdims=True)
+    RdY: Floats = total * softmax.jvp(softmax.value(Y), RY)
+    return RdY
+
+
+def taylor(Y: Floats, T: Array) -> Floats:
+    """The series (order + 1, N) of the losses: log s Σ_k t_k - Σ_k t_k y_k with s = Σ_k exp(y_k).
+
+    The series l of log s solves s l' = s', order by order.
+    """
+    S = softmax.exponential(Y).sum(axis=2)
+    L = np.empty_like(S)
+    L[0] = np.log(S[0])
+    for k in range(1, len(Y)):
+        rest = sum((j * L[j] * S[k - j] for j in range(1, k)), start=0 * S[k])
+        L[k] = (S[k] - rest / k) / S[0]
+    T = _probabilities(T, Y[0])
+    shifted = np.concatenate([Y[:1] - Y[0].max(axis=1, keepdims=True), Y[1:]])
+    losses: Floats = L * T.sum(axis=1) - (T * shifted).sum(axis=2)
+    return losses
 
 
 def correct(Y: Floats, T: Array) -> Bools | None:

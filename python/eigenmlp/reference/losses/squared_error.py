@@ -1,9 +1,13 @@
 """The squared error, l = Σ_k (y_k - t_k)², with no ½. It does not classify."""
 
+import numpy as np
+
+from eigenmlp.reference.series import product
 from eigenmlp.reference.types import Array, Bools, Floats
 
 formula: str | None = "(y - t)**2"
 classifies = False
+no_series: str | None = None
 
 
 def value(Y: Floats, T: Array) -> Floats:
@@ -11,7 +15,6 @@ def value(Y: Floats, T: Array) -> Floats:
 
     Examples
     --------
-    >>> import numpy as np
     >>> value(np.array([[1.0, 2.0]]), np.array([[0.0, 4.0]]))
     array([5.])
     """
@@ -22,6 +25,18 @@ def value(Y: Floats, T: Array) -> Floats:
 def derivative(Y: Floats, T: Array) -> Floats:
     """2 (y - t) (N, K)."""
     return 2 * (Y - T)
+
+
+def derivative_tangent(Y: Floats, T: Array, RY: Floats) -> Floats:
+    """2 RY (N, K)."""
+    return 2 * RY
+
+
+def taylor(Y: Floats, T: Array) -> Floats:
+    """The series (order + 1, N) of Σ_k (y - t)²."""
+    E = Y.copy()
+    E[0] -= T
+    return np.stack([product(E, E, k).sum(axis=1) for k in range(len(Y))])
 
 
 def correct(Y: Floats, T: Array) -> Bools | None:

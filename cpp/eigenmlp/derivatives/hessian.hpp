@@ -1,0 +1,202 @@
+// Second derivatives of the loss by the parameters: the derivative of the gradient along a
+// direction V, by the forward mode through the backward pass (Pearlmutter, Fast exact
+// multiplication by the Hessian, Neural Computation 6, 1994). With tangent.hpp's R{·}:
+//
+//   RdZ = RdY ⊙ f'(Z) + dY ⊙ f''(Z) ⊙ RZ
+//   RdX = RdZ · Wᵀ + dZ · Vᵀ
+//   RdW = Xᵀ · RdZ + RXᵀ · dZ
+#pragma once
+
+#include "eigenmlp/derivatives/tangent.hpp"
+
+namespace eigenmlp {
+
+// Memory of a team that computes products with the Hessian.
+template <class T>
+struct SecondOrder {
+  Batch<T> batch;
+  Tangent<T> tangent;
+  Buffer<T> sum; // laid out like the parameters
+  void reserve(const Network<T>& net, Index rows) {
+    batch.reserve(net, rows);
+    tangent.reserve(net, rows, true);
+    sum.reset(net.panel_size());
+  }
+};
+
+namespace detail {
+// For n scalars of a panel of a layer's outputs: RdY → RdZ and dY → dZ.
+template <class T>
+void second_backward(const Layer<T>& layer, T* dY, T* RdY, const T* Y, const T* Z, T* RZ, Index n) {
+  const Activation<T>& f = *layer.activation;
+  const T* parameters = layer.parameters.data();
+  if (!f.backward) return; // the identity
+  f.backward(RdY, Y, Z, n, parameters);
+  Run<T>(RZ, n) *= Run<T>(dY, n);
+  f.second(RZ, Y, Z, n, parameters);
+  Run<T>(RdY, n) += Run<T>(RZ, n);
+  f.backward(dY, Y, Z, n, parameters);
+}
+
+// dZ and RdZ of the last layer from dY and RdY, for rows begin … end - 1.
+template <class T>
+void second_backward_output(const Network<T>& net, const SecondOrder<T>& memory, Index begin,
+                            Index end) {
+  const auto& [batch, tangent, sum] = memory;
+  const std::size_t L = net.layers().size();
+  const Layer<T>& last = net.layers().back();
+  if (last.activation->is_softmax)
+    Softmax::backward_tangent<T>(batch.dY[L], tangent.RdY[L], batch.Y[L], tangent.RY[L], last.K,
+                                 begin, end);
+  for (Index c = 0; c < last.output_panels(); ++c)
+    second_backward<T>(last, batch.dY[L].at(begin, c), tangent.RdY[L].at(begin, c),
+                       batch.Y[L].at(begin, c),
+                       last.activation->needs_z ? batch.Z[L].at(begin, c) : nullptr,
+                       tangent.RZ[L].at(begin, c), (end - begin) * panel_width<T>);
+}
+
+// dZ and RdZ of layer l - 1 from those of layer l (l from 2).
+template <class T>
+void second_backward_layer(const Network<T>& net, const Direction<T>& direction,
+                           const SecondOrder<T>& memory, std::size_t l, Index begin, Index end) {
+  const auto& [batch, tangent, sum] = memory;
+  const Layer<T>& layer = net.layers()[l - 1];
+  const Layer<T>& below = net.layers()[l - 2];
+  const Index rows = end - begin, panels = layer.input_panels();
+  const auto from = [&](const Panels<T>& A) { return Panels<T>{A.at(begin, 0), A.panel}; };
+  const Panels<T> dZ = from(batch.dY[l]), dX = from(batch.dY[l - 1]);
+  const Panels<T> RdZ = from(tangent.RdY[l]), RdX = from(tangent.RdY[l - 1]);
+  const Panels<T> Vt = direction.layers()[l - 1].Wt;
+  const auto product = [&](Panels<T> A, Panels<T> B, const T* init, Panels<T> out) {
+    multiply<T>(rows, layer.K, panels, A, B, init, 0, out, nothing_to_do);
+  };
+  product(dZ, layer.Wt, zero_row<T>(), dX);
+  product(RdZ, layer.Wt, zero_row<T>(), RdX);
+  product(dZ, Vt, RdX.data, RdX);
+  for (Index c = 0; c < panels; ++c)
+    second_backward<T>(below, dX.at(0, c), RdX.at(0, c), batch.Y[l - 1].at(begin, c),
+                       below.activation->needs_z ? batch.Z[l - 1].at(begin, c) : nullptr,
+                       tangent.RZ[l - 1].at(begin, c), rows * panel_width<T>);
+}
+
+// Forward and back through all layers, with tangents, for rows begin … end - 1 of the block that
+// starts at row `first`. False if a number is not finite or a label no class.
+template <class T>
+bool second_rows(const Network<T>& net, const Data& data, const Direction<T>& direction,
+                 Index first, Index begin, Index end, double total_weight, SecondOrder<T>& memory) {
+  auto& [batch, tangent, sum] = memory;
+  const Index rows = end - begin;
+  if (rows == 0) return true;
+  const Index chunks = ceil_div(rows, chunk_rows(net));
+  for (Index i = 0; i < chunks; ++i) {
+    const Index from = begin + share_begin(rows, chunks, i);
+    const Index to = begin + share_begin(rows, chunks, i + 1);
+    if (!gather_batch(net, data, nullptr, first, from, to - from, total_weight, batch))
+      return false;
+    tangent_rows(net, batch, &direction, tangent, false, from, to);
+    const bool labels = data.labels != nullptr;
+    net.loss().second({batch.Y.back(), batch.dY.back(), labels ? batch.labels : nullptr,
+                       net.outputs(), from, to, batch.scale, batch.row_loss},
+                      tangent.RY.back(), tangent.RdY.back());
+    loss_rows(net, batch, labels, from, to);
+    second_backward_output(net, memory, from, to);
+    for (std::size_t l = net.layers().size(); l > 1; --l)
+      second_backward_layer(net, direction, memory, l, from, to);
+  }
+  return true;
+}
+
+// RdW and Rdb of a thread's share of the weights, summed over a block's rows, onto memory.sum.
+template <class T>
+void second_weights(const Network<T>& net, SecondOrder<T>& memory, Index rows, const Team& team,
+                    bool from_zero) {
+  constexpr Index p = panel_width<T>;
+  const auto& batch = memory.batch;
+  const auto& tangent = memory.tangent;
+  const auto part_of = [](const Panels<T>& A, Index c) { return Panels<T>{A.at(0, c), A.panel}; };
+  for_each_share(net, team, false, [&](std::size_t l, const Rectangle& part) {
+    const Layer<T>& layer = net.layers()[l];
+    const Panels<T> RdW = net.like_W(layer, memory.sum.data());
+    for (Index d = part.d; d < part.d_end; d += block_panels)
+      for (Index k = part.k; k < part.k_end; k += strip_panels<T>) {
+        const Index columns = std::min({(d + block_panels) * p, part.d_end * p, layer.D}) - d * p;
+        const Index C = std::min(strip_panels<T>, part.k_end - k);
+        const Panels<T> dZ = part_of(batch.dY[l + 1], k), RdZ = part_of(tangent.RdY[l + 1], k);
+        const Panels<T> out{RdW.at(d * p, k), RdW.panel};
+        multiply_transposed<T>(rows, columns, C, part_of(batch.Y[l], d), RdZ, from_zero, out);
+        if (l > 0)
+          multiply_transposed<T>(rows, columns, C, part_of(tangent.RY[l], d), dZ, false, out);
+        if (d == 0 && net.has_bias())
+          sum_rows<T>(rows, C, RdZ, from_zero, {RdW.at(layer.D, k), RdW.panel});
+      }
+  });
+}
+
+// H · v into memory.sum, block of rows by block of rows; `good` is shared by the team.
+template <class T>
+void product_with_hessian(const Network<T>& net, const Data& data, const Direction<T>& direction,
+                          const Team& team, SecondOrder<T>& memory, std::atomic<bool>& good) {
+  const Index N = data.X.rows;
+  const double weight = batch_weight(data, nullptr, 0, N);
+  for (Index first = 0; first < N; first += gradient_block) {
+    const Index rows = std::min(gradient_block, N - first);
+    if (!second_rows(net, data, direction, first, team.begin(rows), team.end(rows), weight, memory))
+      good = false;
+    team.wait();
+    second_weights(net, memory, rows, team, first == 0);
+    team.wait();
+  }
+}
+} // namespace detail
+
+// H · v (P,) for the Hessian H of the loss over all rows. False if a number is not finite or a
+// label no class.
+template <class T>
+bool hessian_vector_product(const Network<T>& net, const Data& data, const T* v, T* product) {
+  const std::shared_lock lock(net.mutex());
+  const Direction<T> direction(net, v);
+  const Index block = std::min(data.X.rows, detail::gradient_block);
+  SecondOrder<T> memory;
+  memory.reserve(net, block);
+  const double work = 18.0 * static_cast<double>(net.parameter_count() * block);
+  std::atomic<bool> good{true};
+  in_parallel(threads_for(work, 3 * lines_exchanged(net, block, false), 3), [&](const Team& team) {
+    detail::product_with_hessian(net, data, direction, team, memory, good);
+  });
+  net.unpack(memory.sum.data(), product);
+  return good;
+}
+
+// H (P, P), column by column; threads share columns. Symmetric to the last bit: each pair is
+// replaced by its mean.
+template <class T>
+bool hessian(const Network<T>& net, const Data& data, T* H) {
+  const std::shared_lock lock(net.mutex());
+  const Index P = net.parameter_count(), block = std::min(data.X.rows, detail::gradient_block);
+  const double work = 18.0 * static_cast<double>(P * P * data.X.rows);
+  const int threads = static_cast<int>(std::min<Index>(threads_for(work, 0, 2), P));
+  std::vector<SecondOrder<T>> memories(static_cast<std::size_t>(threads));
+  std::vector<Direction<T>> directions(memories.size());
+  Buffer<T> units(P * threads);
+  for (auto& memory : memories) memory.reserve(net, block);
+  for (auto& direction : directions) direction.set(net, units.data());
+  std::atomic<bool> good{true};
+  in_parallel(threads, [&](const Team& team) {
+    const auto i = static_cast<std::size_t>(team.index);
+    T* unit = units.data() + team.index * P;
+    for (Index column = team.begin(P); column < team.end(P) && good; ++column) {
+      unit[column] = T(1);
+      directions[i].set(net, unit);
+      unit[column] = T(0);
+      detail::product_with_hessian(net, data, directions[i], Team{0, 1, nullptr}, memories[i],
+                                   good);
+      net.unpack(memories[i].sum.data(), H + column * P);
+    }
+  });
+  for (Index i = 0; i < P; ++i)
+    for (Index j = 0; j < i; ++j)
+      H[i * P + j] = H[j * P + i] = T(0.5) * H[i * P + j] + T(0.5) * H[j * P + i];
+  return good;
+}
+
+} // namespace eigenmlp
