@@ -54,7 +54,10 @@ def jvp(
     if dX is None and d_parameters is None:
         raise ValueError("jvp: expected dX (N, D), d_parameters (P,) or both, got neither")
     Y, dY = derivatives_of(net._backend).jvp(
-        net._network, rows, _moves(net, rows, dX, "dX"), _flat(net, d_parameters, "d_parameters")
+        net._network,
+        rows,
+        _moves(net, rows, dX, "dX"),
+        None if d_parameters is None else _flat(net, d_parameters, "d_parameters"),
     )
     return Y, dY
 
@@ -304,7 +307,7 @@ def taylor_outputs(
         net._network,
         rows,
         n,
-        _flat(net, direction, "direction"),
+        None if direction is None else _flat(net, direction, "direction"),
         _moves(net, rows, input_direction, "input_direction"),
     )
     return outputs
@@ -323,9 +326,7 @@ def _moves(net: MLP, rows: Array, dX: ArrayLike | None, what: str) -> Any:
     return moves
 
 
-def _flat(net: MLP, vector: ArrayLike | None, what: str) -> Any:
-    if vector is None:
-        return None
+def _flat(net: MLP, vector: ArrayLike, what: str) -> Array:
     return _validate.flat(vector, net.parameter_count, net._dtype, what)
 
 

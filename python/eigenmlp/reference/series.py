@@ -38,4 +38,5 @@ def integral(g: Floats, z: Floats, k: int) -> Floats:
     total = np.zeros_like(z[0])
     for j in range(1, k + 1):
         total = total + j * z[j] * g[k - j]
-    return total / k
+    coefficient: Floats = total / k
+    return coefficient

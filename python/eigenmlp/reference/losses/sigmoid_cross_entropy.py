@@ -36,7 +36,8 @@ def derivative(Y: Floats, T: Array) -> Floats:
 def derivative_tangent(Y: Floats, T: Array, RY: Floats) -> Floats:
     """p (1 - p) RY (N, K), with p (1 - p) = e / (1 + e)² for e = exp(-abs(Y))."""
     E = np.exp(-np.abs(Y))
-    return E / (1 + E) ** 2 * RY
+    RdY: Floats = E / (1 + E) ** 2 * RY
+    return RdY
 
 
 def taylor(Y: Floats, T: Array) -> Floats:
