@@ -87,6 +87,13 @@ void test_multiply(Index rows, Index depth, Index columns, bool bias) {
               });
   check(panels_done == panel_count<T>(columns), "every panel is done");
   out.check_panels("multiply");
+
+  // The same once more on top of it.
+  for (Index i = 0; i < rows; ++i)
+    for (Index j = 0; j < columns; ++j) out(i, j) += out(i, j) - b(0, j);
+  multiply<T>(rows, depth, panel_count<T>(columns), A.panels(), B.panels(), out.panels().data, 0,
+              out.panels(), [](Index, Index) {});
+  out.check_panels("multiply, going on");
 }
 
 // out (+)= Aᵀ · B and its bias gradient, strip by strip of C panels.
