@@ -162,13 +162,13 @@ def hessian_vector_product(
     array([18.,  6.])
     """
     rows, T, weights = net._data(X, y, sample_weight)
-    penalty = _penalty(net, l2)
+    _check_l2(net, l2)
     direction = _flat(net, v, "v")
     product: Array = derivatives_of(net._backend).hessian_vector_product(
         net._network_at(parameters), rows, T, direction, weights
     )
     if l2:
-        product += penalty * direction
+        product += _penalty(net, l2) * direction
     return product
 
 
@@ -194,10 +194,10 @@ def hessian(
            [ 6.,  2.]])
     """
     rows, T, weights = net._data(X, y, sample_weight)
-    penalty = _penalty(net, l2)
+    _check_l2(net, l2)
     H: Array = derivatives_of(net._backend).hessian(net._network_at(parameters), rows, T, weights)
     if l2:
-        H[np.diag_indices_from(H)] += penalty
+        H[np.diag_indices_from(H)] += _penalty(net, l2)
     return H
 
 
@@ -244,7 +244,7 @@ def taylor(
     array([ 1., -6.,  9.,  0.])
     """
     rows, T, weights = net._data(X, y, sample_weight)
-    penalty = _penalty(net, l2)
+    _check_l2(net, l2)
     V = _flat(net, direction, "direction")
     n = _validate.integer(order, "order", least=0)
     network = net._network_at(parameters)
@@ -252,7 +252,7 @@ def taylor(
         network, rows, T, V, n, weights
     )
     if l2:
-        W = network.get_parameters().astype(np.float64)
+        penalty, W = _penalty(net, l2), network.get_parameters().astype(np.float64)
         V = V.astype(np.float64)
         of_penalty = 0.5 * np.array([penalty @ W**2, 2 * (penalty * W) @ V, penalty @ V**2])
         coefficients[:3] += of_penalty[: n + 1]
@@ -330,7 +330,10 @@ def _flat(net: MLP, vector: ArrayLike, what: str) -> Array:
     return _validate.flat(vector, net.parameter_count, net._dtype, what)
 
 
+def _check_l2(net: MLP, l2: float) -> None:
+    checked_number(l2, "l2", 0.0, below=float(np.finfo(net._dtype).max))
+
+
 def _penalty(net: MLP, l2: float) -> Array:
     """l2 where `parameters` holds a weight, 0 where it holds a bias (P,)."""
-    checked_number(l2, "l2", 0.0, below=float(np.finfo(net._dtype).max))
     return np.asarray(l2, dtype=net._dtype) * net._is_weight()

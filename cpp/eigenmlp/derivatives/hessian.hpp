@@ -154,7 +154,7 @@ void product_with_hessian(const Network<T>& net, const Data& data, const Directi
 template <class T>
 bool hessian_vector_product(const Network<T>& net, const Data& data, const T* v, T* product) {
   const std::shared_lock lock(net.mutex());
-  const Direction<T> direction(net, v);
+  const Direction<T> direction(net, v, true);
   const Index block = std::min(data.X.rows, detail::gradient_block);
   SecondOrder<T> memory;
   memory.reserve(net, block);
@@ -179,14 +179,14 @@ bool hessian(const Network<T>& net, const Data& data, T* H) {
   std::vector<Direction<T>> directions(memories.size());
   Buffer<T> units(P * threads);
   for (auto& memory : memories) memory.reserve(net, block);
-  for (auto& direction : directions) direction.set(net, units.data());
+  for (auto& direction : directions) direction.set(net, units.data(), true);
   std::atomic<bool> good{true};
   in_parallel(threads, [&](const Team& team) {
     const auto i = static_cast<std::size_t>(team.index);
     T* unit = units.data() + team.index * P;
     for (Index column = team.begin(P); column < team.end(P) && good; ++column) {
       unit[column] = T(1);
-      directions[i].set(net, unit);
+      directions[i].set(net, unit, true);
       unit[column] = T(0);
       detail::product_with_hessian(net, data, directions[i], Team{0, 1, nullptr}, memories[i],
                                    good);

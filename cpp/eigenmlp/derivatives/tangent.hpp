@@ -12,15 +12,15 @@
 namespace eigenmlp {
 
 // A direction in parameter space, laid out as the parameters are: in `layers()`, W is V, and Wᵀ
-// is Vᵀ (null in the first layer).
+// is Vᵀ (null in the first layer, and unless the backward pass needs it).
 template <class T>
 class Direction {
 public:
   Direction() = default;
-  Direction(const Network<T>& net, const T* flat) { set(net, flat); }
+  Direction(const Network<T>& net, const T* flat, bool backward) { set(net, flat, backward); }
 
-  void set(const Network<T>& net, const T* flat) {
-    if (layers_.empty()) reserve(net);
+  void set(const Network<T>& net, const T* flat, bool backward) {
+    if (layers_.empty()) reserve(net, backward);
     net.pack(flat, V_.data());
     for (auto& layer : layers_)
       if (layer.Wt.data)
@@ -31,16 +31,17 @@ public:
   const std::vector<Layer<T>>& layers() const { return layers_; }
 
 private:
-  void reserve(const Network<T>& net) {
+  void reserve(const Network<T>& net, bool backward) {
     V_.reset(net.panel_size());
     Index size = 0;
     for (const auto& layer : net.layers())
-      if (layer.Wt.data) size += layer.input_panels() * layer.Wt.panel;
+      if (backward && layer.Wt.data) size += layer.input_panels() * layer.Wt.panel;
     Vt_.reset(size);
     layers_ = net.layers();
     T* vt = Vt_.data();
     for (auto& layer : layers_) {
       layer.W = net.like_W(layer, V_.data());
+      if (!backward) layer.Wt.data = nullptr;
       if (!layer.Wt.data) continue;
       layer.Wt.data = vt;
       vt += layer.input_panels() * layer.Wt.panel;
@@ -153,7 +154,7 @@ template <class T>
 bool jvp(const Network<T>& net, const Rows& X, const Rows& dX, const T* d_parameters, T* Y, T* dY) {
   const std::shared_lock lock(net.mutex());
   Direction<T> direction;
-  if (d_parameters) direction.set(net, d_parameters);
+  if (d_parameters) direction.set(net, d_parameters, false);
   const auto [chunk, threads] = chunks_of(net, X.rows, 3);
   std::vector<Batch<T>> batches(static_cast<std::size_t>(threads));
   std::vector<Tangent<T>> tangents(batches.size());

@@ -146,7 +146,7 @@ template <class T>
 bool taylor(const Network<T>& net, const Data& data, const T* d_parameters, Index order,
             double* coefficients) {
   const std::shared_lock lock(net.mutex());
-  const Direction<T> direction(net, d_parameters);
+  const Direction<T> direction(net, d_parameters, false);
   const double weight = batch_weight(data, nullptr, 0, data.X.rows);
   const Index chunk = detail::taylor_chunk(net, data.X.rows, order);
   std::vector<double> parts(
@@ -181,7 +181,7 @@ bool taylor_outputs(const Network<T>& net, const Rows& X, const Rows& dX, const 
                     Index order, T* outputs) {
   const std::shared_lock lock(net.mutex());
   Direction<T> direction;
-  if (d_parameters) direction.set(net, d_parameters);
+  if (d_parameters) direction.set(net, d_parameters, false);
   const Index N = X.rows, K = net.outputs();
   return detail::taylor_chunks(
       net, N, order, [&](TaylorMemory<T>& memory, Index, Index first, Index rows) {
