@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import ACTIVATIONS
 from test_reference_derivatives import (
+    COMBINATIONS,
     LOSSES_AND_TARGETS,
     OUTPUT_ACTIVATIONS,
+    PAIRS,
     H,
     K,
     N,
@@ -22,14 +25,12 @@ from test_reference_derivatives import (
 )
 
 from eigenmlp.reference import Network, derivatives
-from eigenmlp.reference.activation import ACTIVATIONS, ROW_ACTIVATIONS
+from eigenmlp.reference.activation import ROW_ACTIVATIONS, find
 from eigenmlp.reference.loss import LOSSES
 
 Array = Any
 ORDER = 5
-SMOOTH = [
-    name for name in OUTPUT_ACTIVATIONS if name in ROW_ACTIVATIONS or ACTIVATIONS[name].taylor
-]
+SMOOTH = [name for name in OUTPUT_ACTIVATIONS if name in ROW_ACTIVATIONS or find(name).taylor]
 SMOOTH_LOSSES = [(loss, kind) for loss, kind in LOSSES_AND_TARGETS if LOSSES[loss].taylor]
 
 
@@ -58,7 +59,7 @@ def along(network: Network, v: Array, f: Any) -> Any:
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_second_derivative(name: str) -> None:
-    f = ACTIVATIONS[name]
+    f = find(name)
     Z = np.linspace(-4, 4, 82)  # not at 0
     actual = f.second_derivative(Z, f.value(Z))
     expected = slope(lambda t: f.derivative(Z + t, f.value(Z + t)))
@@ -75,8 +76,7 @@ def test_loss_derivative_tangent(loss: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("output", OUTPUT_ACTIVATIONS)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(("activation", "output"), PAIRS)
 def test_jvp(activation: str, output: str, bias: bool) -> None:
     network, X = example(activation, output, "squared_error", bias, input_scale=0.5)
     v, dX = random_directions(network, X)
@@ -94,9 +94,7 @@ def test_jvp(activation: str, output: str, bias: bool) -> None:
 
 
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize(("loss", "kind"), LOSSES_AND_TARGETS)
-@pytest.mark.parametrize("output", OUTPUT_ACTIVATIONS)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(("activation", "output", "loss", "kind"), COMBINATIONS)
 def test_second_order(activation: str, output: str, loss: str, kind: str, bias: bool) -> None:
     network, X = example(activation, output, loss, bias)
     T, w = targets(kind), np.array([0.5, 3.0, 0.0, 1.0, 0.25])
@@ -121,8 +119,9 @@ def test_hessian_is_the_jacobian_of_the_gradient() -> None:
 
 
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("output", SMOOTH)
-@pytest.mark.parametrize("activation", [name for name in SMOOTH if name in ACTIVATIONS])
+@pytest.mark.parametrize(
+    ("activation", "output"), [pair for pair in PAIRS if pair[0] in SMOOTH and pair[1] in SMOOTH]
+)
 def test_series_of_outputs(activation: str, output: str, bias: bool) -> None:
     network, X = example(activation, output, "squared_error", bias, input_scale=0.5)
     v, dX = random_directions(network, X)
@@ -184,13 +183,14 @@ def test_series_against_sympy() -> None:
     np.testing.assert_allclose(actual, expected, rtol=1e-11)
 
 
-@pytest.mark.parametrize("name", [name for name in ACTIVATIONS if ACTIVATIONS[name].taylor])
+@pytest.mark.parametrize("name", [name for name in ACTIVATIONS if find(name).taylor])
 def test_activations_against_sympy(name: str) -> None:
     """f'' and the series of f(z + t) from the formula in f's file."""
     sympy = pytest.importorskip("sympy")
-    f = ACTIVATIONS[name]
+    f = find(name)
     z = sympy.Symbol("z", real=True)
-    formula = sympy.sympify(f.formula, locals={"z": z})
+    values_of = {name: sympy.Float(value, 40) for name, value in f.parameters.items()}
+    formula = sympy.sympify(f.activation.formula, locals={"z": z, **values_of})
     Z = np.array([-6.0, -2.0, -0.7, -1e-3, 0.0, 1e-3, 0.5, 3.0])
     line = np.zeros((ORDER + 1, len(Z)))
     line[0], line[1] = Z, 1
