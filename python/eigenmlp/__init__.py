@@ -10,7 +10,9 @@ True
 
 from . import activations, datasets, schedules
 from ._core import version as __version__
+from ._differences import GradientEntry
 from .errors import DivergenceError
+from .gradient_check import GradientReport, check_gradients
 from .history import History
 from .info import info
 from .mlp import MLP, Evaluation
@@ -26,11 +28,14 @@ __all__ = [
     "AdamW",
     "DivergenceError",
     "Evaluation",
+    "GradientEntry",
+    "GradientReport",
     "History",
     "RMSprop",
     "Trainer",
     "__version__",
     "activations",
+    "check_gradients",
     "datasets",
     "get_num_threads",
     "info",
