@@ -170,7 +170,7 @@ def check_gradients(
 
     A derivative that forgets a factor of two:
 
-    >>> report = em.check_gradients(lambda w: ((w**2).sum(), w), [3.0, 4.0])
+    >>> report = em.check_gradients(lambda w: ((w**2).sum(), w), [3.0])
     >>> report.ok, report.worst[0].name, round(report.max_relative_error, 6)
     (False, 'parameters[0]', 0.5)
     """
