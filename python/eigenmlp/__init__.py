@@ -8,6 +8,10 @@
 True
 """
 
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
 from . import activations, datasets, schedules
 from ._core import version as __version__
 from ._differences import GradientEntry
@@ -20,6 +24,10 @@ from .optimizers import SGD, Adam, AdamW, RMSprop
 from .segments import segment_cross_entropy, segment_softmax, segment_softmax_vjp
 from .threads import get_num_threads, set_num_threads
 from .trainer import Trainer
+
+if TYPE_CHECKING:
+    from . import plot as plot
+    from . import symbolic as symbolic
 
 __all__ = [
     "MLP",
@@ -45,3 +53,15 @@ __all__ = [
     "segment_softmax_vjp",
     "set_num_threads",
 ]
+
+_LAZY = ("plot", "symbolic")  # modules that need an extra, imported at first use
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _LAZY:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])

@@ -40,23 +40,13 @@ class History:
     def plot(self, ax: Any = None) -> Any:
         """Loss (and validation loss) by epoch on Matplotlib axes, which are returned.
 
-        Needs ``pip install 'eigenmlp[plot]'``.
+        Needs ``pip install 'eigenmlp[plot]'``. The same as `eigenmlp.plot.loss_curve`.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
             Where to draw; a new figure if not given.
         """
-        try:
-            from matplotlib import pyplot
-        except ImportError as error:
-            raise ImportError("plots need Matplotlib: pip install 'eigenmlp[plot]'") from error
-        if ax is None:
-            ax = pyplot.subplots(layout="constrained")[1]
-        epochs = range(1, len(self.loss) + 1)
-        ax.plot(epochs, self.loss, label="training")
-        if self.val_loss:
-            ax.plot(epochs, self.val_loss, label="validation")
-            ax.legend()
-        ax.set(xlabel="epoch", ylabel="loss")
-        return ax
+        from .plot import loss_curve
+
+        return loss_curve(self, ax)

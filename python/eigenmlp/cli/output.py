@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from ..plot import loss_curve
+
 
 def check_writable(path: Path, option: str) -> None:
     """Raise ValueError, naming the option, unless a file can be written at this path."""
@@ -64,7 +66,5 @@ class LossCurve:
     def save(self, losses: Sequence[float], title: str) -> None:
         """Draw the mean loss of each epoch and write the file."""
         axes = self._figure.add_subplot()
-        axes.plot(range(1, len(losses) + 1), losses, marker=".")
-        axes.set(xlabel="epoch", ylabel="training loss", title=title, yscale="log")
-        axes.grid(alpha=0.3)
+        loss_curve(losses, axes).set(xlabel="epoch", ylabel="training loss", title=title)
         write_whole(self.path, lambda file: self._figure.savefig(file, format=self._format))

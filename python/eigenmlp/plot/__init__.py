@@ -1,0 +1,28 @@
+"""Pictures of networks and of their training, with Matplotlib: ``pip install 'eigenmlp[plot]'``.
+
+Every function draws on the axes it is given as `ax`, or on a new figure, and returns the axes.
+Nothing is shown or saved: ``ax.figure.savefig("loss.png")`` does. `codes` with a `method` other
+than ``"pca"`` needs scikit-learn too: ``pip install 'eigenmlp[plot,sklearn]'``.
+
+>>> import eigenmlp as em
+>>> from matplotlib.figure import Figure
+>>> axes = Figure().add_subplot()
+>>> em.plot.loss_curve([0.9, 0.5, 0.3], ax=axes).get_xlabel()
+'step'
+"""
+
+from .codes import codes
+from .curves import loss_curve
+from .decisions import confusion_matrix, decision_regions
+from .graph import digit_graph
+from .weights import first_layer, weights
+
+__all__ = [
+    "codes",
+    "confusion_matrix",
+    "decision_regions",
+    "digit_graph",
+    "first_layer",
+    "loss_curve",
+    "weights",
+]

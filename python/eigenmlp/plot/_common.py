@@ -1,0 +1,124 @@
+"""What the plots share: axes, colours, and what networks say of rows."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import _validate
+from ..mlp import MLP
+
+Array = NDArray[Any]
+
+# Paul Tol's "muted", made for colour-blind readers, and a tenth colour for ten digits.
+CLASS_COLORS = (
+    *("#332288", "#CC6677", "#117733", "#DDCC77", "#88CCEE", "#882255", "#44AA99", "#999933"),
+    *("#AA4499", "#777777"),
+)
+LINE_COLORS = ("#0072B2", "#D55E00", "#009E73")  # Okabe and Ito
+DIVERGING = "RdBu_r"  # blue below zero, red above: safe for red-green blindness
+SEQUENTIAL = "Blues"
+
+
+def matplotlib(part: str) -> Any:
+    """The module ``matplotlib.part``."""
+    try:
+        return importlib.import_module(f"matplotlib.{part}")
+    except ImportError as error:
+        raise ImportError("plots need Matplotlib: pip install 'eigenmlp[plot]'") from error
+
+
+def axes(ax: Any, width: float = 6.0, height: float = 4.5) -> Any:
+    """`ax`, or the axes of a new figure of that many inches."""
+    if ax is not None:
+        return ax
+    pyplot = matplotlib("pyplot")
+    return pyplot.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def bare(ax: Any) -> None:
+    """No ticks and no frame, for pictures without a scale."""
+    ax.set(xticks=[], yticks=[])
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+def network(net: object, function: str) -> MLP:
+    """`net`, if it is a network."""
+    if not isinstance(net, MLP):
+        raise TypeError(f"{function}: expected an MLP, got {type(net).__name__}")
+    return net
+
+
+def rows_of(X: ArrayLike, columns: int | None = None, what: str = "X") -> Array:
+    """Finite numbers (N, D) as float64, at least one row."""
+    rows = _validate.numbers(X, what)
+    if rows.ndim != 2 or len(rows) == 0 or columns not in (None, rows.shape[1]):
+        wide = "D" if columns is None else columns
+        raise ValueError(f"{what}: expected shape (N, {wide}), got {rows.shape}")
+    _validate.finite(rows, what, "float64")
+    return rows.astype(np.float64)
+
+
+def labels_of(y: ArrayLike, rows: int) -> Array:
+    """Class labels (N,) from labels, or from rows with a 1 (the largest number) at the label."""
+    labels = _validate.numbers(y, "y")
+    if labels.ndim == 2:
+        labels = labels.argmax(axis=1) if labels.shape[1] > 1 else labels[:, 0]
+    if labels.shape != (rows,):
+        raise ValueError(f"y: expected {rows} rows, as X has, got shape {np.shape(y)}")
+    if np.any(labels != np.round(labels)):
+        raise ValueError("y: expected class labels, got numbers that are not whole")
+    return labels.astype(np.int64)
+
+
+def predicted_labels(net: MLP, X: ArrayLike, function: str) -> Array:
+    """Labels (N,): the largest of several outputs, or one output on either side of its middle."""
+    config = net.config
+    Y = net.forward(X)
+    if Y.shape[1] > 1:
+        labels: Array = Y.argmax(axis=1)
+        return labels
+    if str(config["loss"]).startswith("sigmoid_cross_entropy"):
+        return (Y[:, 0] > 0).astype(np.int64)
+    if str(config["output_activation"]).startswith("sigmoid"):
+        return (Y[:, 0] > 0.5).astype(np.int64)
+    raise ValueError(
+        f"{function}: expected a network that classifies: several outputs, sigmoid_cross_entropy "
+        f"or a sigmoid output; got {net!r}"
+    )
+
+
+def hidden(net: MLP, X: ArrayLike, layer: int) -> Array:
+    """The outputs (N, H) of hidden layer `layer`, 0 being the first: those of a shorter network."""
+    config, sizes = net.config, net.layer_sizes
+    names = [*config["activation"], config["output_activation"]]
+    short = MLP(
+        sizes[: layer + 2],
+        activation=names[:layer],
+        output_activation=names[layer],
+        loss="squared_error",
+        init="zeros",
+        **{key: config[key] for key in ("bias", "dtype", "input_scale", "backend")},
+    )
+    short.parameters = net.parameters[: short.parameter_count]
+    return short.forward(X)
+
+
+def principal_components(A: Array) -> tuple[Array, Array]:
+    """The first two principal directions (2, D) of rows A (N, D), and their shares of variance.
+
+    Signs are such that each direction's largest entry is positive.
+    """
+    _, S, directions = np.linalg.svd(A - A.mean(axis=0), full_matrices=False)
+    kept = np.zeros((2, A.shape[1]))
+    kept[: len(directions[:2])] = directions[:2]
+    largest = np.abs(kept).argmax(axis=1)
+    kept *= np.where(kept[[0, 1], largest] < 0, -1.0, 1.0)[:, None]
+    shares = np.zeros(2)
+    total = float((S**2).sum())
+    shares[: len(S[:2])] = S[:2] ** 2 / total if total > 0 else 0.0
+    return kept, shares
