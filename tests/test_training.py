@@ -538,6 +538,17 @@ print((peak() - before) / 1024)
     assert float(done.stdout) < 30, done.stderr  # MiB; as float32 the images would be 120
 
 
+def test_parameters_are_read_beside_another_cxx_library(in_subprocess: Run) -> None:
+    """SciPy loads the system's C++ library; the locales of ours fail from then on."""
+    pytest.importorskip("scipy")
+    program = """
+import scipy.optimize, eigenmlp as em
+print(em.MLP([1, 2, 1], activation="leaky_relu(negative_slope=0.125)", loss="squared_error"))
+"""
+    done = in_subprocess(program)
+    assert "negative_slope=0.125" in done.stdout, done.stderr
+
+
 def test_import_brings_none_of_the_extras(in_subprocess: Run) -> None:
     program = """
 import sys, eigenmlp

@@ -2,12 +2,14 @@
 // "sigmoid(slope=2.0)", "quantile(q=[0.1, 0.9], reduction='sum')".
 #pragma once
 
+#include <algorithm>
 #include <array>
-#include <locale>
+#include <charconv>
+#include <cstdlib>
 #include <map>
-#include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "eigenmlp/types.hpp"
@@ -20,37 +22,64 @@ struct Choice {
   std::map<std::string, std::string> words;
 };
 
+// The number at the start of `text`, which is removed from it. No streams: their locales fail once
+// a process loads a second C++ library beside ours, as with SciPy's or Matplotlib's.
+inline bool take_number(std::string_view& text, double& number) {
+#ifdef __cpp_lib_to_chars
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return false;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+#else
+  const std::string copy(text);
+  char* end = nullptr;
+  number = std::strtod(copy.c_str(), &end);
+  if (end == copy.c_str()) return false;
+  text.remove_prefix(static_cast<std::size_t>(end - copy.c_str()));
+#endif
+  return true;
+}
+
 inline Choice parse_choice(const std::string& text) {
   const std::size_t open = text.find('(');
   Choice choice{text.substr(0, open), {}, {}};
   if (open == std::string::npos) return choice;
-  std::istringstream in(text.substr(open + 1));
-  in.imbue(std::locale::classic());
+  std::string_view left = std::string_view(text).substr(open + 1);
   const auto refuse_unless = [&](bool good) {
     if (!good) throw std::invalid_argument("expected NAME or NAME(KEY=VALUE, …), got " + text);
   };
-  char next = 0;
+  const auto skip_spaces = [&] {
+    left.remove_prefix(std::min(left.find_first_not_of(' '), left.size()));
+  };
+  const auto take = [&](char wanted) { // whether it comes next
+    skip_spaces();
+    const bool is_next = !left.empty() && left.front() == wanted;
+    if (is_next) left.remove_prefix(1);
+    return is_next;
+  };
+  const auto take_until = [&](char end) {
+    const std::size_t length = left.find(end);
+    refuse_unless(length != std::string_view::npos);
+    const std::string_view taken = left.substr(0, length);
+    left.remove_prefix(length + 1);
+    return std::string(taken);
+  };
   do {
-    std::string key;
-    refuse_unless(static_cast<bool>(std::getline(in >> std::ws, key, '=')));
-    in >> std::ws;
-    if (in.peek() == '\'') {
-      in.get();
-      std::getline(in, choice.words[key], '\'');
-      in >> next;
+    skip_spaces();
+    const std::string key = take_until('=');
+    if (take('\'')) {
+      choice.words[key] = take_until('\'');
       continue;
     }
-    const bool list = in.peek() == '[';
-    if (list) in.get();
+    const bool list = take('[');
     do {
       double number = 0;
-      refuse_unless(static_cast<bool>(in >> number));
+      skip_spaces();
+      refuse_unless(take_number(left, number));
       choice.numbers[key].push_back(number);
-    } while (in >> next && list && next == ',');
-    refuse_unless(!list || next == ']');
-    if (list) in >> next;
-  } while (in && next == ',');
-  refuse_unless(in && next == ')');
+    } while (list && take(','));
+    refuse_unless(!list || take(']'));
+  } while (take(','));
+  refuse_unless(take(')'));
   return choice;
 }
 
