@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -78,6 +78,27 @@ def test_symbols_numbers_scale_and_no_bias() -> None:
     gradient = em.symbolic.gradient(net, numbers=True)
     assert gradient.shape == (net.parameter_count, 1)
     assert {str(symbol) for symbol in gradient.free_symbols} <= {"x0", "x1", "t0"}
+
+
+def test_parameters_of_losses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number for each output, words that say nothing of one row, smoothed labels."""
+
+    class Pinball:
+        formula = "Piecewise((q*(t - y), t > y), ((1 - q)*(y - t), True))"
+        parameters: ClassVar = {"q": 0.5}
+
+    monkeypatch.setitem(em.symbolic.LOSSES, "pinball", Pinball)
+    y, t = sympy.symbols("y0:2"), sympy.symbols("t0:2")
+    at = {y[0]: 1, t[0]: 3, y[1]: 4, t[1]: 2}
+    value = em.symbolic._loss("pinball(q=[0.1, 0.75], reduction='sum')", list(y), list(t))
+    assert value.subs(at) == sympy.Rational(1, 10) * 2 + sympy.Rational(1, 4) * 2
+    assert em.symbolic._loss("pinball", list(y), list(t)).subs(at) == 2
+
+    smooth = em.symbolic._loss("softmax_cross_entropy(label_smoothing=0.2)", list(y), list(t))
+    plain = em.symbolic._loss("softmax_cross_entropy", list(y), list(t))
+    at = {y[0]: 1, y[1]: 4}
+    expected = plain.subs(at).subs({t[0]: 0.9, t[1]: 0.1})
+    assert float(smooth.subs(at).subs({t[0]: 1, t[1]: 0})) == pytest.approx(float(expected))
 
 
 def test_lambdify_with_numpy() -> None:

@@ -9,14 +9,11 @@ True
 """
 
 from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import activations, datasets, schedules
 from ._core import version as __version__
-from ._differences import GradientEntry
 from .errors import DivergenceError
-from .gradient_check import GradientReport, check_gradients
 from .history import History
 from .info import info
 from .mlp import MLP, Evaluation
@@ -28,6 +25,8 @@ from .trainer import Trainer
 if TYPE_CHECKING:
     from . import plot as plot
     from . import symbolic as symbolic
+    from ._differences import GradientEntry
+    from .gradient_check import GradientReport, check_gradients
 
 __all__ = [
     "MLP",
@@ -54,14 +53,24 @@ __all__ = [
     "set_num_threads",
 ]
 
-_LAZY = ("plot", "symbolic")  # modules that need an extra, imported at first use
+# What is imported at first use: modules that need an extra, and what few programs need.
+_LAZY_MODULES = ("plot", "symbolic")
+_LAZY_NAMES = {
+    "GradientEntry": "_differences",
+    "GradientReport": "gradient_check",
+    "check_gradients": "gradient_check",
+}
 
 
-def __getattr__(name: str) -> ModuleType:
-    if name in _LAZY:
+def __getattr__(name: str) -> Any:
+    if name in _LAZY_MODULES:
         return import_module(f"{__name__}.{name}")
+    if name in _LAZY_NAMES:
+        value = getattr(import_module(f"{__name__}.{_LAZY_NAMES[name]}"), name)
+        globals()[name] = value
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_LAZY])
+    return sorted([*globals(), *_LAZY_MODULES, *_LAZY_NAMES])

@@ -232,18 +232,31 @@ def _activated(text: str, Z: list[Any]) -> list[Any]:
 def _loss(text: str, Y: list[Any], T: list[Any]) -> Any:
     name, given = parse(text)
     if name == "softmax_cross_entropy":  # -Σ t log p, with log p = y - log Σ exp(y)
+        smoothing = sympy.nsimplify(given.get("label_smoothing", 0), rational=True)
+        T = [(1 - smoothing) * t + smoothing / len(T) for t in T]
         log_sum = sympy.log(sympy.Add(*map(sympy.exp, Y)))
         return sympy.Add(*(t * (log_sum - y) for y, t in zip(Y, T, strict=True)))
-    formula = _formula(LOSSES[name], given)
     y, t = sympy.Symbol("y"), sympy.Symbol("t")
-    return sympy.Add(*(formula.xreplace({y: a, t: b}) for a, b in zip(Y, T, strict=True)))
+    return sympy.Add(
+        *(
+            _formula(LOSSES[name], given, output).xreplace({y: Y[output], t: T[output]})
+            for output in range(len(Y))
+        )
+    )
 
 
-def _formula(entry: Any, given: dict[str, Any]) -> Any:
-    """What a file of the twin says in SymPy's syntax, with the values of its parameters."""
+def _formula(entry: Any, given: dict[str, Any], output: int = 0) -> Any:
+    """What a file of the twin says in SymPy's syntax, with the values of its parameters.
+
+    Of a parameter with a value for each output, the one for `output`.
+    """
     real = {name: sympy.Symbol(name, real=True) for name in "zyt"}
-    chosen = {**getattr(entry, "parameters", {}), **given}
-    numbers = {name: sympy.nsimplify(value, rational=True) for name, value in chosen.items()}
+    numbers = {}
+    for name, value in {**getattr(entry, "parameters", {}), **given}.items():
+        if isinstance(value, (list, tuple)):
+            value = value[output if len(value) > 1 else 0]
+        if not isinstance(value, str):  # such as "sum", which says nothing of one row
+            numbers[name] = sympy.nsimplify(value, rational=True)
     formula = sympy.sympify(entry.formula, locals={**real, **numbers})
     if formula.has(sympy.Abs):  # whose derivative would be an expression in complex numbers
         formula = formula.rewrite(sympy.Piecewise)
