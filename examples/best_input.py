@@ -30,8 +30,7 @@ def main(backend="native", picture=None):
 
     def minus_output(x):
         """-output, and its gradient by the input."""
-        _, dX = net.vjp([x], [[1.0]])
-        return -net.forward([x])[0, 0], -dX[0]
+        return -net.forward([x])[0, 0], -net.input_gradient([x], output=0)[0]
 
     middle = np.array([0.5, 0.5])
     best = minimize(minus_output, middle, jac=True, bounds=[(0, 1), (0, 1)])

@@ -69,9 +69,11 @@ def binary_images(pictures, probabilities, losses, exploding, picture):
         panel.set_title(f"{p:.4f}", fontsize="medium")
     left.suptitle("Probability of a cat (a disc)")
     axes = right.subplots()
-    axes.loglog(range(1, len(losses) + 1), losses, label="mean of ten gradients")
-    axes.loglog(range(1, 21), exploding, label="their sum")
-    axes.set(title="Loss", xlabel="epoch", ylabel="mean cross-entropy")
+    axes.loglog(range(1, len(losses) + 1), losses, label="mean")
+    axes.loglog(range(1, 21), exploding, label="sum")
+    axes.set(
+        title="Mean or sum of gradients", xlabel="epoch", ylabel="mean cross-entropy"
+    )
     axes.legend(frameon=False, loc="center right")
     save(figure, picture, dpi=72)
 
@@ -107,6 +109,16 @@ def scipy_minimize(curves, picture):
         axes.plot(np.minimum.accumulate(curve), label=method)
     axes.set(title="400-25-10 trained by SciPy", yscale="log")
     axes.set(xlabel="loss and gradient evaluated", ylabel="best loss")
+    axes.legend(frameon=False)
+    save(figure, picture)
+
+
+def derivatives(t, losses, series, picture):
+    figure, axes = plt.subplots(figsize=(5, 3.4), layout="constrained")
+    axes.plot(t, losses, color="0.7", linewidth=5, label="loss")
+    for n in (1, 2, 4, len(series) - 1):
+        axes.plot(t, np.polynomial.Polynomial(series[: n + 1])(t), label=f"order {n}")
+    axes.set(title="The loss down the hill, and its Taylor series", xlabel="t", ylabel="loss")
     axes.legend(frameon=False)
     save(figure, picture)
 

@@ -1,9 +1,10 @@
-"""Train a network with SciPy: TNC and L-BFGS-B on one flat vector of parameters.
+"""Train a network with SciPy: TNC, L-BFGS-B and trust-ncg on one flat vector of parameters.
 
 A well-known exercise trains 400-25-10 on handwritten digits of 20 x 20 pixels: sigmoids, one
 cross-entropy for each of the ten outputs, L2 on the weights but not on the biases, and
-`scipy.optimize.minimize` instead of steps of one's own. `loss_and_gradient` is made for that call.
-Here the bundled digits of 8 x 8 pixels are drawn on 20 x 20.
+`scipy.optimize.minimize` instead of steps of one's own. `loss_and_gradient` is made for that call,
+`hessian_vector_product` for its second-order methods. Here the bundled digits of 8 x 8 pixels are
+drawn on 20 x 20.
 
     python scipy_minimize.py        prints the figures, saves scipy_minimize.png
 """
@@ -37,9 +38,13 @@ def main(backend="native", picture=None, evaluations=300):
     start = net.parameters
     l2 = 1 / N  # the exercise's lambda = 1
 
+    def product(p, v):
+        return net.hessian_vector_product(X[:N], T[:N], v, parameters=p, l2=l2)
+
     methods = {
         "TNC": {"options": {"maxfun": evaluations}},
         "L-BFGS-B": {"options": {"maxfun": evaluations}},
+        "trust-ncg": {"hessp": product, "options": {"maxiter": evaluations // 2}},
     }
     results, curves = {"loss before": net.loss_and_gradient(X[:N], T[:N], l2=l2)[0]}, {}
     for method, settings in methods.items():

@@ -75,7 +75,7 @@ def test_symbolic_perceptron(backend):
 
 
 @BACKENDS
-@pytest.mark.parametrize("method", ["TNC", "L-BFGS-B"])
+@pytest.mark.parametrize("method", ["TNC", "L-BFGS-B", "trust-ncg"])
 def test_scipy_minimize(backend, method):
     pytest.importorskip("scipy")
     figures = run("scipy_minimize", backend, evaluations=60)
