@@ -1,28 +1,19 @@
-"""Maps of the digits: inputs and hidden codes in the plane, and what the hidden units look for.
+"""Maps of the digits: inputs and hidden codes in the plane, and how the network relates them.
 
-The network of digits_with_squares.py, seen through scikit-learn: PCA, MDS, Isomap and t-SNE of 500
-digits, before and after the first layer. Below them a graph: every hidden unit is a point in the
-PCA of the first layer's weights, every digit's mean picture is laid over it, and lines lead from
-each digit to the three units that speak most for it. Needs `pip install scikit-learn`.
+The network of digits_with_squares.py, seen through PCA, MDS, Isomap and t-SNE, before and after its
+first layer. Below them the graph of digits, laid over the PCA of the first layer's weights: a dot
+is a hidden unit, a picture the mean of a digit, and lines join digits whose hidden codes are near.
+`em.plot` draws them all. Needs `pip install scikit-learn`.
 
     python digits_maps.py        prints the figures, saves digits_maps.png
 """
 
 import numpy as np
 from digits_with_squares import TRAIN, load, make_net
-from sklearn.decomposition import PCA
-from sklearn.manifold import MDS, TSNE, Isomap
+from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
 import eigenmlp as em
-
-MAPS = {"PCA": PCA, "MDS": MDS, "Isomap": Isomap, "t-SNE": TSNE}
-SETTINGS = {
-    "PCA": {},
-    "MDS": {"n_init": 1, "init": "random", "random_state": 0},
-    "Isomap": {"n_neighbors": 20},
-    "t-SNE": {"init": "pca", "random_state": 0},
-}
 
 
 def train(backend, batches):
@@ -30,28 +21,25 @@ def train(backend, batches):
     net, rng = make_net(backend), np.random.default_rng(3)
     trainer = em.Trainer(net, em.SGD(lr=1e-4), batch_size=100)
     for _ in range(batches):
-        rows = rng.integers(0, TRAIN, 100)
+        rows = rng.integers(0, TRAIN, 100)  # with replacement
         trainer.run(X[rows], T[rows], epochs=500)
     return net
 
 
 def main(backend="native", picture=None, batches=200, rows=500):
     X, T = load()
-    net, y = train(backend, batches), T.argmax(axis=1)[:rows]
-    codes = np.maximum(X[:rows] @ net.weights[0], 0)  # what the hidden layer says
-    maps, results = {}, {}
-    for name, method in MAPS.items():
-        for what, A in [("inputs", X[:rows]), ("hidden codes", codes)]:
-            plane = method(n_components=2, **SETTINGS[name]).fit_transform(A)
-            maps[f"{name} of {what}"] = plane
-            neighbours = KNeighborsClassifier(5).fit(plane, y)
-            results[f"{name} of {what}: neighbours alike"] = neighbours.score(plane, y)
+    y = T.argmax(axis=1)
+    net = train(backend, batches)
+    codes = np.maximum(X @ net.weights[0], 0)  # what the hidden layer says
     if picture:
         import pictures
 
-        pca = PCA(2).fit(net.weights[0].T)
-        pictures.digits_maps(maps, y, net, pca, X[:TRAIN], T[:TRAIN], picture)
-    return results
+        pictures.digits_maps(net, X[:TRAIN], y[:TRAIN], rows, picture)
+    neighbours = KNeighborsClassifier(5)  # whose digit do the five nearest others show?
+    return {
+        "told by five neighbours, inputs": cross_val_score(neighbours, X, y).mean(),
+        "told by five neighbours, hidden codes": cross_val_score(neighbours, codes, y).mean(),
+    }
 
 
 if __name__ == "__main__":

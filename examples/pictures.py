@@ -3,6 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+import eigenmlp as em
+
 
 def save(figure, picture, dpi=80):
     figure.savefig(picture, dpi=dpi)
@@ -71,9 +73,7 @@ def binary_images(pictures, probabilities, losses, exploding, picture):
     axes = right.subplots()
     axes.loglog(range(1, len(losses) + 1), losses, label="mean")
     axes.loglog(range(1, 21), exploding, label="sum")
-    axes.set(
-        title="Mean or sum of gradients", xlabel="epoch", ylabel="mean cross-entropy"
-    )
+    axes.set(title="Mean or sum of gradients", xlabel="epoch", ylabel="mean cross-entropy")
     axes.legend(frameon=False, loc="center right")
     save(figure, picture, dpi=72)
 
@@ -124,49 +124,35 @@ def derivatives(t, losses, series, picture):
 
 
 def digits_with_squares(X, weights, losses, picture):
-    figure = plt.figure(figsize=(9, 5.4), layout="constrained")
-    top, middle, bottom = figure.subfigures(3, 1, height_ratios=[1, 2.2, 2.2])
+    figure = plt.figure(figsize=(9, 6.4), layout="constrained")
+    top, middle, bottom = figure.subfigures(3, 1, height_ratios=[1, 3, 2.4])
     for axes, image in zip(top.subplots(1, 10), X.reshape(-1, 8, 8), strict=False):
         axes.imshow(image, cmap="gray_r")
         axes.set_axis_off()
     titles = ["first layer before", "second before", "first layer after", "second after"]
     for axes, W, title in zip(middle.subplots(1, 4), weights, titles, strict=True):
-        limit = np.abs(W).max()
-        image = axes.imshow(W.T, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
-        axes.set(title=title, xlabel=f"{len(W)} inputs", ylabel=f"{len(W.T)} outputs")
-        middle.colorbar(image, ax=axes)
-    axes = bottom.subplots()
-    axes.plot(losses, linewidth=0.5)
-    axes.set(title="Every batch anew", xlabel="step", ylabel="mean squared error")
+        em.plot.weights(W, ax=axes).set(title=title, aspect="auto")
+    em.plot.loss_curve(losses, ax=bottom.subplots()).set(title="Each batch for 500 steps")
     save(figure, picture, dpi=72)
 
 
-def digits_maps(maps, y, net, pca, X, T, picture):
-    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
-
-    figure = plt.figure(figsize=(10, 9), layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1])
-    order = [*list(maps)[0::2], *list(maps)[1::2]]  # inputs above, hidden codes below
-    for axes, name in zip(top.subplots(2, 4).flat, order, strict=True):
-        dots = axes.scatter(*maps[name].T, c=y, cmap="tab10", vmin=-0.5, vmax=9.5, s=4)
-        axes.set(title=name, xticks=[], yticks=[])
-    top.colorbar(dots, ax=top.axes, ticks=range(10), label="digit")
-
-    axes = bottom.subplots()
-    W0, W1 = net.weights
-    units = pca.transform(W0.T)
-    axes.scatter(*units.T, color="0.4", s=15)
-    means = np.array([X[T[:, k] == 1].mean(axis=0) for k in range(10)])
-    activity = (
-        np.maximum(means @ W0, 0)[:, :, None] * W1
-    )  # (10, 50, 10): what unit j adds to logit k
-    places = (means - means.mean(axis=0)) @ pca.components_.T
-    places *= 0.6 * np.abs(units).max() / np.abs(places).max()
-    for k, place in enumerate(places):
-        for j in np.argsort(activity[k, :, k])[-3:]:
-            axes.plot(*np.transpose([place, units[j]]), color=f"C{k}", linewidth=1, zorder=0)
-        image = OffsetImage(means[k].reshape(8, 8), zoom=3, cmap="gray_r")
-        axes.add_artist(AnnotationBbox(image, place, pad=0.1, bboxprops={"edgecolor": f"C{k}"}))
-    axes.set(title="PCA of the first layer's weights, and the digits they look for", aspect="equal")
-    axes.set(xlabel="first component", ylabel="second component")
+def digits_maps(net, X, y, rows, picture):
+    figure = plt.figure(figsize=(12, 12), layout="constrained")
+    top, bottom = figure.subfigures(2, 1)
+    panels = top.subplots(2, 4)
+    for column, method in zip(panels.T, ["pca", "mds", "isomap", "tsne"], strict=True):
+        for axes, source in zip(column, [None, net], strict=True):
+            em.plot.codes(source, X[:rows], y[:rows], method=method, ax=axes)
+            what = "inputs" if source is None else "hidden codes"
+            axes.set(title=f"{method} of {what}", xlabel="", ylabel="", xticks=[], yticks=[])
+    em.plot.digit_graph(net, X, y, ax=bottom.subplots())
     save(figure, picture, dpi=64)
+
+
+def softmax_derivative(curves, picture):
+    figure, axes = plt.subplots(figsize=(5, 3.4), layout="constrained")
+    for name, curve in curves.items():
+        axes.plot(curve, label=name)
+    axes.set(title="Training with four derivatives of softmax", xlabel="epoch", ylabel="loss")
+    axes.legend(frameon=False)
+    save(figure, picture)

@@ -23,6 +23,19 @@ PLACES = ["w13", "w14", "w23", "w24", "w0", "w0", "w35", "w45", "w0"]
 A = np.array([[(2 if name == "w0" else 1) * (name == place) for name in NAMES] for place in PLACES])
 
 
+def formulas(net):
+    """The output and dL/dtheta as SymPy expressions in w0, w13, …"""
+    import sympy
+
+    theta = sympy.symbols(NAMES)
+    data = em.symbolic.inputs(net) + em.symbolic.targets(net)
+    given = dict(zip(data, X[0] + y, strict=True))
+    given |= dict(zip(em.symbolic.parameters(net), A @ theta, strict=True))
+    output = 1 / (1 + sympy.exp(-em.symbolic.expression(net)[0].subs(given)))
+    loss = em.symbolic.loss(net).subs(given)
+    return output, [loss.diff(symbol) for symbol in theta]
+
+
 def main(backend="native", picture=None, rounds=999):
     net = em.MLP(
         [2, 2, 1],
@@ -40,6 +53,8 @@ def main(backend="native", picture=None, rounds=999):
 
     outputs = [output()]
     _, gradient = net.loss_and_gradient(X, y, parameters=A @ theta)
+    formula, derivatives = formulas(net)
+    numbers = dict(zip(NAMES, theta_start, strict=True))
     for _ in range(rounds):
         for i in range(len(theta)):
             _, g = net.loss_and_gradient(X, y, parameters=A @ theta)
@@ -53,7 +68,9 @@ def main(backend="native", picture=None, rounds=999):
     return {
         "output before": outputs[0],
         f"output after {rounds} rounds": outputs[-1],
-        "dL/dw0 at the start": float((A.T @ gradient)[0]),
+        "SymPy's output before": float(formula.subs(numbers)),
+        "derivatives at the start": (A.T @ gradient).tolist(),
+        "SymPy's derivatives": [float(derivative.subs(numbers)) for derivative in derivatives],
         "w0 and the weights": dict(zip(NAMES, theta.tolist(), strict=True)),
     }
 

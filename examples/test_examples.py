@@ -72,6 +72,9 @@ def test_symbolic_perceptron(backend):
     last_digit = 1e-15  # of the published numbers
     assert abs(figures["output before"] - 0.649864477526152) < last_digit
     assert abs(figures["output after 999 rounds"] - 0.999453185534398) < last_digit
+    assert abs(figures["SymPy's output before"] - 0.649864477526152) < last_digit
+    differences = np.subtract(figures["SymPy's derivatives"], figures["derivatives at the start"])
+    assert np.abs(differences).max() < last_digit  # of numbers below 1
 
 
 @BACKENDS
@@ -94,6 +97,16 @@ def test_linear_softmax(backend):
     assert figures["largest difference from the loop's gradient"] < rounding
     wrong = figures["largest difference from the published gradient"]
     assert wrong > 0.1 * figures["largest entry of the gradient"]
+
+
+@BACKENDS
+def test_softmax_derivative(backend):
+    figures = run("softmax_derivative", backend, epochs=30)
+    assert figures["exact: check_gradients says"] == "right"
+    for wrong in ("wrong index", "diagonal only", "softmax twice"):
+        assert figures[f"{wrong}: check_gradients says"] == "wrong"
+        assert figures[f"{wrong}: largest relative error"] > 0.1
+    assert figures["largest difference from the library's own"] < 1e-12  # of entries up to 10
 
 
 @BACKENDS
@@ -160,6 +173,7 @@ SHORT = {
     "digits_maps": {"batches": 2, "rows": 100},
     "digits_with_squares": {"batches": 2},
     "scipy_minimize": {"evaluations": 5},
+    "softmax_derivative": {"epochs": 3},
     "sine_in_classes": {"epochs": 10},
     "symbolic_perceptron": {"rounds": 9},
     "xor": {"epochs": 10},
