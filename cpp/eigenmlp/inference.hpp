@@ -44,12 +44,13 @@ std::vector<ForwardMemory<T>>& forward_memory(const Network<T>& net, int threads
   return memory;
 }
 
-// Whether the first layer can read rows where they are: the network's own numbers, unscaled, whose
-// columns follow each other.
+// Whether the first layer can read rows where they are: many rows of the network's own numbers,
+// unscaled, whose columns follow each other.
 template <class T>
 bool reads_plainly(const Network<T>& net, const Rows& X) {
   constexpr Index size = sizeof(T);
-  return X.scalar == (size == sizeof(float) ? Scalar::float32 : Scalar::float64) &&
+  return X.rows >= most_rows &&
+         X.scalar == (size == sizeof(float) ? Scalar::float32 : Scalar::float64) &&
          X.column_stride == size && X.row_stride % size == 0 && net.input_scale() == T(1);
 }
 

@@ -71,13 +71,21 @@ constexpr int tile_rows(int C) {
   return direction == Sum::over_plain && rows > 9 ? 9 : rows;
 }
 
-// Panels of a tile: the widest C with which all `rows` fit one tile; for more rows, the C measured
-// fastest on large layers (with AVX-512, 172 of 213 GF/s for 9 x 3, 163 for 14 x 2).
+// Panels of a tile, where there are many rows: the C measured fastest on large layers (with
+// AVX-512, 172 of 213 GF/s for 9 x 3, 163 for 14 x 2).
 template <class T>
+inline constexpr int usual_panels = packets_per_panel<T> == 1 ? 3 : 1;
+
+// Panels of a tile at most: more than usual only for sums over the columns of a few rows.
+template <class T, Sum direction>
+inline constexpr int widest_tile = direction == Sum::over_columns ? most_panels : usual_panels<T>;
+
+// Panels of a tile: the widest C with which all `rows` fit one tile, if they do.
+template <class T, Sum direction>
 constexpr int panels_for(Index rows) {
-  constexpr int usual = packets_per_panel<T> == 1 ? 3 : 1;
+  constexpr int usual = usual_panels<T>;
   const Index wanted = rows < rows_that_fit<T>(usual) ? rows : rows_that_fit<T>(usual);
-  for (int C = most_panels; C > usual; --C)
+  for (int C = widest_tile<T, direction>; C > usual; --C)
     if (rows_that_fit<T>(C) >= wanted) return C;
   return usual;
 }
@@ -152,7 +160,7 @@ constexpr void fill_rows(std::array<TileFunction<T>, most_rows>& row) {
     fill_rows<T, direction, C, R - 1>(row);
   }
 }
-template <class T, Sum direction, int C = most_panels>
+template <class T, Sum direction, int C = widest_tile<T, direction>>
 constexpr void fill(std::array<std::array<TileFunction<T>, most_rows>, most_panels>& table) {
   if constexpr (C >= 1) {
     fill_rows<T, direction, C>(table[C - 1]);

@@ -39,7 +39,7 @@ template <class T, Sum direction = Sum::over_columns, class Done>
 void multiply(Index rows, Index depth, Index panels, Panels<const T> A, Panels<const T> B,
               const T* init, Index init_panel, Panels<T> out, Done&& done, Index A_row = 0) {
   constexpr Index p = panel_width<T>;
-  const Index widest = panels_for<T>(rows);
+  const Index widest = panels_for<T, direction>(rows);
   const Index strips = ceil_div(panels, widest);
   for (Index s = 0; s < strips; ++s) {
     const Index c = share_begin(panels, strips, s);

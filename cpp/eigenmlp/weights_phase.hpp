@@ -13,7 +13,7 @@ namespace eigenmlp {
 inline constexpr Index block_panels = 8;
 // Panels of W's columns in a tile of dW.
 template <class T>
-inline constexpr Index strip_panels = packets_per_panel<T> == 1 ? 3 : 1;
+inline constexpr Index strip_panels = usual_panels<T>;
 
 // A rectangle of a layer's W: panels of rows d … d_end - 1, panels of columns k … k_end - 1.
 struct Rectangle {
