@@ -112,7 +112,7 @@ void bench_tile(Index R, Index C) {
 
 template <class T, Sum direction>
 void bench_tiles() {
-  for (Index C = 1; C <= 4; ++C) {
+  for (Index C = 1; C <= std::min(4, widest_tile<T, direction>); ++C) {
     const Index R = rows_that_fit<T>(static_cast<int>(C));
     if (R < 1) continue;
     bench_tile<T, direction>(R, C);

@@ -122,8 +122,7 @@ void test_multiply_transposed(Index n, Index rows, Index columns, Index C, bool 
 template <class T>
 void test_products() {
   const Index deep = depth_block<T>;
-  Index widest = most_panels; // with 16 narrow registers only tiles of one panel exist
-  while (rows_that_fit<T>(static_cast<int>(widest)) < 1) --widest;
+  const Index widest = widest_tile<T, Sum::over_rows>;
   for (Index n = 1; n <= 70; ++n)
     for (const Index m : {Index{1}, Index{17}, Index{70}}) {
       for (const auto& [rows, depth, columns] :
