@@ -13,7 +13,8 @@ import pytest
 import eigenmlp as em
 from eigenmlp import reference
 from eigenmlp._backend import ACTIVATIONS as ACTIVATION_NAMES
-from eigenmlp._backend import DTYPES, LOSSES
+from eigenmlp._backend import DTYPES
+from eigenmlp._backend import LOSSES as LOSS_NAMES
 from eigenmlp.reference import activation as activations
 from eigenmlp.reference import loss as losses
 
@@ -41,11 +42,36 @@ ACTIVATIONS = [
 ]
 OUTPUT_ACTIVATIONS = [*ACTIVATIONS, "softmax"]
 
-# Losses with the output activations that they go with: the cross-entropies bring their own.
+# Every loss by its name, with other parameters if it has some, and as a sum over rows.
+LOSSES = [
+    *LOSS_NAMES,
+    *(
+        with_parameters(name, other_numbers(losses.LOSSES[name].parameters))
+        for name in LOSS_NAMES
+        if losses.LOSSES[name].parameters
+    ),
+    "squared_error(reduction='sum')",
+    "softmax_cross_entropy(reduction='sum')",
+]
+
+
+def name_of(text: str) -> str:
+    """Of an activation or a loss, without its parameters."""
+    return text.partition("(")[0]
+
+
+# Losses with the output activations that they go with: the cross-entropies, for instance, bring
+# their own. One loss meets them all.
 LOSS_OUTPUTS = [
     (loss, output)
     for loss in LOSSES
-    for output in (["identity"] if loss.endswith("cross_entropy") else OUTPUT_ACTIVATIONS)
+    for output in (
+        ["identity"]
+        if losses.find(loss).loss.takes_logits
+        else OUTPUT_ACTIVATIONS
+        if loss == "squared_error"
+        else ["identity", "sigmoid", "softmax"]
+    )
 ]
 # Every activation with one loss, every loss and output activation with one activation.
 COMBINATIONS = [
@@ -58,6 +84,7 @@ __all__ = [
     "COMBINATIONS",
     "DTYPES",
     "LOSSES",
+    "LOSS_NAMES",
     "LOSS_OUTPUTS",
     "OUTPUT_ACTIVATIONS",
 ]
@@ -65,6 +92,7 @@ __all__ = [
 
 def make_targets(loss: str, rows: int, outputs: int, seed: int = 0, soft: bool = False) -> Array:
     """Labels (N,) for softmax_cross_entropy unless `soft`; else targets (N, K) in [0, 1]."""
+    loss = name_of(loss)
     rng = np.random.default_rng(seed)
     if loss == "softmax_cross_entropy" and not soft:
         return rng.integers(0, outputs, rows)
@@ -151,7 +179,7 @@ def rounding_bounds(
     twin = reference.Network(
         net.layer_sizes,
         net._all_activations,
-        net._loss,
+        net._loss_text,
         net._bias,
         net._input_scale,
     )
@@ -168,21 +196,25 @@ def rounding_bounds(
         EYs.append(EX)
 
     Y, EY = passes[-1].Y, EYs[-1]
-    share = np.ones(N) / N if weights is None else weights / weights.sum()
-    row_loss = losses.LOSSES[net._loss].value(Y, T)
-    slope = losses.LOSSES[net._loss].derivative(Y, T)
-    # The loss is a sum over K of terms no larger than l + Σ|y| + 1; ∂²l/∂y² is at most 2.
+    loss = losses.find(net._loss_text)
+    w = np.ones(N) if weights is None else weights
+    share = w if loss.is_sum else w / w.sum()
+    row_loss, slope = loss.value(Y, T), loss.derivative(Y, T)
+    # The slope may change by what it does within y ± E_y, or by E_y where ∂²l/∂y² is at most 1.
+    if loss.loss.formula is None:
+        moved = 2 * EY.max(axis=1, keepdims=True)
+    else:
+        ends = [loss.derivative(Y + EY, T), loss.derivative(Y - EY, T)]
+        moved = np.maximum(*[np.abs(end - slope) for end in ends])
+    # The loss is a sum over K of terms no larger than l + Σ|y| + 1; the slope a difference of
+    # numbers no larger than itself and t.
     size = np.abs(Y).sum(axis=1)
     K = Y.shape[1]
-    Erow = (
-        (np.abs(slope) * EY).sum(axis=1)
-        + (EY**2).sum(axis=1)
-        + (K + ULPS) * u * (np.abs(row_loss) + size + 1)
-    )
+    Erow = ((np.abs(slope) + moved) * EY).sum(axis=1)
+    Erow += (K + ULPS) * u * (np.abs(row_loss) + size + 1)
     Eloss = float(share @ (Erow + 2 * u * np.abs(row_loss)))
-    Eslope = 2 * EY.max(axis=1, keepdims=True) + (K + ULPS + size[:, None]) * u * (
-        np.abs(slope) + 1
-    )
+    terms = np.abs(slope) + 1 + (np.abs(T) if T.ndim == 2 else 0)
+    Eslope = moved + (K + ULPS + size[:, None]) * u * terms
 
     def backward(g: Array, Eg: Array) -> tuple[Array, Array]:
         """Bounds of the gradient (P,) and of dX (N, D), from dY and its bounds."""
@@ -238,7 +270,7 @@ def _derivative_bound(
     # f' is computed as a difference of numbers up to 1, such as 1 - y², or up to a parameter; not
     # so where it is a slope or two.
     largest = max([1.0, *a.parameters.values()])
-    is_linear = name.split("(")[0] in ("identity", "relu", "leaky_relu")
+    is_linear = name_of(name) in ("identity", "relu", "leaky_relu")
     error = moved + (u * np.abs(slope) if is_linear else ULPS * u * largest)
     bound = Eg * (np.abs(slope) + error) + np.abs(g) * (error + u * np.abs(slope))
     return bound

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ACTIVATION_NAMES, ACTIVATIONS, LOSSES, OUTPUT_ACTIVATIONS, make_data
+from conftest import ACTIVATION_NAMES, ACTIVATIONS, OUTPUT_ACTIVATIONS, make_data
+from conftest import LOSS_NAMES as LOSSES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -741,3 +742,68 @@ def test_anything_is_taken_or_refused(value: Any, backend: str, data: Any) -> No
     except em.DivergenceError:
         pass
     assert np.isfinite(net.parameters).all()
+
+
+# ---- losses
+
+
+@pytest.mark.parametrize(
+    ("loss", "text"),
+    [
+        ("quantile(q=0)", "Quantile: q: expected numbers above 0, got 0"),
+        ("quantile(q=1.0)", "Quantile: q: expected.*below 1, got 1.0"),
+        ("quantile(q=-0.5)", "Quantile: q: expected.*got -0.5"),
+        ("quantile(q=[0.5, 1.5])", "Quantile: q: expected.*below 1, got 1.5"),
+        ("quantile(q=[])", "Quantile: q: expected at least one number, got none"),
+        ("quantile(q='0.5')", "Quantile: q: expected numbers, got '0.5'"),
+        ("quantile(q=[0.1, 0.5, 0.9])", r"q: expected 2 numbers, one for each output, got \["),
+        ("huber(delta=0)", "Huber: delta: expected a number above 0, got 0"),
+        ("huber(delta=-1)", "Huber: delta: expected a number above 0, got -1"),
+        ("huber(delta=1e39)", r"delta: expected at most 3.4.*got 1e\+39"),
+        ("softmax_cross_entropy(label_smoothing=1)", "label_smoothing.*below 1, got 1"),
+        ("softmax_cross_entropy(label_smoothing=-0.1)", "label_smoothing.*least 0.*got -0.1"),
+        ("softmax_cross_entropy(class_weight=[1, 2, 3])", "class_weight: expected 2 numbers"),
+        ("softmax_cross_entropy(class_weight=[1, -2])", "class_weight.*at least 0.*got -2"),
+        ("softmax_cross_entropy(class_weight=[0, 0])", "class_weight.*not all 0"),
+        ("softmax_cross_entropy(class_weight=3)", "class_weight: expected numbers, got 3"),
+        ("squared_error(reduction='max')", r"reduction: expected one of .*got 'max'"),
+        ("squared_error(delta=1)", r"expected parameters \['reduction'\].*got 'delta'"),
+        ("squred_error(reduction='sum')", "loss: expected one of .*got 'squred_error'"),
+    ],
+)
+def test_bad_losses(loss: str, text: str) -> None:
+    refused(None, lambda: make(loss=loss), (TypeError, ValueError), text)
+
+
+def test_bad_loss_objects() -> None:
+    for nan in (NAN, INF):
+        with pytest.raises(ValueError, match=r"Huber: delta: expected a finite number.*got"):
+            em.losses.Huber(delta=nan)
+        with pytest.raises(ValueError, match=r"Quantile: q: expected a finite number.*got"):
+            em.losses.Quantile(q=[0.5, nan])
+        with pytest.raises(ValueError, match=r"label_smoothing: expected a finite number.*got"):
+            em.losses.SoftmaxCrossEntropy(label_smoothing=nan)
+    refused(None, lambda: make(reduction="max"), ValueError, "reduction: expected.*got 'max'")
+    refused(None, lambda: make(loss=3), TypeError, "loss: expected one of.*got 3")
+    refused(
+        None,
+        lambda: make(loss="poisson", output_activation="softplus"),
+        ValueError,
+        "output_activation: expected 'identity' with poisson.*got 'softplus'",
+    )
+
+
+@backends
+@pytest.mark.parametrize("reads", READS_Y)
+def test_negative_counts(reads: str, backend: str) -> None:
+    net = make(backend, "poisson")
+    y = changed(np.ones((N, K)), (2, 1), -0.5)
+    refused(net, lambda: READS_Y[reads](net, y), ValueError, "poisson.*at least 0, got -0.5")
+
+
+@backends
+@pytest.mark.parametrize("reads", READS_Y)
+def test_class_weights_need_labels(reads: str, backend: str) -> None:
+    net = make(backend, em.losses.SoftmaxCrossEntropy(class_weight=[1, 2]))
+    call = lambda: READS_Y[reads](net, PROBABILITIES)  # noqa: E731
+    refused(net, call, ValueError, r"expected integer labels \(N,\) with class_weight, got")

@@ -26,12 +26,12 @@ from test_reference_derivatives import (
 
 from eigenmlp.reference import Network, derivatives
 from eigenmlp.reference.activation import ROW_ACTIVATIONS, find
-from eigenmlp.reference.loss import LOSSES
+from eigenmlp.reference.loss import find as find_loss
 
 Array = Any
 ORDER = 5
 SMOOTH = [name for name in OUTPUT_ACTIVATIONS if name in ROW_ACTIVATIONS or find(name).taylor]
-SMOOTH_LOSSES = [(loss, kind) for loss, kind in LOSSES_AND_TARGETS if LOSSES[loss].taylor]
+SMOOTH_LOSSES = [(loss, kind) for loss, kind in LOSSES_AND_TARGETS if find_loss(loss).taylor]
 
 
 def slope(f: Any) -> Array:
@@ -70,8 +70,8 @@ def test_second_derivative(name: str) -> None:
 def test_loss_derivative_tangent(loss: str, kind: str) -> None:
     Y, RY = np.random.default_rng(0).normal(0, 2, (2, N, K))
     T = targets(kind)
-    actual = LOSSES[loss].derivative_tangent(Y, T, RY)
-    expected = slope(lambda t: LOSSES[loss].derivative(Y + t * RY, T))
+    actual = find_loss(loss).derivative_tangent(Y, T, RY)
+    expected = slope(lambda t: find_loss(loss).derivative(Y + t * RY, T))
     assert np.abs(actual - expected).max() <= 1e-7 * max(1, np.abs(expected).max())
 
 

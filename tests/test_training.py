@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import DTYPES, LOSSES, assert_within, make_data, make_net, rounding_bounds
+from conftest import DTYPES, assert_within, make_data, make_net, rounding_bounds
+from conftest import LOSS_NAMES as LOSSES
 
 import eigenmlp as em
 from eigenmlp._backend import BACKENDS

@@ -30,12 +30,12 @@ void for_each_chunk(const Network<T>& net, Index rows, Index panels, const Team&
 // of the thread's own.
 template <class T>
 RowsReport columns_phase(const Network<T>& net, const Data& data, const std::int64_t* order,
-                         Index first, Index rows, double total_weight, const Team& team,
+                         Index first, Index rows, double divisor, const Team& team,
                          const BatchView<T>& batch, const Dropout* dropout = nullptr) {
   const Index begin = team.begin(rows), end = team.end(rows);
   const std::size_t L = net.layers().size();
   bool good = gather_inputs(net, data, order, first, 0, rows, batch);
-  good &= gather_targets(net, data, order, first, begin, end - begin, total_weight, batch);
+  good &= gather_targets(net, data, order, first, begin, end - begin, divisor, batch);
   if (dropout) {
     fill_masks(net, *dropout, batch, begin, end);
     team.wait();

@@ -40,17 +40,17 @@ void sum_gradient(const Network<T>& net, Index N, bool input_gradient, T* gradie
 template <class T>
 std::optional<double> loss_and_gradient(const Network<T>& net, const Data& data, T* gradient) {
   const std::shared_lock lock(net.mutex());
-  const double weight = batch_weight(data, nullptr, 0, data.X.rows);
+  const double divisor = batch_divisor(net, data, nullptr, 0, data.X.rows);
   double loss = 0;
   std::atomic<bool> good{true};
   detail::sum_gradient(
       net, data.X.rows, false, gradient,
       [&](const Team& team, Index first, Index rows, Batch<T>& batch) {
-        if (!rows_phase(net, data, nullptr, first, team.begin(rows), team.end(rows), weight, batch)
+        if (!rows_phase(net, data, nullptr, first, team.begin(rows), team.end(rows), divisor, batch)
                  .good)
           good = false;
         team.wait();
-        if (team.index == 0) loss += mean_loss(batch, rows, weight);
+        if (team.index == 0) loss += batch_loss(batch, rows, divisor);
       });
   return good ? std::optional(loss) : std::nullopt;
 }

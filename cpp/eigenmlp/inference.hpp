@@ -130,7 +130,7 @@ std::optional<Evaluation> evaluate(const Network<T>& net, const Data& data) {
   const std::shared_lock lock(net.mutex());
   const Index N = data.X.rows, chunk = std::min<Index>(128, chunk_rows(net));
   const Index chunks = ceil_div(N, chunk);
-  const double weight = batch_weight(data, nullptr, 0, N);
+  const double divisor = batch_divisor(net, data, nullptr, 0, N);
   const double work = 2.0 * static_cast<double>(net.parameter_count() * N);
   const int threads = static_cast<int>(std::min<Index>(threads_for(work, 0, 2), chunks));
   std::vector<double> losses(static_cast<std::size_t>(chunks)); // added in their order below
@@ -143,13 +143,13 @@ std::optional<Evaluation> evaluate(const Network<T>& net, const Data& data) {
     for (Index i = team.begin(chunks); i < team.end(chunks); ++i) {
       const Index from = share_begin(N, chunks, i);
       const Index rows = share_begin(N, chunks, i + 1) - from;
-      if (!gather_batch<T>(net, data, nullptr, from, 0, rows, weight, batch)) {
+      if (!gather_batch<T>(net, data, nullptr, from, 0, rows, divisor, batch)) {
         good = false;
         return;
       }
       forward_rows(net, batch.Y, batch.Z, 0, rows);
       correct += loss_rows(net, batch, data.labels != nullptr, 0, rows);
-      losses[static_cast<std::size_t>(i)] = mean_loss(batch, rows, weight);
+      losses[static_cast<std::size_t>(i)] = batch_loss(batch, rows, divisor);
     }
   });
   double loss = 0;

@@ -3,6 +3,10 @@
 #pragma once
 
 #include "eigenmlp/activation.hpp"
+#include "eigenmlp/losses/absolute_error.hpp"
+#include "eigenmlp/losses/huber.hpp"
+#include "eigenmlp/losses/poisson.hpp"
+#include "eigenmlp/losses/quantile.hpp"
 #include "eigenmlp/losses/sigmoid_cross_entropy.hpp"
 #include "eigenmlp/losses/softmax_cross_entropy.hpp"
 #include "eigenmlp/losses/squared_error.hpp"
@@ -22,6 +26,8 @@ struct Loss {
   bool takes_logits; // brings its own output activation
   bool takes_labels; // integer labels (N,) as well as targets (N, K)
   bool classifies;
+  Targets targets;
+  ParameterList parameters;
 };
 
 namespace detail {
@@ -42,7 +48,9 @@ constexpr Loss<T> loss_entry() {
           why_no_series<L>(),
           L::takes_logits,
           L::takes_labels,
-          L::classifies};
+          L::classifies,
+          L::targets,
+          parameters_of<L>()};
 }
 } // namespace detail
 
@@ -51,6 +59,10 @@ inline constexpr std::array loss_table = {
     detail::loss_entry<T, SoftmaxCrossEntropy>(),
     detail::loss_entry<T, SigmoidCrossEntropy>(),
     detail::loss_entry<T, SquaredError>(),
+    detail::loss_entry<T, AbsoluteError>(),
+    detail::loss_entry<T, Huber>(),
+    detail::loss_entry<T, Quantile>(),
+    detail::loss_entry<T, Poisson>(),
 };
 
 } // namespace eigenmlp

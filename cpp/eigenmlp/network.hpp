@@ -40,10 +40,11 @@ template <class T>
 class Network {
 public:
   // sizes = {D, h1, …, K}; one activation a layer, the last one being the output activation.
-  // Activations are names, with parameters if need be: choice.hpp.
+  // Activations and loss are names, with parameters if need be: choice.hpp. Any loss takes
+  // reduction='mean' or 'sum'.
   Network(const std::vector<Index>& sizes, const std::vector<std::string>& activations,
           const std::string& loss, bool bias, T input_scale)
-      : loss_(&find_by_name(loss_table<T>, loss, "loss")), bias_(bias), scale_(input_scale) {
+      : bias_(bias), scale_(input_scale) {
     constexpr Index p = panel_width<T>;
     if (sizes.size() < 2 || activations.size() != sizes.size() - 1)
       throw std::invalid_argument("a network needs at least 2 sizes, and an activation a layer");
@@ -67,6 +68,7 @@ public:
       parameter_count_ += layer.D * layer.K + (bias ? layer.K : 0);
       layers_.push_back(layer);
     }
+    choose_loss(parse_choice(loss));
     W_.reset(size);
     Wt_.reset(transposed);
     T *w = W_.data(), *wt = Wt_.data();
@@ -82,6 +84,10 @@ public:
 
   const std::vector<Layer<T>>& layers() const { return layers_; }
   const Loss<T>& loss() const { return *loss_; }
+  // Each a row of K numbers in panels; see LossRows.
+  const T* loss_parameters() const { return loss_parameters_.data(); }
+  // Whether the loss is the sum over rows, not the mean.
+  bool sums() const { return sums_; }
   bool has_bias() const { return bias_; }
   T input_scale() const { return scale_; }
   Index inputs() const { return layers_.front().D; }
@@ -128,6 +134,28 @@ public:
 private:
   Index rows(const Layer<T>& layer) const { return layer.D + (bias_ ? 1 : 0); }
 
+  void choose_loss(const Choice& choice) {
+    loss_ = &find_by_name(loss_table<T>, choice.name, "loss");
+    for (const auto& [key, word] : choice.words) {
+      if (key != "reduction" || (word != "mean" && word != "sum"))
+        throw std::invalid_argument("expected reduction='mean' or 'sum', got " + key + "='" + word +
+                                    "'");
+      sums_ = word == "sum";
+    }
+    constexpr Index p = panel_width<T>;
+    const auto values = parameter_values(loss_->parameters, choice);
+    const Index K = outputs(), row = panel_count<T>(K) * p;
+    loss_parameters_.reset(std::max<Index>(1, static_cast<Index>(values.size())) * row);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const auto given = static_cast<Index>(values[i].size());
+      if (given != 1 && given != K)
+        throw std::invalid_argument(choice.name + ": expected one number or one for each output");
+      for (Index k = 0; k < K; ++k)
+        loss_parameters_.data()[static_cast<Index>(i) * row + k] =
+            static_cast<T>(values[i][given == 1 ? 0 : static_cast<std::size_t>(k)]);
+    }
+  }
+
   bool softmax_outputs() const {
     return layers_.back().activation->is_softmax || loss_->takes_labels;
   }
@@ -140,7 +168,9 @@ private:
   }
 
   std::vector<Layer<T>> layers_;
-  const Loss<T>* loss_;
+  const Loss<T>* loss_ = nullptr;
+  Buffer<T> loss_parameters_;
+  bool sums_ = false;
   bool bias_;
   T scale_;
   Index parameter_count_ = 0;

@@ -254,18 +254,19 @@ void backward_rows(const Network<T>& net, const BatchView<T>& batch, Index begin
                    {begin, end, 0, net.layers()[l - 1].input_panels()});
 }
 
-// Whether targets are in [0, 1], and add up to 1 in every row if they must.
+// Whether targets are what the loss takes; all are finite.
 template <class T>
-bool are_probabilities(Panels<const T> targets, Index K, bool of_one, Index begin, Index end) {
+bool are_targets(Panels<const T> targets, Index K, Targets kind, Index begin, Index end) {
+  if (kind == Targets::any) return true;
   bool good = true;
   for (Index r = begin; r < end; ++r) {
     Line<T> sums = Line<T>::Zero();
     for (Index c = 0; c < panel_count<T>(K); ++c) { // padding is 0
       const auto t = line(targets.at(r, c));
-      good &= t.minCoeff() >= T(0) && t.maxCoeff() <= T(1);
+      good &= t.minCoeff() >= T(0) && (kind == Targets::counts || t.maxCoeff() <= T(1));
       sums += t;
     }
-    good &= !of_one || std::abs(sums.sum() - T(1)) <= T(1.1e-3);
+    good &= kind != Targets::distributions || std::abs(sums.sum() - T(1)) <= T(1.1e-3);
   }
   return good;
 }
@@ -278,10 +279,10 @@ bool gather_inputs(const Network<T>& net, const Data& data, const std::int64_t* 
 }
 
 // Labels or targets, and weights, of `count` rows of a batch. False if a number is not finite, a
-// label is not a class, or a probability is none.
+// label is not a class, or a target is none.
 template <class T>
 bool gather_targets(const Network<T>& net, const Data& data, const std::int64_t* order, Index first,
-                    Index begin, Index count, double total_weight, const BatchView<T>& batch) {
+                    Index begin, Index count, double divisor, const BatchView<T>& batch) {
   bool good = true;
   const auto source = [&](Index i) {
     return order ? static_cast<Index>(order[first + i]) : first + i;
@@ -295,18 +296,22 @@ bool gather_targets(const Network<T>& net, const Data& data, const std::int64_t*
   } else if (data.T.data) {
     good &= gather_rows<T>(data.T, order, first + begin, count, T(1), batch.dY.back(), begin);
   }
-  if (data.T.data && net.loss().takes_logits)
-    good &= are_probabilities<T>(batch.dY.back(), net.outputs(), net.loss().takes_labels, begin,
-                                 begin + count);
+  if (data.T.data)
+    good &=
+        are_targets<T>(batch.dY.back(), net.outputs(), net.loss().targets, begin, begin + count);
   for (Index i = begin; i < begin + count; ++i) {
     batch.weight[i] = data.weights ? data.weights[source(i)] : 1.0;
-    batch.scale[i] = total_weight > 0 ? static_cast<T>(batch.weight[i] / total_weight) : T(0);
+    batch.scale[i] = divisor > 0 ? static_cast<T>(batch.weight[i] / divisor) : T(0);
   }
   return good;
 }
 
-// Σ weights of a batch: every thread adds them all, in one order.
-inline double batch_weight(const Data& data, const std::int64_t* order, Index first, Index rows) {
+// What a batch's loss and gradient are divided by: Σ weights, which every thread adds in one order;
+// 1 where the loss is a sum over rows.
+template <class T>
+double batch_divisor(const Network<T>& net, const Data& data, const std::int64_t* order,
+                     Index first, Index rows) {
+  if (net.sums()) return 1.0;
   if (!data.weights) return static_cast<double>(rows);
   double total = 0;
   for (Index i = first; i < first + rows; ++i) total += data.weights[order ? order[i] : i];
@@ -316,9 +321,9 @@ inline double batch_weight(const Data& data, const std::int64_t* order, Index fi
 // Both.
 template <class T>
 bool gather_batch(const Network<T>& net, const Data& data, const std::int64_t* order, Index first,
-                  Index begin, Index count, double total_weight, const BatchView<T>& batch) {
+                  Index begin, Index count, double divisor, const BatchView<T>& batch) {
   const bool good = gather_inputs(net, data, order, first, begin, count, batch);
-  return gather_targets(net, data, order, first, begin, count, total_weight, batch) && good;
+  return gather_targets(net, data, order, first, begin, count, divisor, batch) && good;
 }
 
 struct RowsReport {
@@ -331,13 +336,14 @@ template <class T>
 Index loss_rows(const Network<T>& net, const BatchView<T>& batch, bool labels, Index begin,
                 Index end) {
   return net.loss().rows({batch.Y.back(), batch.dY.back(), labels ? batch.labels : nullptr,
-                          net.outputs(), begin, end, batch.scale, batch.row_loss});
+                          net.outputs(), begin, end, batch.scale, batch.row_loss,
+                          net.loss_parameters()});
 }
 
 // All of phase 1 for rows begin … end - 1 of the batch order[first], order[first + 1], …
 template <class T>
 RowsReport rows_phase(const Network<T>& net, const Data& data, const std::int64_t* order,
-                      Index first, Index begin, Index end, double total_weight,
+                      Index first, Index begin, Index end, double divisor,
                       const BatchView<T>& batch, const Dropout* dropout = nullptr) {
   RowsReport report;
   const Index rows = end - begin;
@@ -346,7 +352,7 @@ RowsReport rows_phase(const Network<T>& net, const Data& data, const std::int64_
   for (Index i = 0; i < chunks; ++i) {
     const Index from = begin + share_begin(rows, chunks, i);
     const Index to = begin + share_begin(rows, chunks, i + 1);
-    report.good &= gather_batch(net, data, order, first, from, to - from, total_weight, batch);
+    report.good &= gather_batch(net, data, order, first, from, to - from, divisor, batch);
     if (!report.good) return report;
     if (dropout) fill_masks(net, *dropout, batch, from, to);
     forward_rows(net, batch.Y, batch.Z, from, to, dropout ? &batch.dropped : nullptr);
@@ -357,16 +363,16 @@ RowsReport rows_phase(const Network<T>& net, const Data& data, const std::int64_
   return report;
 }
 
-// The batch's loss: Σ weight · row loss / Σ weight, added in an order that only `rows` sets; 0
-// where no row counts.
+// The batch's loss: Σ weight · row loss / divisor, added in an order that only `rows` sets; 0 where
+// no row counts.
 template <class T>
-double mean_loss(const BatchView<T>& batch, Index rows, double total_weight) {
-  if (total_weight == 0) return 0;
+double batch_loss(const BatchView<T>& batch, Index rows, double divisor) {
+  if (divisor == 0) return 0;
   using Doubles = Eigen::Map<const Eigen::ArrayXd>;
   using Losses = Eigen::Map<const Eigen::Array<T, Eigen::Dynamic, 1>>;
   return (Losses(batch.row_loss, rows).template cast<double>() * Doubles(batch.weight, rows))
              .sum() /
-         total_weight;
+         divisor;
 }
 
 } // namespace eigenmlp

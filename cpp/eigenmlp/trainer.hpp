@@ -112,19 +112,19 @@ public:
       Progress progress = before;
       for (Index epoch = 0; epoch < epochs.count; ++epoch) {
         EpochResult sum;
-        double total_weight = 0;
+        double total = 0; // of the divisors
         const std::int64_t* order = epochs.order ? epochs.order + epoch * N : nullptr;
         for (Index first = 0; first < N; first += size) {
           const Index rows = std::min(size, N - first);
-          const double weight = batch_weight(data, order, first, rows);
+          const double divisor = batch_divisor(net_, data, order, first, rows);
           const auto& lr = epochs.learning_rates;
           const auto update = static_cast<std::size_t>(progress.steps - before.steps);
           const bool last = epochs.whole && first + size >= N;
-          const StepResult done = this->step(team, data, {order, first, rows, weight, last},
+          const StepResult done = this->step(team, data, {order, first, rows, divisor, last},
                                              lr[lr.size() == 1 ? 0 : update], progress);
-          sum.loss += done.loss * weight;
+          sum.loss += done.loss * divisor;
           sum.correct += done.correct;
-          total_weight += weight;
+          total += divisor;
           if (done.outcome != Outcome::finished) {
             if (team.index == 0) {
               result.outcome = done.outcome;
@@ -135,7 +135,7 @@ public:
           if (team.index == 0) {
             result.steps = progress.steps - before.steps;
             if (first + size >= N) {
-              sum.loss = total_weight > 0 ? sum.loss / total_weight : 0;
+              if (!net_.sums()) sum.loss = total > 0 ? sum.loss / total : 0;
               sum.seconds = seconds_since_epoch_began();
               results[static_cast<std::size_t>(epoch)] = sum;
               result.epochs = epoch + 1;
@@ -166,8 +166,8 @@ public:
     const Progress before = progress_;
     in_parallel(threads, [&](const Team& team) {
       Progress progress = before;
-      const double weight = batch_weight(data, nullptr, 0, rows);
-      const StepResult done = step(team, data, {nullptr, 0, rows, weight, false}, lr, progress);
+      const double divisor = batch_divisor(net_, data, nullptr, 0, rows);
+      const StepResult done = step(team, data, {nullptr, 0, rows, divisor, false}, lr, progress);
       if (team.index == 0) result = done;
     });
     return result;
@@ -234,7 +234,7 @@ private:
   struct BatchRows {
     const std::int64_t* order;
     Index first, count;
-    double weight;
+    double divisor;
     bool last;
   };
 
@@ -247,7 +247,7 @@ private:
     const BatchView<T>& view =
         by_columns ? by_columns_[static_cast<std::size_t>(team.index)] : batch_;
     const bool one_of_many = settings_.accumulate > 1; // their sum is divided at the end
-    const double divisor = one_of_many ? 1.0 : batch.weight;
+    const double divisor = one_of_many ? 1.0 : batch.divisor;
     const Dropout dropout{settings_.dropout, settings_.dropout_key,
                           static_cast<std::uint64_t>(progress.steps), progress.rows};
     const Dropout* drop = drops_ ? &dropout : nullptr;
@@ -263,14 +263,14 @@ private:
       if (!report.good) return {Outcome::refused, 0, 0};
       result.correct += report.correct;
     }
-    result.loss = mean_loss(batch_, rows, batch.weight);
+    result.loss = batch_loss(batch_, rows, batch.divisor);
     if (!std::isfinite(result.loss)) return {Outcome::diverged, result.loss, 0};
     if (team.index == 0) pause_ = is_time_to_pause();
     if (gathers_) {
       gradient_share(net_, view, rows, team, progress.batches == 0, gradient_.data());
       progress.batches += 1;
       progress.rows += rows;
-      progress.weight += batch.weight;
+      progress.weight += batch.divisor;
       team.wait();
       if (progress.batches >= settings_.accumulate || batch.last)
         update_from(team, gradient_.data(), lr, progress);
@@ -287,7 +287,7 @@ private:
   // The update by a gradient that lies there, by all threads.
   void update_from(const Team& team, T* gradient, double lr, Progress& progress) {
     Rule<T> rule = this->rule(lr, progress);
-    if (settings_.accumulate > 1 && progress.batches > 0)
+    if (settings_.accumulate > 1 && progress.batches > 0 && !net_.sums())
       rule.scale = progress.weight > 0 ? static_cast<T>(1 / progress.weight) : T(0);
     if (settings_.limits.clips()) {
       sum_squares(net_, team, gradient, rule, squares_.data());

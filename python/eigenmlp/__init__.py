@@ -11,7 +11,7 @@ True
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import activations, datasets, schedules
+from . import activations, datasets, losses, schedules
 from ._core import version as __version__
 from .errors import DivergenceError
 from .history import History
@@ -46,6 +46,7 @@ __all__ = [
     "datasets",
     "get_num_threads",
     "info",
+    "losses",
     "schedules",
     "segment_cross_entropy",
     "segment_softmax",

@@ -25,16 +25,18 @@ def is_batches(X: object, y: object) -> bool:
 def run_epoch(trainer: Trainer, batches: Iterable[Any], history: History) -> bool:
     """One epoch; False if an iterator was used up by an earlier one, so that nothing was done."""
     began = time.perf_counter()
-    loss, rows, correct = 0.0, 0, 0
+    loss, divisor, rows, correct = 0.0, 0.0, 0, 0
     for number, batch in enumerate(batches, 1):
         try:
-            X, T, _ = trainer.net._data(*_pair(batch), None)
+            X, T, weights = trainer.net._data(*_pair(batch), None)
         except (TypeError, ValueError) as error:
             raise type(error)(f"batch {number}: {error}") from None
         lr = np.array([trainer.lr])
-        result = trainer._trainer.run(X, T, None, len(X), _AS_THEY_COME, lr, whole=False)
+        result = trainer._trainer.run(X, T, weights, len(X), _AS_THEY_COME, lr, whole=False)
         trainer._refuse(result, number)
-        loss += float(result.losses[0]) * len(X)
+        share = trainer.net._divisor(len(X), weights)
+        loss += float(result.losses[0]) * share
+        divisor += share
         correct += int(result.correct[0])
         rows += len(X)
     if rows == 0:
@@ -44,7 +46,8 @@ def run_epoch(trainer: Trainer, batches: Iterable[Any], history: History) -> boo
     trainer._flush()
     trainer.epochs += 1
     history.rows = rows
-    history.loss.append(loss / rows)
+    is_sum = trainer.net._loss_object.reduction == "sum"
+    history.loss.append(loss if is_sum or divisor == 0 else loss / divisor)
     history.seconds.append(time.perf_counter() - began)
     if correct >= 0:
         history.accuracy.append(correct / rows)

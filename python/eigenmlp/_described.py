@@ -23,7 +23,7 @@ class Described:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         given = [
             f"{field.name}={_plain(values[field.name])!r}"
-            for field in fields(self)
+            for field in sorted(fields(self), key=lambda field: bool(field.kw_only))
             if values[field.name] != field.default
         ]
         return f"{self.name}({', '.join(given)})" if given else self.name

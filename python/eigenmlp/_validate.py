@@ -115,16 +115,22 @@ def inputs(
     return X if X.dtype in (np.float32, np.float64, np.uint8) else X.astype(dtype)
 
 
-def targets(value: ArrayLike, rows: int, outputs: int, loss: str, dtype: str) -> Array:
-    """Labels (N,) as int64, or targets (N, K) as float32 or float64, as the loss takes them."""
+def targets(
+    value: ArrayLike, rows: int, outputs: int, loss: str, dtype: str, shared: bool = False
+) -> Array:
+    """Labels (N,) as int64, or targets (N, K) as float32 or float64, as the loss takes them.
+
+    If `shared`, targets (N,) or (N, 1) are those of every output, without a copy of each.
+    """
     y = numbers(value, "y")
     if y.ndim == 0 or len(y) != rows:
         raise ValueError(f"y: expected {rows} rows, as X has, got shape {y.shape}")
     if loss == "softmax_cross_entropy" and y.ndim == 1:
         return labels(y, outputs)
-    if y.ndim == 1 and outputs == 1:
+    if y.ndim == 1 and (outputs == 1 or shared):
         y = y[:, None]
-    if y.shape != (rows, outputs):
+    shared = shared and y.shape == (rows, 1)
+    if not shared and y.shape != (rows, outputs):
         either = "labels (N,) or " if loss == "softmax_cross_entropy" else ""
         raise ValueError(
             f"y: expected {either}shape (N, K) = ({rows}, {outputs}) for {loss}, got {y.shape}"
@@ -132,6 +138,8 @@ def targets(value: ArrayLike, rows: int, outputs: int, loss: str, dtype: str) ->
     finite(y, "y", dtype)
     if y.dtype not in (np.float32, np.float64):
         y = y.astype(dtype)
+    if loss == "poisson" and float(y.min()) < 0:
+        raise ValueError(f"y: expected {loss} targets of at least 0, got {float(y.min())}")
     if loss.endswith("cross_entropy"):
         low, high = float(y.min()), float(y.max())
         if low < 0 or high > 1:
@@ -143,7 +151,7 @@ def targets(value: ArrayLike, rows: int, outputs: int, loss: str, dtype: str) ->
             raise ValueError(
                 f"y: expected rows of probabilities that sum to 1, got {sums[worst]} in row {worst}"
             )
-    return y
+    return np.broadcast_to(y, (rows, outputs)) if shared else y
 
 
 def labels(y: Array, classes: int) -> Array:

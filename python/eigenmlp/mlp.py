@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _mapped, _validate, derivatives, model_file
-from ._backend import BACKENDS, DTYPES, LOSSES, make_network
+from ._backend import BACKENDS, DTYPES, make_network
 from ._described import Described, described
 from .activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
 from .history import History
 from .initializers import INITIALIZERS, Initializer, initial_parameters
+from .losses import LOSSES, Loss, Quantile, SoftmaxCrossEntropy, check_outputs
 from .optimizers import SGD, Optimizer, checked_number
 from .trainer import Batches, Callback, Trainer
 
@@ -43,9 +44,11 @@ class MLP:
         ``em.activations.Sigmoid(slope=2.0)``, or its text form ``"sigmoid(slope=2.0)"``.
     output_activation : str or em.activations.Activation
         An activation or ``"softmax"``; the cross-entropies bring their own and need ``"identity"``.
-    loss : str
-        ``"softmax_cross_entropy"``, ``"sigmoid_cross_entropy"`` or ``"squared_error"``; each is the
-        mean over rows of the sum over outputs.
+    loss : str or em.losses.Loss
+        ``"softmax_cross_entropy"``, ``"sigmoid_cross_entropy"``, ``"squared_error"``,
+        ``"absolute_error"``, ``"huber"``, ``"quantile"``, ``"poisson"``; an object such as
+        ``em.losses.Huber(delta=0.5)``, or its text form. Each is the mean over rows of the sum over
+        outputs.
     bias : bool
         Whether layers have biases.
     init : str or callable
@@ -66,6 +69,8 @@ class MLP:
         Share of a hidden layer's units that training leaves out, drawn anew for every row of every
         update, in [0, 1); one number, or one for each hidden layer. The others count
         ``1 / (1 - dropout)`` times, so that outputs and evaluations use all units as they are.
+    reduction : str, optional
+        ``"mean"`` or ``"sum"`` over rows, instead of what `loss` says.
 
     Raises
     ------
@@ -85,7 +90,7 @@ class MLP:
         layer_sizes: Sequence[int],
         activation: str | Activation | Sequence[str | Activation] = "relu",
         output_activation: str | Activation = "identity",
-        loss: str = "softmax_cross_entropy",
+        loss: str | Loss = "softmax_cross_entropy",
         bias: bool = True,
         init: str | Initializer = "auto",
         dtype: str = "float32",
@@ -94,14 +99,20 @@ class MLP:
         seed: int | np.random.Generator | None = None,
         backend: str = "native",
         dropout: float | Sequence[float] = 0.0,
+        reduction: str | None = None,
     ) -> None:
         self._sizes = _checked_sizes(layer_sizes)
         hidden = _checked_activations(activation, len(self._sizes) - 2)
         output = described(output_activation, ACTIVATIONS, "output_activation")
-        self._loss = _validate.known(loss, LOSSES, "loss")
-        if loss.endswith("cross_entropy") and output.name != "identity":
+        chosen_loss = described(loss, LOSSES, "loss")
+        if reduction is not None:
+            chosen_loss = replace(chosen_loss, reduction=_checked_reduction(reduction))
+        self._loss_object = chosen_loss
+        self._loss, self._loss_text = chosen_loss.name, chosen_loss.core_text
+        check_outputs(chosen_loss, self._sizes[-1])
+        if chosen_loss.takes_logits and output.name != "identity":
             raise ValueError(
-                f"output_activation: expected 'identity' with {loss}, which brings its own, "
+                f"output_activation: expected 'identity' with {self._loss}, which brings its own, "
                 f"got {output.text!r}"
             )
         if not isinstance(bias, (bool, np.bool_)):
@@ -120,7 +131,7 @@ class MLP:
         self._bias, self._input_scale = bool(bias), scale
         self._init: str | Initializer = init
         self._dropout = _checked_dropout(dropout, len(self._sizes) - 2)
-        for chosen in (*hidden, output):
+        for chosen in (*hidden, output, chosen_loss):
             _check_range(chosen, self._dtype)
         self._output_activation = output.name
         self._all_activations = [chosen.text for chosen in (*hidden, output)]
@@ -134,7 +145,7 @@ class MLP:
             self._backend,
             self._sizes,
             self._all_activations,
-            self._loss,
+            self._loss_text,
             self._bias,
             self._input_scale,
             self._dtype,
@@ -149,7 +160,7 @@ class MLP:
             "layer_sizes": list(self._sizes),
             "activation": self._all_activations[:-1],
             "output_activation": self._all_activations[-1],
-            "loss": self._loss,
+            "loss": self._loss_object.text,
             "bias": self._bias,
             "init": self._init,
             "dtype": self._dtype,
@@ -181,7 +192,8 @@ class MLP:
     def __repr__(self) -> str:
         shape = "-".join(map(str, self._sizes))
         return (
-            f"<MLP {shape} {'/'.join(self._all_activations)}, {self._loss}, {self._dtype}, "
+            f"<MLP {shape} {'/'.join(self._all_activations)}, {self._loss_object.text}, "
+            f"{self._dtype}, "
             f"{self._backend}>"
         )
 
@@ -330,9 +342,12 @@ class MLP:
         -------
         ndarray
             softmax_cross_entropy: labels int64 (N,). sigmoid_cross_entropy: 0 or 1, int64 (N, K).
-            squared_error: the outputs (N, K).
+            poisson: rates (N, K). Otherwise the outputs (N, K).
         """
         Y = self.forward(X)
+        if self._loss == "poisson":
+            with np.errstate(over="ignore"):
+                return np.exp(Y, out=Y)
         if self._loss == "softmax_cross_entropy":
             labels: Array = np.argmax(Y, axis=1)  # the first of equals
             return labels
@@ -346,19 +361,45 @@ class MLP:
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
     ) -> tuple[Array, Array, Array | None]:
         rows = _validate.inputs(X, self._sizes[0], self._dtype, self._input_scale)
-        T = _validate.targets(y, len(rows), self._sizes[-1], self._loss, self._dtype)
-        return rows, T, _validate.sample_weights(sample_weight, len(rows))
+        K, loss = self._sizes[-1], self._loss_object
+        shared = isinstance(loss, Quantile) and isinstance(loss.q, tuple)
+        T = _validate.targets(y, len(rows), K, loss.name, self._dtype, shared)
+        weights = _validate.sample_weights(sample_weight, len(rows))
+        return rows, T, self._with_class_weights(T, weights)
+
+    @property
+    def _has_class_weights(self) -> bool:
+        loss = self._loss_object
+        return isinstance(loss, SoftmaxCrossEntropy) and loss.class_weight is not None
+
+    def _with_class_weights(self, T: Array, weights: Array | None) -> Array | None:
+        """Sample weights, each times that of its row's label if the loss has class weights."""
+        loss = self._loss_object
+        if not isinstance(loss, SoftmaxCrossEntropy) or loss.class_weight is None:
+            return weights
+        if T.ndim != 1:
+            raise ValueError(
+                f"y: expected integer labels (N,) with class_weight, got targets of shape {T.shape}"
+            )
+        by_class: Array = np.array(loss.class_weight)[T]
+        return by_class if weights is None else by_class * weights
+
+    def _divisor(self, rows: int, weights: Array | None) -> float:
+        """What the loss over so many rows was divided by."""
+        if self._loss_object.reduction == "sum":
+            return 1.0
+        return float(rows if weights is None else weights.sum())
 
     def evaluate(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Evaluation:
-        """Mean loss over rows X with targets y, and accuracy where the loss classifies."""
+        """Loss over rows X with targets y, and accuracy where the loss classifies."""
         rows, T, weights = self._data(X, y, sample_weight)
         loss, correct = self._network.evaluate(rows, T, weights)
         return Evaluation(float(loss), correct / len(rows) if correct >= 0 else None)
 
     def loss(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Mean loss over rows X with targets y."""
+        """Loss over rows X with targets y: their mean, or sum, as the loss says."""
         return self.evaluate(X, y, sample_weight).loss
 
     def loss_and_gradient(
@@ -370,7 +411,7 @@ class MLP:
         sample_weight: ArrayLike | None = None,
         l1: float = 0.0,
     ) -> tuple[float, Array]:
-        """Mean loss over all rows, and its gradient by the parameters.
+        """Loss over all rows, and its gradient by the parameters.
 
         Parameters
         ----------
@@ -556,6 +597,10 @@ def _checked_activations(activation: object, hidden: int) -> list[Activation]:
             f"{[one.text for one in chosen]}"
         )
     return chosen
+
+
+def _checked_reduction(reduction: object) -> str:
+    return _validate.known(reduction, ("mean", "sum"), "reduction")
 
 
 def _check_range(chosen: Described, dtype: str) -> None:

@@ -230,19 +230,36 @@ def _activated(text: str, Z: list[Any]) -> list[Any]:
 
 
 def _loss(text: str, Y: list[Any], T: list[Any]) -> Any:
+    """Of one row, of which a mean and a sum are the same."""
     name, given = parse(text)
-    if name == "softmax_cross_entropy":  # -Σ t log p, with log p = y - log Σ exp(y)
-        smoothing = sympy.nsimplify(given.get("label_smoothing", 0), rational=True)
-        T = [(1 - smoothing) * t + smoothing / len(T) for t in T]
-        log_sum = sympy.log(sympy.Add(*map(sympy.exp, Y)))
-        return sympy.Add(*(t * (log_sum - y) for y, t in zip(Y, T, strict=True)))
+    is_sum = given.get("reduction") == "sum"
+    given = {key: x for key, x in given.items() if key != "reduction"}
+    if name == "softmax_cross_entropy":
+        return _softmax_cross_entropy(Y, T, is_sum, **given)
     y, t = sympy.Symbol("y"), sympy.Symbol("t")
-    return sympy.Add(
-        *(
-            _formula(LOSSES[name], given, output).xreplace({y: Y[output], t: T[output]})
-            for output in range(len(Y))
-        )
-    )
+    terms = []
+    for k, (a, b) in enumerate(zip(Y, T, strict=True)):
+        of_output = {key: x[k] if isinstance(x, list) else x for key, x in given.items()}
+        terms.append(_formula(LOSSES[name], of_output).xreplace({y: a, t: b}))
+    return sympy.Add(*terms)
+
+
+def _softmax_cross_entropy(
+    Y: list[Any],
+    T: list[Any],
+    is_sum: bool,
+    label_smoothing: float = 0.0,
+    class_weight: list[float] | None = None,
+) -> Any:
+    """-Σ t log p, with log p = y - log Σ exp(y); the weight of a row's class counts in a sum only."""
+    smoothing = sympy.nsimplify(label_smoothing, rational=True)
+    log_sum = sympy.log(sympy.Add(*map(sympy.exp, Y)))
+    smoothed = [(1 - smoothing) * t + smoothing / len(T) for t in T]
+    value = sympy.Add(*(t * (log_sum - y) for y, t in zip(Y, smoothed, strict=True)))
+    if class_weight is None or not is_sum:
+        return value
+    weights = [sympy.nsimplify(w, rational=True) for w in class_weight]
+    return value * sympy.Add(*(w * t for w, t in zip(weights, T, strict=True)))
 
 
 def _formula(entry: Any, given: dict[str, Any], output: int = 0) -> Any:

@@ -95,7 +95,8 @@ class Trainer:
         schedule = optimizer.lr if isinstance(optimizer.lr, ReduceOnPlateau) else None
         self._plateau = schedule.start() if schedule else None
         self._rng = net._rng if seed is None else _validate.generator(seed)
-        self._direct = net._backend == "native"  # takes users' arrays as they are, or says None
+        # Takes users' arrays as they are, or says None.
+        self._direct = net._backend == "native" and not net._has_class_weights
         self._dropout_key = int(self._rng.integers(2**64, dtype=np.uint64)) if net._drops else 0
         self._make_trainer()
 
@@ -142,8 +143,8 @@ class Trainer:
             _mapped.whole_file(Xb, "X")
         loss = self._trainer.step(Xb, yb, lr) if self._direct else None  # type: ignore[arg-type]
         if loss is None:
-            X, T, _ = self.net._data(Xb, yb, None)
-            loss = self._trainer.step(X, T, lr)
+            X, T, weights = self.net._data(Xb, yb, None)
+            loss = self._trainer.step(X, T, lr, weights)
             if loss is None:
                 raise ValueError(_CHANGED)
         if not math.isfinite(loss):
@@ -281,19 +282,20 @@ class Trainer:
         lr = self.optimizer.lr if self._plateau is None else self._plateau.lr
         return learning_rates(lr, self.steps, count, limit)
 
-    def _checked_validation(self, validation: object) -> tuple[Array, Array] | None:
+    def _checked_validation(self, validation: object) -> tuple[Array, Array, Array | None] | None:
         if validation is None:
             return None
         if not (isinstance(validation, (tuple, list)) and len(validation) == 2):
             raise TypeError(f"validation: expected (X, y), got {type(validation).__name__}")
         try:
-            X, T, _ = self.net._data(validation[0], validation[1], None)
+            return self.net._data(validation[0], validation[1], None)
         except (TypeError, ValueError) as error:
             raise type(error)(f"validation: {error}") from None
-        return X, T
 
-    def _validate_epoch(self, validation: tuple[Array, Array], history: History) -> None:
-        for name, array in zip(("X", "y"), validation, strict=True):
+    def _validate_epoch(
+        self, validation: tuple[Array, Array, Array | None], history: History
+    ) -> None:
+        for name, array in zip(("X", "y"), validation[:2], strict=True):
             _mapped.whole_file(array, f"validation: {name}")
         loss, correct = self.net._network.evaluate(*validation)
         history.val_loss.append(float(loss))

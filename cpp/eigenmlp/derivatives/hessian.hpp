@@ -83,7 +83,7 @@ void second_backward_layer(const Network<T>& net, const Direction<T>& direction,
 // starts at row `first`. False if a number is not finite or a label no class.
 template <class T>
 bool second_rows(const Network<T>& net, const Data& data, const Direction<T>& direction,
-                 Index first, Index begin, Index end, double total_weight, SecondOrder<T>& memory) {
+                 Index first, Index begin, Index end, double divisor, SecondOrder<T>& memory) {
   auto& [batch, tangent, sum] = memory;
   const Index rows = end - begin;
   if (rows == 0) return true;
@@ -91,12 +91,11 @@ bool second_rows(const Network<T>& net, const Data& data, const Direction<T>& di
   for (Index i = 0; i < chunks; ++i) {
     const Index from = begin + share_begin(rows, chunks, i);
     const Index to = begin + share_begin(rows, chunks, i + 1);
-    if (!gather_batch(net, data, nullptr, first, from, to - from, total_weight, batch))
-      return false;
+    if (!gather_batch(net, data, nullptr, first, from, to - from, divisor, batch)) return false;
     tangent_rows(net, batch, &direction, tangent, false, from, to);
     const bool labels = data.labels != nullptr;
     net.loss().second({batch.Y.back(), batch.dY.back(), labels ? batch.labels : nullptr,
-                       net.outputs(), from, to, batch.scale, batch.row_loss},
+                       net.outputs(), from, to, batch.scale, batch.row_loss, net.loss_parameters()},
                       tangent.RY.back(), tangent.RdY.back());
     loss_rows(net, batch, labels, from, to);
     second_backward_output(net, memory, from, to);
@@ -137,10 +136,11 @@ template <class T>
 void product_with_hessian(const Network<T>& net, const Data& data, const Direction<T>& direction,
                           const Team& team, SecondOrder<T>& memory, std::atomic<bool>& good) {
   const Index N = data.X.rows;
-  const double weight = batch_weight(data, nullptr, 0, N);
+  const double divisor = batch_divisor(net, data, nullptr, 0, N);
   for (Index first = 0; first < N; first += gradient_block) {
     const Index rows = std::min(gradient_block, N - first);
-    if (!second_rows(net, data, direction, first, team.begin(rows), team.end(rows), weight, memory))
+    if (!second_rows(net, data, direction, first, team.begin(rows), team.end(rows), divisor,
+                     memory))
       good = false;
     team.wait();
     second_weights(net, memory, rows, team, first == 0);

@@ -7,9 +7,9 @@ namespace eigenmlp {
 
 namespace detail {
 // Forward, loss and deltas of all rows, chunk by chunk: done(batch, first, rows). A row's loss
-// counts by its weight / total_weight; `output` as above.
+// counts by its weight / divisor; `output` as above.
 template <class T, class Done>
-bool backward_chunks(const Network<T>& net, const Data& data, double total_weight, bool by_inputs,
+bool backward_chunks(const Network<T>& net, const Data& data, double divisor, bool by_inputs,
                      Index output, Done&& done) {
   constexpr Index p = panel_width<T>;
   const auto [chunk, threads] = chunks_of(net, data.X.rows, 3);
@@ -18,7 +18,7 @@ bool backward_chunks(const Network<T>& net, const Data& data, double total_weigh
   std::atomic<bool> good{true};
   for_each_row_chunk(data.X.rows, chunk, threads, [&](std::size_t thread, Index first, Index rows) {
     Batch<T>& batch = batches[thread];
-    if (!gather_batch<T>(net, data, nullptr, first, 0, rows, total_weight, batch)) {
+    if (!gather_batch<T>(net, data, nullptr, first, 0, rows, divisor, batch)) {
       good = false;
       return;
     }
@@ -76,7 +76,7 @@ template <class T>
 bool per_sample_gradients(const Network<T>& net, const Data& data, T* gradients) {
   const std::shared_lock lock(net.mutex());
   const Index N = data.X.rows, P = net.parameter_count();
-  const double mean_weight = batch_weight(data, nullptr, 0, N) / static_cast<double>(N);
+  const double mean_weight = batch_divisor(net, data, nullptr, 0, N) / static_cast<double>(N);
   return detail::backward_chunks(
       net, data, mean_weight, false, -1, [&](const Batch<T>& batch, Index first, Index rows) {
         for (Index r = 0; r < rows; ++r)

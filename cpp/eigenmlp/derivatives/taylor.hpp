@@ -147,7 +147,7 @@ bool taylor(const Network<T>& net, const Data& data, const T* d_parameters, Inde
             double* coefficients) {
   const std::shared_lock lock(net.mutex());
   const Direction<T> direction(net, d_parameters, false);
-  const double weight = batch_weight(data, nullptr, 0, data.X.rows);
+  const double divisor = batch_divisor(net, data, nullptr, 0, data.X.rows);
   const Index chunk = detail::taylor_chunk(net, data.X.rows, order);
   std::vector<double> parts(
       static_cast<std::size_t>(ceil_div(data.X.rows, chunk) * (order + 1))); // added in order below
@@ -155,13 +155,14 @@ bool taylor(const Network<T>& net, const Data& data, const T* d_parameters, Inde
       net, data.X.rows, order,
       [&](TaylorMemory<T>& memory, Index chunk_index, Index first, Index rows) {
         Batch<T>& batch = memory.batch;
-        if (!gather_batch<T>(net, data, nullptr, first, 0, rows, weight, batch)) return false;
+        if (!gather_batch<T>(net, data, nullptr, first, 0, rows, divisor, batch)) return false;
         for (Index c = 0; c < panel_count<T>(net.inputs()); ++c)
           Run<T>(memory.Y.panels.at(0, c), rows * panel_width<T>) =
               Run<T>(batch.Y[0].at(0, c), rows * panel_width<T>);
         taylor_rows(net, &direction, false, order, rows, memory);
         net.loss().taylor({memory.Y, batch.dY.back(), data.labels ? batch.labels : nullptr,
-                           net.outputs(), rows, order, memory.loss, memory.scratch, memory.sums});
+                           net.outputs(), rows, order, memory.loss, memory.scratch, memory.sums,
+                           net.loss_parameters()});
         double* part = parts.data() + chunk_index * (order + 1);
         for (Index r = 0; r < rows; ++r)
           for (Index k = 0; k <= order; ++k)
@@ -170,7 +171,7 @@ bool taylor(const Network<T>& net, const Data& data, const T* d_parameters, Inde
       });
   std::fill_n(coefficients, order + 1, 0.0);
   for (std::size_t i = 0; i < parts.size(); ++i)
-    coefficients[static_cast<Index>(i) % (order + 1)] += parts[i] / weight;
+    coefficients[static_cast<Index>(i) % (order + 1)] += divisor > 0 ? parts[i] / divisor : 0;
   return good;
 }
 

@@ -5,6 +5,10 @@
 
 namespace eigenmlp {
 
+// What targets may be: any number, one of at least 0, a probability, or rows of probabilities that
+// add up to 1.
+enum class Targets { any, counts, probabilities, distributions };
+
 template <class T>
 struct LossRows {
   Panels<const T> Y;          // outputs (N, K); logits Z where the loss takes logits
@@ -13,6 +17,12 @@ struct LossRows {
   Index K, begin, end;        // outputs; rows begin … end - 1 are meant
   const T* scale;             // (N,) sample weight / total weight of the batch
   T* row_loss;                // (N,) out: each row's loss, without scale
+  const T* parameters;        // of the loss, each a row of K numbers in panels
+
+  // Parameter i in the columns of a panel.
+  auto parameter(Index i, Index panel) const {
+    return line(parameters + (i * panel_count<T>(K) + panel) * panel_width<T>);
+  }
 
   // body(y, dy, real) for every panel of a row; real is 1 in columns below K and 0 in padding.
   template <class Body>
@@ -37,7 +47,8 @@ struct LossSeries {
   Index K, rows, order;
   T* loss; // (N, order + 1) out
   std::array<Series<T>, 3> scratch;
-  T* sums; // (order + 1,) scratch
+  T* sums;             // (order + 1,) scratch
+  const T* parameters; // as in LossRows
 
   // body(y, t, real, loss) for every panel of every row: the series y and targets t of p outputs
   // add to the row's coefficients, which start from 0; real as in LossRows.

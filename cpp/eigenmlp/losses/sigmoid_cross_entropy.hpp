@@ -8,6 +8,7 @@ namespace eigenmlp {
 struct SigmoidCrossEntropy {
   static constexpr const char* name = "sigmoid_cross_entropy";
   static constexpr bool takes_logits = true, takes_labels = false, classifies = true;
+  static constexpr Targets targets = Targets::probabilities;
 
   // A row is right when every z > 0 goes with t > 1/2.
   template <class T>

@@ -9,14 +9,20 @@
 namespace eigenmlp {
 
 // From logits:  l = log Σ exp(z) - Σₖ t z,  ∂l/∂z = p - t  with  p = softmax(z);
-// t is a row of probabilities, or 1 at the row's label and 0 elsewhere.
+// t is a row of probabilities, or 1 at the row's label and 0 elsewhere; label smoothing ε makes it
+// (1 - ε) t + ε / K.
 struct SoftmaxCrossEntropy {
   static constexpr const char* name = "softmax_cross_entropy";
   static constexpr bool takes_logits = true, takes_labels = true, classifies = true;
+  static constexpr ParameterList parameters{{"label_smoothing"}, {0.0}};
+  static constexpr Targets targets = Targets::distributions;
 
   template <class T>
   static Index rows(const LossRows<T>& a) {
-    return a.labels ? with_labels(a) : with_probabilities(a);
+    const T smoothing = a.parameters[0];
+    if (a.labels && smoothing == T(0)) return with_labels(a);
+    if (smoothing != T(0)) smooth(a, smoothing);
+    return with_probabilities(a);
   }
 
   // The derivative of ∂l/∂z along RY: Σₖ t · p ⊙ (RY - Σ p RY)
@@ -33,7 +39,8 @@ struct SoftmaxCrossEntropy {
         dots += P * line(RY.at(r, c));
         if (!a.labels) totals += line(a.dY.at(r, c));
       }
-      const T dot = dots.sum(), scale = (a.labels ? T(1) : totals.sum()) * a.scale[r];
+      const T dot = dots.sum(), total = a.labels ? T(1) : totals.sum();
+      const T scale = (total + a.parameters[0] * (T(1) - total)) * a.scale[r];
       for (Index c = 0; c < panels; ++c) {
         auto P = line(RdY.at(r, c));
         P *= scale * (line(RY.at(r, c)) - dot);
@@ -45,6 +52,7 @@ struct SoftmaxCrossEntropy {
   template <class T>
   static void taylor(const LossSeries<T>& a) {
     const Index panels = panel_count<T>(a.K);
+    const T smoothing = a.parameters[0];
     T* s = a.sums;
     for (Index r = 0; r < a.rows; ++r) {
       const T max = Softmax::row_maximum(a.Y.panels.at(r, 0), a.Y.panels.panel, panels);
@@ -57,10 +65,17 @@ struct SoftmaxCrossEntropy {
         for (Index j = 1; j < k; ++j) rest -= static_cast<T>(j) * loss[j] * s[k - j];
         loss[k] = rest / (static_cast<T>(k) * s[0]);
       }
-      const auto target = [&](Index c) -> Line<T> {
+      const auto given = [&](Index c) -> Line<T> {
         if (!a.labels) return line(a.targets.at(r, c));
         const Index j = static_cast<Index>(a.labels[r]) - c * panel_width<T>;
         return j >= 0 && j < panel_width<T> ? line(one_hot<T>[j]) : Line<T>(Line<T>::Zero());
+      };
+      const auto target = [&](Index c) {
+        Line<T> t = given(c);
+        for (Index j = 0;
+             smoothing != T(0) && j < std::min(panel_width<T>, a.K - c * panel_width<T>); ++j)
+          t[j] = smoothed(t[j], smoothing, a.K);
+        return t;
       };
       T total = 0;
       for (Index c = 0; c < panels; ++c) total += target(c).sum();
@@ -78,6 +93,27 @@ struct SoftmaxCrossEntropy {
   }
 
 private:
+  template <class T>
+  static T smoothed(T t, T smoothing, Index K) {
+    return (T(1) - smoothing) * t + smoothing / static_cast<T>(K);
+  }
+
+  // dY ← (1 - ε) t + ε / K
+  template <class T>
+  static void smooth(const LossRows<T>& a, T smoothing) {
+    constexpr Index p = panel_width<T>;
+    for (Index r = a.begin; r < a.end; ++r) {
+      if (a.labels) {
+        for (Index c = 0; c < panel_count<T>(a.K); ++c) line(a.dY.at(r, c)) = T(0);
+        const Index label = static_cast<Index>(a.labels[r]);
+        a.dY.at(r, label / p)[label % p] = T(1);
+      }
+      a.for_each_panel(r, [&](auto, auto t, const Line<T>& real) {
+        for (Index j = 0; j < p; ++j) t[j] = smoothed(t[j], smoothing, a.K) * real[j];
+      });
+    }
+  }
+
   template <class T>
   static Index with_labels(const LossRows<T>& a) {
     constexpr Index p = panel_width<T>;

@@ -8,6 +8,7 @@ namespace eigenmlp {
 struct SquaredError {
   static constexpr const char* name = "squared_error";
   static constexpr bool takes_logits = false, takes_labels = false, classifies = false;
+  static constexpr Targets targets = Targets::any;
 
   template <class T>
   static Index rows(const LossRows<T>& a) {

@@ -27,9 +27,10 @@ def evaluate(command: EvaluateCommand) -> None:
 
     loss = str(net.config["loss"])
     y = table.y
-    if loss == "squared_error":
+    name = loss.partition("(")[0]
+    if not name.endswith("cross_entropy"):
         y = y.reshape(len(y), -1).astype(np.float64)
-    elif loss == "softmax_cross_entropy" and y.dtype.kind != "i" and y.shape[1] == 1:
+    elif name == "softmax_cross_entropy" and y.dtype.kind != "i" and y.shape[1] == 1:
         raise ValueError(
             f"{command.source.name}: {command.model} tells classes apart, expected integer "
             f"labels, got {y.dtype} values"

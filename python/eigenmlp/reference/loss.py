@@ -1,50 +1,119 @@
-"""The table of losses, and the mean over rows.
+"""The table of losses, and the mean (or the sum) over rows.
 
 To add a loss, write `losses/<name>.py` and give it a line in the table.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from eigenmlp.reference.losses import sigmoid_cross_entropy, softmax_cross_entropy, squared_error
+from eigenmlp.reference.choice import parse
+from eigenmlp.reference.losses import (
+    absolute_error,
+    huber,
+    poisson,
+    quantile,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+    squared_error,
+)
 from eigenmlp.reference.types import Array, Bools, Doubles, Floats
 
 
 class Loss(Protocol):
     """What a file in `losses/` contains: the loss of each row, summed over the outputs."""
 
-    formula: str | None  # of one output, in SymPy's syntax in y and t, or None if outputs mix
+    formula: str | None  # of one output, in SymPy's syntax in y, t and the names of the
+    # parameters, or None if outputs mix
+    parameters: dict[str, float]  # with their defaults; the functions take them last
     classifies: bool
+    takes_logits: bool  # brings its own output activation
     no_series: str | None  # why there are no Taylor coefficients, where there are none
 
-    def value(self, Y: Floats, T: Array) -> Floats:
-        """The losses (N,) of outputs Y (N, K) and targets T."""
-
-    def derivative(self, Y: Floats, T: Array) -> Floats:
-        """(N, K): the derivative of each row's loss with respect to that row's outputs."""
-
-    def derivative_tangent(self, Y: Floats, T: Array, RY: Floats) -> Floats:
-        """(N, K): how `derivative` moves when Y moves by RY: each row's Hessian times RY."""
+    @property
+    def value(self) -> Callable[..., Floats]:
+        """(Y, T) -> the losses (N,) of outputs Y (N, K) and targets T."""
 
     @property
-    def taylor(self) -> Callable[[Floats, Array], Floats] | None:
-        """The series (order + 1, N) of the losses from that of Y (order + 1, N, K), and T."""
+    def derivative(self) -> Callable[..., Floats]:
+        """(Y, T) -> (N, K): of each row's loss with respect to that row's outputs."""
 
-    def correct(self, Y: Floats, T: Array) -> Bools | None:
-        """(N,): whether each row is classified right; None if the loss does not classify."""
+    @property
+    def derivative_tangent(self) -> Callable[..., Floats]:
+        """(Y, T, RY) -> (N, K): each row's Hessian times RY, how `derivative` moves along it."""
+
+    @property
+    def taylor(self) -> Callable[..., Floats] | None:
+        """(Y, T) -> the series (order + 1, N) of the losses from that of Y (order + 1, N, K)."""
+
+    @property
+    def correct(self) -> Callable[..., Bools | None]:
+        """(Y, T) -> (N,): which rows are classified right; None if the loss does not classify."""
 
 
 LOSSES: dict[str, Loss] = {
     "softmax_cross_entropy": softmax_cross_entropy,
     "sigmoid_cross_entropy": sigmoid_cross_entropy,
     "squared_error": squared_error,
+    "absolute_error": absolute_error,
+    "huber": huber,
+    "quantile": quantile,
+    "poisson": poisson,
 }
 
 
-def mean_value(name: str, Y: Floats, T: Array, sample_weight: Array | None = None) -> float:
-    """Σ wᵢ lᵢ / Σ wᵢ, summed in float64.
+class Chosen(NamedTuple):
+    """A loss with the values of its parameters, and whether it is a sum over rows."""
+
+    loss: Loss
+    parameters: dict[str, Any]
+    is_sum: bool
+
+    @property
+    def value(self) -> Callable[..., Floats]:
+        """As in `Loss`."""
+        return partial(self.loss.value, **self.parameters)
+
+    @property
+    def derivative(self) -> Callable[..., Floats]:
+        """As in `Loss`."""
+        return partial(self.loss.derivative, **self.parameters)
+
+    @property
+    def derivative_tangent(self) -> Callable[..., Floats]:
+        """As in `Loss`."""
+        return partial(self.loss.derivative_tangent, **self.parameters)
+
+    @property
+    def taylor(self) -> Callable[..., Floats] | None:
+        """As in `Loss`."""
+        taylor = self.loss.taylor
+        return None if taylor is None else partial(taylor, **self.parameters)
+
+    @property
+    def correct(self) -> Callable[..., Bools | None]:
+        """As in `Loss`."""
+        return partial(self.loss.correct, **self.parameters)
+
+
+def find(text: str) -> Chosen:
+    """The loss that a name means, or a name with parameters: "huber(delta=0.5, reduction='sum')".
+
+    Examples
+    --------
+    >>> find("huber(delta=0.5)").parameters
+    {'delta': 0.5}
+    """
+    name, given = parse(text)
+    loss = LOSSES[name]
+    parameters = {key: x for key, x in given.items() if key != "reduction"}
+    return Chosen(loss, loss.parameters | parameters, given.get("reduction") == "sum")
+
+
+def mean_value(text: str, Y: Floats, T: Array, sample_weight: Array | None = None) -> float:
+    """Σ wᵢ lᵢ / Σ wᵢ, summed in float64; Σ wᵢ lᵢ for a sum over rows.
 
     Examples
     --------
@@ -54,11 +123,13 @@ def mean_value(name: str, Y: Floats, T: Array, sample_weight: Array | None = Non
     2.5
     >>> mean_value("squared_error", Y, T, sample_weight=np.array([3.0, 1.0]))
     1.75
+    >>> mean_value("squared_error(reduction='sum')", Y, T)
+    5.0
     """
-    return float(np.sum(_shares(len(Y), sample_weight) * LOSSES[name].value(Y, T)))
+    return float(np.sum(_shares(text, len(Y), sample_weight) * find(text).value(Y, T)))
 
 
-def mean_derivative(name: str, Y: Floats, T: Array, sample_weight: Array | None = None) -> Floats:
+def mean_derivative(text: str, Y: Floats, T: Array, sample_weight: Array | None = None) -> Floats:
     """dY (N, K), the derivative of `mean_value` with respect to Y.
 
     Examples
@@ -67,12 +138,13 @@ def mean_derivative(name: str, Y: Floats, T: Array, sample_weight: Array | None 
     array([[1.],
            [2.]])
     """
-    shares = _shares(len(Y), sample_weight).astype(Y.dtype)
-    return shares[:, None] * LOSSES[name].derivative(Y, T)
+    shares = _shares(text, len(Y), sample_weight).astype(Y.dtype)
+    dY: Floats = shares[:, None] * find(text).derivative(Y, T)
+    return dY
 
 
 def mean_derivative_tangent(
-    name: str, Y: Floats, T: Array, RY: Floats, sample_weight: Array | None = None
+    text: str, Y: Floats, T: Array, RY: Floats, sample_weight: Array | None = None
 ) -> Floats:
     """RdY (N, K): how `mean_derivative` moves when Y moves by RY.
 
@@ -83,11 +155,12 @@ def mean_derivative_tangent(
     array([[1.],
            [3.]])
     """
-    shares = _shares(len(Y), sample_weight).astype(Y.dtype)
-    return shares[:, None] * LOSSES[name].derivative_tangent(Y, T, RY)
+    shares = _shares(text, len(Y), sample_weight).astype(Y.dtype)
+    RdY: Floats = shares[:, None] * find(text).derivative_tangent(Y, T, RY)
+    return RdY
 
 
-def mean_series(name: str, Y: Floats, T: Array, sample_weight: Array | None = None) -> Doubles:
+def mean_series(text: str, Y: Floats, T: Array, sample_weight: Array | None = None) -> Doubles:
     """The Taylor coefficients (order + 1,) of `mean_value` from those of Y (order + 1, N, K).
 
     Raises
@@ -101,14 +174,15 @@ def mean_series(name: str, Y: Floats, T: Array, sample_weight: Array | None = No
     >>> mean_series("squared_error", Y, np.array([[0.0]]))
     array([1., 4., 4.])
     """
-    loss = LOSSES[name]
-    if loss.taylor is None:
-        raise ValueError(f"loss: expected one with a Taylor series, got {name!r}: {loss.no_series}")
-    coefficients: Doubles = loss.taylor(Y, T) @ _shares(Y.shape[1], sample_weight)
+    chosen = find(text)
+    if chosen.taylor is None:
+        name, why = parse(text)[0], chosen.loss.no_series
+        raise ValueError(f"loss: expected one with a Taylor series, got {name!r}: {why}")
+    coefficients: Doubles = chosen.taylor(Y, T) @ _shares(text, Y.shape[1], sample_weight)
     return coefficients
 
 
-def count_correct(name: str, Y: Floats, T: Array) -> int:
+def count_correct(text: str, Y: Floats, T: Array) -> int:
     """The number of rows classified right, or -1 if the loss does not classify.
 
     Examples
@@ -116,17 +190,25 @@ def count_correct(name: str, Y: Floats, T: Array) -> int:
     >>> count_correct("softmax_cross_entropy", np.array([[0.0, 1.0], [2.0, 0.0]]), np.array([1, 1]))
     1
     """
-    correct = LOSSES[name].correct(Y, T)
+    correct = find(text).correct(Y, T)
     return -1 if correct is None else int(correct.sum())
 
 
-def total_weight(N: int, sample_weight: Array | None = None) -> float:
-    """Σ wᵢ over a batch of N rows, each of weight 1 unless weights are given."""
+def divisor(text: str, N: int, sample_weight: Array | None = None) -> float:
+    """Σ wᵢ over a batch of N rows, each of weight 1 unless weights are given; 1 for a sum.
+
+    Examples
+    --------
+    >>> divisor("squared_error", 3), divisor("squared_error(reduction='sum')", 3)
+    (3.0, 1.0)
+    """
+    if find(text).is_sum:
+        return 1.0
     return float(N if sample_weight is None else np.sum(sample_weight, dtype=np.float64))
 
 
-def _shares(N: int, sample_weight: Array | None) -> Doubles:
-    """wᵢ / Σ w (N,): each row's share in the mean; 0 where no row of a batch has any weight."""
+def _shares(text: str, N: int, sample_weight: Array | None) -> Doubles:
+    """wᵢ / divisor (N,): each row's share; 0 where no row of a batch has any weight."""
     w = np.ones(N) if sample_weight is None else sample_weight.astype(np.float64)
-    total = w.sum()
+    total = divisor(text, N, w)
     return w / total if total > 0 else np.zeros(N)

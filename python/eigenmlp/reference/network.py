@@ -31,7 +31,7 @@ class Network:
         One name per layer, L in all, with parameters if need be: "sigmoid(slope=2.0)". The last
         one may be "softmax".
     loss : str
-        "softmax_cross_entropy", "sigmoid_cross_entropy" or "squared_error".
+        A name, with parameters if need be: "huber(delta=0.5)", "squared_error(reduction='sum')".
     bias : bool
         Whether the layers have a b: Z = X @ W + b, or Z = X @ W.
     input_scale : float

@@ -174,7 +174,9 @@ class Trainer:
         if self.accumulate == 1:
             finite = self.apply(gradient, lr)
         else:
-            finite = self._gather(gradient, len(X), loss.total_weight(len(X), sample_weight), lr)
+            finite = self._gather(
+                gradient, len(X), loss.divisor(network.loss, len(X), sample_weight), lr
+            )
         return (batch_loss if finite else math.inf), n_correct
 
     def _masks(self, N: int) -> list[Floats]:
@@ -192,7 +194,7 @@ class Trainer:
 
     def _gather(self, gradient: Floats, rows: int, weight: float, lr: float) -> bool:
         """Add a batch's gradient to those before it; the last one makes the update."""
-        total = gradient * weight
+        total = gradient * weight  # the batch's own sum
         self.gathered[:] = self.gathered + total if self.batches else total
         self.batches, self.rows, self.weight = (
             self.batches + 1, self.rows + rows, self.weight + weight
@@ -204,6 +206,8 @@ class Trainer:
         if self.batches == 0:
             return True
         scale = 1 / self.weight if self.weight > 0 else 0.0
+        if loss.find(self.network.loss).is_sum:
+            scale = 1.0
         if not self.apply(self.gathered * scale, lr):
             return False
         self.set_progress(self.steps)
@@ -277,6 +281,7 @@ class Trainer:
         N, E = len(X), len(orders)
         result = RunResult(np.full(E, np.nan), np.full(E, -1, np.int64), np.zeros(E))
         natural_order = np.arange(N)
+        chosen_loss = self.network.loss
         step = 0
         with ctrl_c_waits() as ctrl_c:
             for epoch in range(E):
@@ -302,15 +307,17 @@ class Trainer:
                         result.diverged_loss = batch_loss
                         return result
 
-                    weight = loss.total_weight(len(rows), w)
+                    weight = loss.divisor(chosen_loss, len(rows), w)
                     loss_sum += batch_loss * weight
                     weight_sum += weight
                     correct += batch_correct
                     step += self.steps - steps
                     result.steps = step
 
-                result.losses[epoch] = loss_sum / weight_sum
-                result.correct[epoch] = correct if loss.LOSSES[self.network.loss].classifies else -1
+                is_sum = loss.find(chosen_loss).is_sum
+                result.losses[epoch] = loss_sum if is_sum else loss_sum / weight_sum
+                classifies = loss.find(chosen_loss).loss.classifies
+                result.correct[epoch] = correct if classifies else -1
                 result.seconds[epoch] = time.perf_counter() - began
                 result.epochs += 1
         result.interrupted = ctrl_c.pressed

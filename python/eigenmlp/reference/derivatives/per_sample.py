@@ -29,7 +29,7 @@ def input_gradient(network: Network, X: Array, T: Array | None = None, output: i
         dY = np.zeros_like(Y)
         dY[:, output] = 1
     else:
-        dY = loss.LOSSES[network.loss].derivative(Y, network.as_targets(T))
+        dY = loss.find(network.loss).derivative(Y, network.as_targets(T))
     return network.backward_pass(passes, dY)[1]
 
 

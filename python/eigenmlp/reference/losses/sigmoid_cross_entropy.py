@@ -10,8 +10,10 @@ from eigenmlp.reference.series import integral
 from eigenmlp.reference.types import Array, Bools, Floats
 
 formula: str | None = "log(1 + exp(y)) - t*y"
+parameters: dict[str, float] = {}
 classifies = True
 no_series: str | None = None
+takes_logits = True
 
 
 def value(Y: Floats, T: Array) -> Floats:

@@ -6,8 +6,10 @@ from eigenmlp.reference.series import product
 from eigenmlp.reference.types import Array, Bools, Floats
 
 formula: str | None = "(y - t)**2"
+parameters: dict[str, float] = {}
 classifies = False
 no_series: str | None = None
+takes_logits = False
 
 
 def value(Y: Floats, T: Array) -> Floats:
