@@ -251,7 +251,7 @@ def _softmax_cross_entropy(
     label_smoothing: float = 0.0,
     class_weight: list[float] | None = None,
 ) -> Any:
-    """-Σ t log p, with log p = y - log Σ exp(y); the weight of a row's class counts in a sum only."""
+    """-Σ t log p, with log p = y - log Σ exp(y); a class weight counts in a sum only."""
     smoothing = sympy.nsimplify(label_smoothing, rational=True)
     log_sum = sympy.log(sympy.Add(*map(sympy.exp, Y)))
     smoothed = [(1 - smoothing) * t + smoothing / len(T) for t in T]
