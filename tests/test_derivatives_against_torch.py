@@ -33,8 +33,8 @@ ROW_LOSSES = {
     ).sum(dim=1),
     "squared_error": lambda Y, T: ((Y - T) ** 2).sum(dim=1),
     "absolute_error": lambda Y, T: (Y - T).abs().sum(dim=1),
-    "huber(delta=0.4)": lambda Y, T: torch.nn.functional.huber_loss(
-        Y, T, reduction="none", delta=0.4
+    "huber(delta=0.4)": lambda Y, T: torch.where(  # torch's own has no forward mode
+        (Y - T).abs() <= 0.4, (Y - T) ** 2 / 2, 0.4 * ((Y - T).abs() - 0.2)
     ).sum(dim=1),
     "quantile(q=0.7)": lambda Y, T: torch.maximum(0.7 * (T - Y), 0.3 * (Y - T)).sum(dim=1),
     "poisson": lambda Y, T: torch.nn.functional.poisson_nll_loss(Y, T, reduction="none").sum(dim=1),
