@@ -19,11 +19,10 @@ void for_each_chunk(const Network<T>& net, Index rows, Index panels, const Team&
                     Body&& body) {
   const bool wide = shares_panels(panels, team);
   const Index begin = wide ? 0 : team.begin(rows), end = wide ? rows : team.end(rows);
-  const Index chunks = ceil_div(end - begin, chunk_rows(net));
-  for (Index i = 0; i < chunks; ++i)
-    body(Part{begin + share_begin(end - begin, chunks, i),
-              begin + share_begin(end - begin, chunks, i + 1), wide ? team.begin(panels) : 0,
-              wide ? team.end(panels) : panels});
+  in_chunks(net, begin, end, [&](Index from, Index to) {
+    body(Part{from, to, wide ? team.begin(panels) : 0, wide ? team.end(panels) : panels});
+    return true;
+  });
 }
 
 // All of phase 1 for the batch order[first], order[first + 1], … of `rows` rows; `batch` has inputs

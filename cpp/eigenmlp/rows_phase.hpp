@@ -129,6 +129,16 @@ Index chunk_rows(const Network<T>& net) {
   return std::max<Index>(16, budget / (widest * static_cast<Index>(sizeof(T))));
 }
 
+// Calls body(from, to) for chunks of rows begin … end - 1 until it returns false, which is returned.
+template <class T, class Body>
+bool in_chunks(const Network<T>& net, Index begin, Index end, Body&& body) {
+  const Index rows = end - begin, chunks = ceil_div(rows, chunk_rows(net));
+  for (Index i = 0; i < chunks; ++i)
+    if (!body(begin + share_begin(rows, chunks, i), begin + share_begin(rows, chunks, i + 1)))
+      return false;
+  return true;
+}
+
 // Part of a layer's outputs (or inputs): rows begin … end - 1, panels c … c_end - 1.
 struct Part {
   Index begin, end, c, c_end;
@@ -331,13 +341,20 @@ struct RowsReport {
   bool good = true; // inputs were finite and labels classes; if not, nothing after that was done
 };
 
+// What a loss is given of rows begin … end - 1.
+template <class T>
+LossRows<T> rows_for_loss(const Network<T>& net, const BatchView<T>& batch, bool labels,
+                          Index begin, Index end) {
+  return {batch.Y.back(), batch.dY.back(), labels ? batch.labels : nullptr, net.outputs(), begin,
+          end,            batch.scale,     batch.row_loss,
+          net.loss_parameters()};
+}
+
 // The loss of rows begin … end - 1, whose outputs are in Y[L]; dY[L] becomes scale · ∂l/∂Y.
 template <class T>
 Index loss_rows(const Network<T>& net, const BatchView<T>& batch, bool labels, Index begin,
                 Index end) {
-  return net.loss().rows({batch.Y.back(), batch.dY.back(), labels ? batch.labels : nullptr,
-                          net.outputs(), begin, end, batch.scale, batch.row_loss,
-                          net.loss_parameters()});
+  return net.loss().rows(rows_for_loss(net, batch, labels, begin, end));
 }
 
 // All of phase 1 for rows begin … end - 1 of the batch order[first], order[first + 1], …
@@ -346,20 +363,15 @@ RowsReport rows_phase(const Network<T>& net, const Data& data, const std::int64_
                       Index first, Index begin, Index end, double divisor,
                       const BatchView<T>& batch, const Dropout* dropout = nullptr) {
   RowsReport report;
-  const Index rows = end - begin;
-  if (rows == 0) return report;
-  const Index chunks = ceil_div(rows, chunk_rows(net));
-  for (Index i = 0; i < chunks; ++i) {
-    const Index from = begin + share_begin(rows, chunks, i);
-    const Index to = begin + share_begin(rows, chunks, i + 1);
-    report.good &= gather_batch(net, data, order, first, from, to - from, divisor, batch);
-    if (!report.good) return report;
+  report.good = in_chunks(net, begin, end, [&](Index from, Index to) {
+    if (!gather_batch(net, data, order, first, from, to - from, divisor, batch)) return false;
     if (dropout) fill_masks(net, *dropout, batch, from, to);
     forward_rows(net, batch.Y, batch.Z, from, to, dropout ? &batch.dropped : nullptr);
     report.correct += loss_rows(net, batch, data.labels != nullptr, from, to);
     backward_output(net, batch, from, to);
     backward_rows(net, batch, from, to);
-  }
+    return true;
+  });
   return report;
 }
 

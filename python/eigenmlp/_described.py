@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
 from . import _validate
-from .optimizers import checked_number
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Described:
     ) -> None:
         """Check a parameter that is a number, and make it a float."""
         what = f"{type(self).__name__}: {name}"
-        value = checked_number(getattr(self, name), what, least, below)
+        value = _validate.number(getattr(self, name), what, least, below)
         if value <= above:
             raise ValueError(f"{what}: expected a number above {above:g}, got {value!r}")
         object.__setattr__(self, name, value)

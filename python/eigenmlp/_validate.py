@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,21 @@ def integer(value: object, what: str, least: int = 1) -> int:
     if number < least:
         raise ValueError(f"{what}: expected at least {least}, got {number}")
     return number
+
+
+def number(value: object, what: str, least: float = -math.inf, below: float = math.inf) -> float:
+    """`value` as a float, if it is a finite number with ``least <= value < below``."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{what}: expected a number, got {value!r}")
+    try:
+        result = float(value)
+    except OverflowError:
+        result = math.inf
+    if not (math.isfinite(result) and least <= result < below):
+        upper = f" and below {below:g}" if below < math.inf else ""
+        lower = f" of at least {least:g}" if least > -math.inf else ""
+        raise ValueError(f"{what}: expected a finite number{lower}{upper}, got {value!r}")
+    return result
 
 
 def known(name: object, names: Iterable[str], what: str) -> str:

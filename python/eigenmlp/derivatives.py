@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _validate
 from ._backend import derivatives_of
-from .optimizers import checked_number
 
 if TYPE_CHECKING:
     from .mlp import MLP
@@ -331,7 +330,7 @@ def _flat(net: MLP, vector: ArrayLike, what: str) -> Array:
 
 
 def _check_l2(net: MLP, l2: float) -> None:
-    checked_number(l2, "l2", 0.0, below=float(np.finfo(net._dtype).max))
+    _validate.number(l2, "l2", 0.0, below=float(np.finfo(net._dtype).max))
 
 
 def _penalty(net: MLP, l2: float) -> Array:

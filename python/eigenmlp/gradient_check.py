@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from . import _validate
 from ._differences import EPS, Differences, GradientEntry, finite_number
 from .mlp import MLP
-from .optimizers import checked_number
 
 Array = NDArray[Any]
 Function = Callable[[Array], tuple[float, ArrayLike]]
@@ -176,7 +175,7 @@ def check_gradients(
     """
     if tolerance is None:
         tolerance = EPS ** (1 / 3)
-    checked_number(tolerance, "tolerance", EPS, below=1.0)
+    _validate.number(tolerance, "tolerance", EPS, below=1.0)
     if most is not None:
         most = _validate.integer(most, "most")
     rng = _validate.generator(seed)

@@ -21,7 +21,6 @@ import numpy as np
 
 from . import _validate
 from ._described import Described
-from .optimizers import checked_number
 
 
 @dataclass(frozen=True)
@@ -218,7 +217,7 @@ def check_outputs(loss: Loss, K: int) -> None:
 def _numbers(values: Any, what: str, least: float, below: float) -> tuple[float, ...]:
     if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
         raise TypeError(f"{what}: expected numbers, got {values!r}")
-    numbers = tuple(checked_number(x, what, least, below) for x in values)
+    numbers = tuple(_validate.number(x, what, least, below) for x in values)
     if not numbers:
         raise ValueError(f"{what}: expected at least one number, got none")
     return numbers

@@ -18,7 +18,7 @@ from .activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
 from .history import History
 from .initializers import INITIALIZERS, Initializer, initial_parameters
 from .losses import LOSSES, Loss, Quantile, SoftmaxCrossEntropy, check_outputs
-from .optimizers import SGD, Optimizer, checked_number
+from .optimizers import SGD, Optimizer
 from .trainer import Batches, Callback, Trainer
 
 Array = NDArray[Any]
@@ -125,7 +125,7 @@ class MLP:
         ):
             raise ValueError(f"compute_dtype: expected {self._dtype!r}, got {compute_dtype!r}")
         largest = float(np.finfo(self._dtype).max)
-        scale = checked_number(input_scale, "input_scale", -largest, below=largest)
+        scale = _validate.number(input_scale, "input_scale", -largest, below=largest)
         self._backend = _validate.known(backend, BACKENDS, "backend")
         self._rng = _validate.generator(seed)
         self._bias, self._input_scale = bool(bias), scale
@@ -438,8 +438,8 @@ class MLP:
         (1.0, array([-6., -2.]))
         """
         rows, T, weights = self._data(X, y, sample_weight)
-        checked_number(l2, "l2", 0.0, below=float(np.finfo(self._dtype).max))
-        checked_number(l1, "l1", 0.0, below=float(np.finfo(self._dtype).max))
+        _validate.number(l2, "l2", 0.0, below=float(np.finfo(self._dtype).max))
+        _validate.number(l1, "l1", 0.0, below=float(np.finfo(self._dtype).max))
         network = self._network_at(parameters)
         loss, gradient = network.loss_and_gradient(rows, T, weights)
         if l1 or l2:
@@ -613,8 +613,8 @@ def _check_range(chosen: Described, dtype: str) -> None:
 
 def _checked_dropout(dropout: object, hidden: int) -> list[float]:
     if isinstance(dropout, (str, bytes)) or not hasattr(dropout, "__iter__"):
-        return [checked_number(dropout, "dropout", 0.0, below=1.0)] * hidden
-    rates = [checked_number(rate, "dropout", 0.0, below=1.0) for rate in dropout]
+        return [_validate.number(dropout, "dropout", 0.0, below=1.0)] * hidden
+    rates = [_validate.number(rate, "dropout", 0.0, below=1.0) for rate in dropout]
     if len(rates) != hidden:
         raise ValueError(
             f"dropout: expected one number or {hidden}, one for each hidden layer, got {rates}"

@@ -16,7 +16,7 @@ from . import _batches, _mapped, _validate, model_file
 from ._backend import RunResult, make_trainer
 from .errors import DivergenceError
 from .history import History
-from .optimizers import OPTIMIZERS, Optimizer, checked_number, learning_rates
+from .optimizers import OPTIMIZERS, Optimizer, learning_rates
 from .progress import progress_bar
 from .schedules import Plateau, ReduceOnPlateau, describe, restored
 
@@ -392,7 +392,7 @@ class Trainer:
     def _restore_progress(self, progress: Sequence[Any], arrays: dict[str, Array]) -> None:
         net = self.net
         steps, batches, rows = (_validate.integer(n, "progress", least=0) for n in progress[:3])
-        weight = checked_number(progress[3], "progress", 0.0)
+        weight = _validate.number(progress[3], "progress", 0.0)
         gathered = None
         if batches:
             gathered = model_file.flat_vector(net._sizes, net._bias, arrays, "gathered.")
@@ -410,8 +410,8 @@ def _optimizer(settings: dict[str, Any]) -> Optimizer:
 def _plateau(saved: dict[str, Any]) -> Plateau:
     """Where a file says that a `ReduceOnPlateau` is."""
     return Plateau(
-        checked_number(saved["lr"], "lr", 0.0),
-        None if saved["best"] is None else checked_number(saved["best"], "best"),
+        _validate.number(saved["lr"], "lr", 0.0),
+        None if saved["best"] is None else _validate.number(saved["best"], "best"),
         _validate.integer(saved["bad_epochs"], "bad_epochs", least=0),
         _validate.integer(saved["cooldown"], "cooldown", least=0),
     )

@@ -84,25 +84,20 @@ void second_backward_layer(const Network<T>& net, const Direction<T>& direction,
 template <class T>
 bool second_rows(const Network<T>& net, const Data& data, const Direction<T>& direction,
                  Index first, Index begin, Index end, double divisor, SecondOrder<T>& memory) {
-  auto& [batch, tangent, sum] = memory;
-  const Index rows = end - begin;
-  if (rows == 0) return true;
-  const Index chunks = ceil_div(rows, chunk_rows(net));
-  for (Index i = 0; i < chunks; ++i) {
-    const Index from = begin + share_begin(rows, chunks, i);
-    const Index to = begin + share_begin(rows, chunks, i + 1);
+  Batch<T>& batch = memory.batch;
+  auto& tangent = memory.tangent;
+  return in_chunks(net, begin, end, [&](Index from, Index to) {
     if (!gather_batch(net, data, nullptr, first, from, to - from, divisor, batch)) return false;
     tangent_rows(net, batch, &direction, tangent, false, from, to);
     const bool labels = data.labels != nullptr;
-    net.loss().second({batch.Y.back(), batch.dY.back(), labels ? batch.labels : nullptr,
-                       net.outputs(), from, to, batch.scale, batch.row_loss, net.loss_parameters()},
-                      tangent.RY.back(), tangent.RdY.back());
+    net.loss().second(rows_for_loss(net, batch, labels, from, to), tangent.RY.back(),
+                      tangent.RdY.back());
     loss_rows(net, batch, labels, from, to);
     second_backward_output(net, memory, from, to);
     for (std::size_t l = net.layers().size(); l > 1; --l)
       second_backward_layer(net, direction, memory, l, from, to);
-  }
-  return true;
+    return true;
+  });
 }
 
 // RdW and Rdb of a thread's share of the weights, summed over a block's rows, onto memory.sum.

@@ -1,6 +1,6 @@
 """Optimizers, as frozen descriptions; the rules themselves are in the core and in the twin."""
 
-from ._base import LearningRate, Optimizer, checked_number, learning_rates
+from ._base import LearningRate, Optimizer, learning_rates
 from .adam import Adam
 from .adamw import AdamW
 from .rmsprop import RMSprop
@@ -18,6 +18,5 @@ __all__ = [
     "LearningRate",
     "Optimizer",
     "RMSprop",
-    "checked_number",
     "learning_rates",
 ]

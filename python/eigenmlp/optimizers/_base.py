@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
+
+from .. import _validate
 
 LearningRate = float | Callable[[int], float]
 
@@ -67,7 +68,7 @@ class Optimizer:
 
     def _check(self, name: str, least: float, below: float = math.inf) -> None:
         what = f"{type(self).__name__}: {name}"
-        checked_number(getattr(self, name), what, least, below=below)
+        _validate.number(getattr(self, name), what, least, below=below)
 
     def _check_flag(self, name: str) -> None:
         value = getattr(self, name)
@@ -77,25 +78,8 @@ class Optimizer:
 
     def _check_positive(self, name: str) -> None:
         what = f"{type(self).__name__}: {name}"
-        if checked_number(getattr(self, name), what, 0.0) == 0:
+        if _validate.number(getattr(self, name), what, 0.0) == 0:
             raise ValueError(f"{what}: expected a number above 0, got 0")
-
-
-def checked_number(
-    value: object, what: str, least: float = -math.inf, below: float = math.inf
-) -> float:
-    """`value` as a float, if it is a finite number with ``least <= value < below``."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{what}: expected a number, got {value!r}")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not (math.isfinite(number) and least <= number < below):
-        upper = f" and below {below:g}" if below < math.inf else ""
-        lower = f" of at least {least:g}" if least > -math.inf else ""
-        raise ValueError(f"{what}: expected a finite number{lower}{upper}, got {value!r}")
-    return number
 
 
 def learning_rates(lr: LearningRate, first: int, count: int, limit: float) -> list[float]:
@@ -105,7 +89,7 @@ def learning_rates(lr: LearningRate, first: int, count: int, limit: float) -> li
     """
     steps = range(first, first + count)
     rates = {f"lr({step})": lr(step) for step in steps} if callable(lr) else {"lr": lr}
-    checked = [checked_number(rate, name, 0.0) for name, rate in rates.items()]
+    checked = [_validate.number(rate, name, 0.0) for name, rate in rates.items()]
     if max(checked, default=0.0) > limit:
         raise ValueError(f"lr: expected at most {limit:g}, got {max(checked):g}")
     return checked

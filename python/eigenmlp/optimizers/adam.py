@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ._base import LearningRate, Optimizer, checked_number
+from .. import _validate
+from ._base import LearningRate, Optimizer
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,7 +54,7 @@ class Adam(Optimizer):
         what = f"{type(self).__name__}: betas"
         if not (isinstance(self.betas, (tuple, list)) and len(self.betas) == 2):
             raise TypeError(f"{what}: expected two numbers, got {self.betas!r}")
-        betas = tuple(checked_number(beta, what, 0.0, below=1.0) for beta in self.betas)
+        betas = tuple(_validate.number(beta, what, 0.0, below=1.0) for beta in self.betas)
         object.__setattr__(self, "betas", betas)  # a list would be neither frozen nor hashable
         self._check_positive("eps")
         self._check("weight_decay", 0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..optimizers import checked_number
+from .. import _validate
 from ._base import Schedule
 
 
@@ -67,7 +67,7 @@ class ReduceOnPlateau(Schedule):
 
     def __post_init__(self) -> None:
         self._check("lr")
-        checked_number(self.factor, "ReduceOnPlateau: factor", 0.0, below=1.0)
+        _validate.number(self.factor, "ReduceOnPlateau: factor", 0.0, below=1.0)
         self._check_integer("patience", 0)
         self._check("threshold")
         if self.threshold_mode not in ("rel", "abs"):
