@@ -58,7 +58,7 @@ def perf(session: nox.Session) -> None:
             )
     finally:
         session.run("git", "worktree", "remove", "--force", str(base), external=True)
-    session.run("python", "bench/perf.py", *pythons, *options)
+    session.run(pythons[-1], "-m", "bench.perf", *pythons, *options, external=True)
 
 
 @nox.session

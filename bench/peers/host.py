@@ -40,11 +40,11 @@ class Plan:
 class Worker:
     """A process that holds one library ready, stopped while it is not its turn."""
 
-    def __init__(self, variant: str, task: Task, plan: Plan) -> None:
+    def __init__(self, variant: str, task: Task, plan: Plan, python: str = sys.executable) -> None:
         self.variant = variant
         isa = variant.split()[-1] if task.isa else None
         self._process = subprocess.Popen(
-            [sys.executable, "-m", f"{__package__}.worker", variant, task.name],
+            [python, "-m", f"{__package__}.worker", variant, task.name],
             cwd=ROOT,
             env=environment(plan.threads, isa),
             stdin=subprocess.PIPE,
