@@ -103,6 +103,22 @@ def test_a_daemon_thread_does_not_abort_the_process() -> None:
     assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
 
 
+def test_daemon_threads_that_wait_for_python_when_it_ends() -> None:
+    done = run_script(
+        """
+        def work():
+            net = em.MLP([64, 5])
+            while True:
+                net.forward(X)
+        for _ in range(8):
+            threading.Thread(target=work, daemon=True).start()
+        time.sleep(0.3)
+        print("end")
+        """
+    )
+    assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_fork_while_another_thread_trains_the_net() -> None:

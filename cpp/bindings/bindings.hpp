@@ -95,26 +95,41 @@ std::optional<Data> data_of(const Network<T>& net, py::handle X, py::handle y, p
   return data;
 }
 
-// While it lives, other Python threads run. A thread that comes back when Python has begun to end
-// stays here: to ask for the global lock then would end the thread in the middle of C++ code.
+inline bool is_finalizing() {
+#if PY_VERSION_HEX >= 0x030D0000
+  return Py_IsFinalizing() != 0;
+#else
+  return _Py_IsFinalizing() != 0;
+#endif
+}
+
+// Takes the global lock by `take`. A thread that asks for it when Python has begun to end stays
+// here for good: Python would end the thread in the middle of C++ code. If it begins to end while
+// the thread waits, that comes as an unwinding of the stack which must not be left again.
+template <class Take>
+void take_gil(Take&& take) noexcept {
+  const auto stay = [] {
+    while (true) std::this_thread::sleep_for(std::chrono::hours(1));
+  };
+  if (is_finalizing()) stay();
+  try {
+    take();
+  } catch (...) {
+    stay();
+  }
+}
+
+// While it lives, other Python threads run.
 class WithoutGil {
 public:
   WithoutGil() : state_(PyEval_SaveThread()) {}
   WithoutGil(const WithoutGil&) = delete;
   WithoutGil& operator=(const WithoutGil&) = delete;
   ~WithoutGil() {
-    while (is_finalizing()) std::this_thread::sleep_for(std::chrono::hours(1));
-    PyEval_RestoreThread(state_);
+    take_gil([this] { PyEval_RestoreThread(state_); });
   }
 
 private:
-  static bool is_finalizing() {
-#if PY_VERSION_HEX >= 0x030D0000
-    return Py_IsFinalizing() != 0;
-#else
-    return _Py_IsFinalizing() != 0;
-#endif
-  }
   PyThreadState* state_;
 };
 
@@ -278,7 +293,8 @@ PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::ha
   {
     const WithoutGil without_gil;
     const auto stop = [&] {
-      const py::gil_scoped_acquire acquire;
+      std::optional<py::gil_scoped_acquire> acquired;
+      take_gil([&] { acquired.emplace(); });
       try {
         if (main && PyErr_CheckSignals() != 0) throw py::error_already_set();
         if (!check.is_none()) check();

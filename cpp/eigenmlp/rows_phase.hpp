@@ -129,7 +129,8 @@ Index chunk_rows(const Network<T>& net) {
   return std::max<Index>(16, budget / (widest * static_cast<Index>(sizeof(T))));
 }
 
-// Calls body(from, to) for chunks of rows begin … end - 1 until it returns false, which is returned.
+// Calls body(from, to) for chunks of rows begin … end - 1 until it returns false, which is
+// returned.
 template <class T, class Body>
 bool in_chunks(const Network<T>& net, Index begin, Index end, Body&& body) {
   const Index rows = end - begin, chunks = ceil_div(rows, chunk_rows(net));
@@ -345,9 +346,9 @@ struct RowsReport {
 template <class T>
 LossRows<T> rows_for_loss(const Network<T>& net, const BatchView<T>& batch, bool labels,
                           Index begin, Index end) {
-  return {batch.Y.back(), batch.dY.back(), labels ? batch.labels : nullptr, net.outputs(), begin,
-          end,            batch.scale,     batch.row_loss,
-          net.loss_parameters()};
+  return {batch.Y.back(), batch.dY.back(), labels ? batch.labels : nullptr,
+          net.outputs(),  begin,           end,
+          batch.scale,    batch.row_loss,  net.loss_parameters()};
 }
 
 // The loss of rows begin … end - 1, whose outputs are in Y[L]; dY[L] becomes scale · ∂l/∂Y.
