@@ -19,7 +19,7 @@ import eigenmlp as em
 def train(backend, batches):
     X, T = load()
     net, rng = make_net(backend), np.random.default_rng(3)
-    trainer = em.Trainer(net, em.SGD(lr=1e-4), batch_size=100)
+    trainer = em.Trainer(net, em.SGD(lr=1e-6), batch_size=100)
     for _ in range(batches):
         rows = rng.integers(0, TRAIN, 100)  # with replacement
         trainer.run(X[rows], T[rows], epochs=500)
