@@ -156,3 +156,15 @@ def softmax_derivative(curves, picture):
     axes.set(title="Training with four derivatives of softmax", xlabel="epoch", ylabel="loss")
     axes.legend(frameon=False)
     save(figure, picture)
+
+
+def softmax_over_groups(losses, learned, worth, picture):
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
+    left.semilogx(range(1, len(losses) + 1), losses)
+    left.set(title="2,000 choices", xlabel="epoch", ylabel="mean of -log p(chosen)")
+    x = np.arange(3)
+    right.bar(x - 0.2, worth, 0.4, label="true")
+    right.bar(x + 0.2, learned, 0.4, label="learned")
+    right.set(title="What it is worth", xticks=x, xticklabels=["a euro", "an hour", "a change"])
+    right.legend()
+    save(figure, picture)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import activations, datasets, losses, schedules
 from ._core import version as __version__
+from .choices import Choices
 from .errors import DivergenceError
 from .history import History
 from .info import info
@@ -33,6 +34,7 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "Choices",
     "DivergenceError",
     "Evaluation",
     "GradientEntry",

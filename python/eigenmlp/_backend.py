@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from ._choices_backend import ChoiceNetwork, ChoiceTrainer
 from ._core import core
+from .losses import Loss, SquaredError
 from .optimizers import Optimizer
 
 BACKENDS = ("native", "numpy")
@@ -26,10 +28,10 @@ class Network(Protocol):
     def set_parameters(self, flat: NDArray[Any]) -> None: ...
     def forward(self, X: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any] | None: ...
     def evaluate(
-        self, X: NDArray[Any], T: NDArray[Any], sample_weight: NDArray[Any] | None = None
+        self, X: NDArray[Any], T: Any, sample_weight: NDArray[Any] | None = None
     ) -> tuple[float, int]: ...
     def loss_and_gradient(
-        self, X: NDArray[Any], T: NDArray[Any], sample_weight: NDArray[Any] | None = None
+        self, X: NDArray[Any], T: Any, sample_weight: NDArray[Any] | None = None
     ) -> tuple[float, NDArray[Any]]: ...
     def vjp(self, X: NDArray[Any], dY: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]: ...
 
@@ -72,7 +74,7 @@ class Trainer(Protocol):
     def step(
         self,
         X: NDArray[Any],
-        T: NDArray[Any],
+        T: Any,
         lr: float,
         sample_weight: NDArray[Any] | None = None,
     ) -> float | None: ...
@@ -80,7 +82,7 @@ class Trainer(Protocol):
     def run(
         self,
         X: NDArray[Any],
-        T: NDArray[Any],
+        T: Any,
         sample_weight: NDArray[Any] | None,
         batch_size: int,
         orders: NDArray[Any],
@@ -94,19 +96,29 @@ def make_network(
     backend: str,
     layer_sizes: list[int],
     activations: list[str],
-    loss: str,
+    loss: Loss,
     bias: bool,
     input_scale: float,
     dtype: str,
 ) -> Network:
     """A network of zeros."""
+    if loss.of_choices:
+        scores = make_network(
+            backend, layer_sizes, activations, SquaredError(reduction=loss.reduction), bias, input_scale, dtype
+        )
+        return ChoiceNetwork(scores, loss.reduction, backend == "native")
     if backend == "native":
         kind = core.Network32 if dtype == "float32" else core.Network64
-        network: Network = kind(layer_sizes, activations, loss, bias, input_scale)
+        network: Network = kind(layer_sizes, activations, loss.core_text, bias, input_scale)
         return network
     from . import reference
 
-    return reference.Network(layer_sizes, activations, loss, bias, input_scale, dtype)
+    return reference.Network(layer_sizes, activations, loss.core_text, bias, input_scale, dtype)
+
+
+def scores_of(network: Network) -> Network:
+    """The backend's own network, whose outputs the loss is of."""
+    return network.scores if isinstance(network, ChoiceNetwork) else network
 
 
 def derivatives_of(backend: str) -> Any:
@@ -128,6 +140,11 @@ def make_trainer(
     dropout_key: int,
 ) -> Trainer:
     """A trainer with fresh state."""
+    if isinstance(network, ChoiceNetwork):
+        scores = make_trainer(
+            backend, network.scores, optimizer, dtype, accumulate, dropout, dropout_key
+        )
+        return ChoiceTrainer(scores, network, accumulate)
     limits = {name: x for name, x in optimizer.limits().items() if x is not None}
     rule, hyper = optimizer.rule, optimizer.hyper()
     options: dict[str, Any] = {

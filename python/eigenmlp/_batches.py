@@ -32,13 +32,13 @@ def run_epoch(trainer: Trainer, batches: Iterable[Any], history: History) -> boo
         except (TypeError, ValueError) as error:
             raise type(error)(f"batch {number}: {error}") from None
         lr = np.array([trainer.lr])
-        result = trainer._trainer.run(X, T, weights, len(X), _AS_THEY_COME, lr, whole=False)
+        result = trainer._trainer.run(X, T, weights, len(T), _AS_THEY_COME, lr, whole=False)
         trainer._refuse(result, number)
-        share = trainer.net._divisor(len(X), weights)
+        share = trainer.net._divisor(len(T), weights)
         loss += float(result.losses[0]) * share
         divisor += share
         correct += int(result.correct[0])
-        rows += len(X)
+        rows += len(T)
     if rows == 0:
         if history.loss:
             return False

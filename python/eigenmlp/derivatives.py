@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _validate
-from ._backend import derivatives_of
+from ._backend import derivatives_of, scores_of
 
 if TYPE_CHECKING:
     from .mlp import MLP
@@ -53,7 +53,7 @@ def jvp(
     if dX is None and d_parameters is None:
         raise ValueError("jvp: expected dX (N, D), d_parameters (P,) or both, got neither")
     Y, dY = derivatives_of(net._backend).jvp(
-        net._network,
+        scores_of(net._network),
         rows,
         _moves(net, rows, dX, "dX"),
         None if d_parameters is None else _flat(net, d_parameters, "d_parameters"),
@@ -95,10 +95,12 @@ def input_gradient(
         k = _validate.integer(output, "output", least=0)
         if k >= K:
             raise ValueError(f"output: expected 0 to {K - 1}, got {k}")
-        gradient: Array = derivatives.input_gradient(net._network, _rows(net, X), output=k)
+        gradient: Array = derivatives.input_gradient(
+            scores_of(net._network), _rows(net, X), output=k
+        )
         return gradient
-    rows, T, _ = net._data(X, y, None)
-    gradient = derivatives.input_gradient(net._network, rows, T)
+    rows, T, _ = _loss_data(net, X, y, None)
+    gradient = derivatives.input_gradient(scores_of(net._network), rows, T)
     return gradient
 
 
@@ -121,9 +123,9 @@ def per_sample_gradients(
     >>> net.loss_and_gradient(X, y)[1]
     array([-5., -3.])
     """
-    rows, T, weights = net._data(X, y, sample_weight)
+    rows, T, weights = _loss_data(net, X, y, sample_weight)
     gradients: Array = derivatives_of(net._backend).per_sample_gradients(
-        net._network, rows, T, weights
+        scores_of(net._network), rows, T, weights
     )
     return gradients
 
@@ -160,7 +162,7 @@ def hessian_vector_product(
     >>> net.hessian_vector_product([[3.0]], [1.0], v=[1.0, 0.0])
     array([18.,  6.])
     """
-    rows, T, weights = net._data(X, y, sample_weight)
+    rows, T, weights = _loss_data(net, X, y, sample_weight)
     _check_l2(net, l2)
     direction = _flat(net, v, "v")
     product: Array = derivatives_of(net._backend).hessian_vector_product(
@@ -192,7 +194,7 @@ def hessian(
     array([[18.,  6.],
            [ 6.,  2.]])
     """
-    rows, T, weights = net._data(X, y, sample_weight)
+    rows, T, weights = _loss_data(net, X, y, sample_weight)
     _check_l2(net, l2)
     H: Array = derivatives_of(net._backend).hessian(net._network_at(parameters), rows, T, weights)
     if l2:
@@ -242,7 +244,7 @@ def taylor(
     >>> net.taylor([[3.0]], [1.0], direction=[1.0, 0.0], order=3)  # (3 t - 1)²
     array([ 1., -6.,  9.,  0.])
     """
-    rows, T, weights = net._data(X, y, sample_weight)
+    rows, T, weights = _loss_data(net, X, y, sample_weight)
     _check_l2(net, l2)
     V = _flat(net, direction, "direction")
     n = _validate.integer(order, "order", least=0)
@@ -303,13 +305,22 @@ def taylor_outputs(
             "taylor_outputs: expected direction (P,), input_direction (N, D) or both, got neither"
         )
     outputs: Array = derivatives_of(net._backend).taylor_outputs(
-        net._network,
+        scores_of(net._network),
         rows,
         n,
         None if direction is None else _flat(net, direction, "direction"),
         _moves(net, rows, input_direction, "input_direction"),
     )
     return outputs
+
+
+def _loss_data(net: MLP, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Any:
+    if net._of_choices:
+        raise ValueError(
+            f"loss: expected a sum over rows, got {net._loss}, whose terms span several rows; "
+            "loss_and_gradient, vjp and jvp are there"
+        )
+    return net._data(X, y, sample_weight)
 
 
 def _rows(net: MLP, X: ArrayLike, what: str = "X") -> Array:

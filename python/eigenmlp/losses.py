@@ -37,7 +37,7 @@ class Loss(Described):
 
     classifies: ClassVar[bool] = False
     takes_logits: ClassVar[bool] = False  # needs output_activation="identity"
-    takes_labels: ClassVar[bool] = False
+    of_choices: ClassVar[bool] = False  # targets are `Choices`: its terms span several rows
 
     def __post_init__(self) -> None:
         _validate.known(self.reduction, ("mean", "sum"), f"{type(self).__name__}: reduction")
@@ -75,7 +75,6 @@ class SoftmaxCrossEntropy(Loss):
     name: ClassVar[str] = "softmax_cross_entropy"
     classifies: ClassVar[bool] = True
     takes_logits: ClassVar[bool] = True
-    takes_labels: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -186,6 +185,27 @@ class Poisson(Loss):
     takes_logits: ClassVar[bool] = True
 
 
+@dataclass(frozen=True)
+class SegmentCrossEntropy(Loss):
+    """``-log p`` of the chosen row of each group, with p = softmax of the group's scores.
+
+    The network has one output, the score of a row; targets are `Choices`, over which, instead of
+    rows, the loss is a mean or a sum, and of which sample weights (S,) are.
+
+    Examples
+    --------
+    >>> import eigenmlp as em
+    >>> net = em.MLP([3, 1], loss=em.losses.SegmentCrossEntropy(reduction="sum"), init="zeros")
+    >>> round(net.loss([[1, 2, 3], [4, 5, 6]], em.Choices([0, 2], [1])), 4)  # log 2
+    0.6931
+    """
+
+    name: ClassVar[str] = "segment_cross_entropy"
+    classifies: ClassVar[bool] = True
+    takes_logits: ClassVar[bool] = True
+    of_choices: ClassVar[bool] = True
+
+
 softmax_cross_entropy = SoftmaxCrossEntropy
 sigmoid_cross_entropy = SigmoidCrossEntropy
 squared_error = SquaredError
@@ -193,18 +213,23 @@ absolute_error = AbsoluteError
 huber = Huber
 quantile = Quantile
 poisson = Poisson
+segment_cross_entropy = SegmentCrossEntropy
 
 LOSSES: dict[str, type[Loss]] = {
     kind.name: kind
     for kind in (
         *(SoftmaxCrossEntropy, SigmoidCrossEntropy, SquaredError, AbsoluteError, Huber, Quantile),
-        Poisson,
+        *(Poisson, SegmentCrossEntropy),
     )
 }
 
 
 def check_outputs(loss: Loss, K: int) -> None:
-    """Refuse parameters that are not one for each of K outputs."""
+    """Refuse parameters that are not one for each of K outputs, and scores that are not one."""
+    if loss.of_choices and K != 1:
+        raise ValueError(
+            f"layer_sizes: expected one output, an alternative's score, with {loss.name}, got {K}"
+        )
     for name in ("q", "class_weight"):
         values = getattr(loss, name, None)
         if isinstance(values, tuple) and len(values) != K:

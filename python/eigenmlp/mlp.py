@@ -15,10 +15,12 @@ from . import _mapped, _validate, derivatives, model_file
 from ._backend import BACKENDS, DTYPES, make_network
 from ._described import Described, described
 from .activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
+from .choices import Choices, best, checked_choices
 from .history import History
 from .initializers import INITIALIZERS, Initializer, initial_parameters
 from .losses import LOSSES, Loss, Quantile, SoftmaxCrossEntropy, check_outputs
 from .optimizers import SGD, Optimizer
+from .segments import checked_offsets, segment_softmax
 from .trainer import Batches, Callback, Trainer
 
 Array = NDArray[Any]
@@ -48,7 +50,8 @@ class MLP:
         ``"softmax_cross_entropy"``, ``"sigmoid_cross_entropy"``, ``"squared_error"``,
         ``"absolute_error"``, ``"huber"``, ``"quantile"``, ``"poisson"``; an object such as
         ``em.losses.Huber(delta=0.5)``, or its text form. Each is the mean over rows of the sum over
-        outputs.
+        outputs. ``"segment_cross_entropy"``: one output scores the rows, from each group of which
+        one was chosen (see `Choices`); the mean over groups.
     bias : bool
         Whether layers have biases.
     init : str or callable
@@ -131,6 +134,8 @@ class MLP:
         self._bias, self._input_scale = bool(bias), scale
         self._init: str | Initializer = init
         self._dropout = _checked_dropout(dropout, len(self._sizes) - 2)
+        if chosen_loss.of_choices and self._drops:
+            raise ValueError(f"dropout: expected 0 with {self._loss}, got {dropout!r}")
         for chosen in (*hidden, output, chosen_loss):
             _check_range(chosen, self._dtype)
         self._output_activation = output.name
@@ -145,7 +150,7 @@ class MLP:
             self._backend,
             self._sizes,
             self._all_activations,
-            self._loss_text,
+            self._loss_object,
             self._bias,
             self._input_scale,
             self._dtype,
@@ -202,11 +207,11 @@ class MLP:
     def fit(
         self,
         X: ArrayLike | Batches,
-        y: ArrayLike | None = None,
+        y: ArrayLike | Choices | None = None,
         epochs: int = 10,
         batch_size: int = 64,
         optimizer: Optimizer | None = None,
-        validation: tuple[ArrayLike, ArrayLike] | None = None,
+        validation: tuple[ArrayLike, ArrayLike | Choices] | None = None,
         sample_weight: ArrayLike | None = None,
         shuffle: bool = True,
         seed: int | np.random.Generator | None = None,
@@ -224,8 +229,9 @@ class MLP:
             each epoch; a generator gives one epoch.
         y : array_like
             Integer labels (N,) or probabilities (N, K) for softmax_cross_entropy; else targets
-            (N, K), or (N,) for one output.
+            (N, K), or (N,) for one output. `Choices` for segment_cross_entropy.
         epochs, batch_size : int
+            With segment_cross_entropy, batches are of whole choices, and this counts them.
             A `batch_size` above N means one batch of N, which is not shuffled.
         optimizer : SGD, Adam, AdamW or RMSprop, optional
             ``SGD(0.1, momentum=0.9)`` if not given.
@@ -309,14 +315,18 @@ class MLP:
             _validate.output_array(out, (len(rows), self._sizes[-1]), self._dtype)
         return self._network.forward(rows, out)  # type: ignore[no-any-return]
 
-    def predict_proba(self, X: ArrayLike) -> Array:
+    def predict_proba(self, X: ArrayLike, offsets: ArrayLike | None = None) -> Array:
         """Probabilities (N, K) of rows X (N, D), for the cross-entropies and softmax outputs.
+
+        With segment_cross_entropy: of each alternative (N,) within its choice, `offsets` (S + 1,)
+        being as in `Choices`.
 
         Raises
         ------
         ValueError
             If neither the loss nor the output activation gives probabilities.
         """
+        self._check_offsets_given(offsets)
         output = self._output_activation
         if self._loss == "softmax_cross_entropy":
             Z = self.forward(X)
@@ -324,6 +334,10 @@ class MLP:
             np.exp(Z, out=Z)
             Z /= Z.sum(axis=1, keepdims=True)
             return Z
+        if self._of_choices:
+            assert offsets is not None
+            z = self.forward(X)[:, 0]
+            return segment_softmax(z, checked_offsets(offsets, len(z)))
         if self._loss == "sigmoid_cross_entropy":
             Z = self.forward(X)
             e = np.exp(-np.abs(Z))
@@ -335,16 +349,23 @@ class MLP:
             f"got {self._loss} with output_activation {output!r}"
         )
 
-    def predict(self, X: ArrayLike) -> Array:
+    def predict(self, X: ArrayLike, offsets: ArrayLike | None = None) -> Array:
         """What the network says of rows X (N, D).
+
+        With segment_cross_entropy, `offsets` (S + 1,) tell the choices, as in `Choices`.
 
         Returns
         -------
         ndarray
             softmax_cross_entropy: labels int64 (N,). sigmoid_cross_entropy: 0 or 1, int64 (N, K).
+            segment_cross_entropy: the likeliest row of each choice, int64 (S,).
             poisson: rates (N, K). Otherwise the outputs (N, K).
         """
+        self._check_offsets_given(offsets)
         Y = self.forward(X)
+        if self._of_choices:
+            assert offsets is not None
+            return best(Y[:, 0], checked_offsets(offsets, len(Y)))
         if self._loss == "poisson":
             with np.errstate(over="ignore"):
                 return np.exp(Y, out=Y)
@@ -355,17 +376,33 @@ class MLP:
             return (Y > 0).astype(np.int64)
         return Y
 
+    def _check_offsets_given(self, offsets: ArrayLike | None) -> None:
+        if (offsets is not None) != self._of_choices:
+            wanted = "offsets (S + 1,)" if offsets is None else "None"
+            came = "None" if offsets is None else "offsets"
+            raise TypeError(f"offsets: expected {wanted} with {self._loss}, got {came}")
+
     # ---- losses and gradients
 
     def _data(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
-    ) -> tuple[Array, Array, Array | None]:
+        self, X: ArrayLike, y: ArrayLike | Choices, sample_weight: ArrayLike | None
+    ) -> tuple[Array, Any, Array | None]:
+        """Checked rows, targets and weights; as many targets as the loss is a mean of."""
         rows = _validate.inputs(X, self._sizes[0], self._dtype, self._input_scale)
+        if self._of_choices:
+            choices = checked_choices(y, len(rows))
+            return rows, choices, _validate.sample_weights(sample_weight, len(choices))
+        if isinstance(y, Choices):
+            raise TypeError(f"y: expected an array for {self._loss}, got {y!r}")
         K, loss = self._sizes[-1], self._loss_object
         shared = isinstance(loss, Quantile) and isinstance(loss.q, tuple)
         T = _validate.targets(y, len(rows), K, loss.name, self._dtype, shared)
         weights = _validate.sample_weights(sample_weight, len(rows))
         return rows, T, self._with_class_weights(T, weights)
+
+    @property
+    def _of_choices(self) -> bool:
+        return self._loss_object.of_choices
 
     @property
     def _has_class_weights(self) -> bool:
@@ -384,28 +421,30 @@ class MLP:
         by_class: Array = np.array(loss.class_weight)[T]
         return by_class if weights is None else by_class * weights
 
-    def _divisor(self, rows: int, weights: Array | None) -> float:
-        """What the loss over so many rows was divided by."""
+    def _divisor(self, count: int, weights: Array | None) -> float:
+        """What the loss over so many rows, or choices, was divided by."""
         if self._loss_object.reduction == "sum":
             return 1.0
-        return float(rows if weights is None else weights.sum())
+        return float(count if weights is None else weights.sum())
 
     def evaluate(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        self, X: ArrayLike, y: ArrayLike | Choices, sample_weight: ArrayLike | None = None
     ) -> Evaluation:
         """Loss over rows X with targets y, and accuracy where the loss classifies."""
         rows, T, weights = self._data(X, y, sample_weight)
         loss, correct = self._network.evaluate(rows, T, weights)
-        return Evaluation(float(loss), correct / len(rows) if correct >= 0 else None)
+        return Evaluation(float(loss), correct / len(T) if correct >= 0 else None)
 
-    def loss(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def loss(
+        self, X: ArrayLike, y: ArrayLike | Choices, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Loss over rows X with targets y: their mean, or sum, as the loss says."""
         return self.evaluate(X, y, sample_weight).loss
 
     def loss_and_gradient(
         self,
         X: ArrayLike,
-        y: ArrayLike,
+        y: ArrayLike | Choices,
         parameters: ArrayLike | None = None,
         l2: float = 0.0,
         sample_weight: ArrayLike | None = None,

@@ -165,8 +165,8 @@ def _scores(value: ArrayLike, what: str, dtype: np.dtype[Any] | None = None) -> 
     return np.ascontiguousarray(z, dtype=dtype)
 
 
-def checked_offsets(value: ArrayLike, M: int) -> Array:
-    """Offsets (S + 1,) as int64, rising from 0 to M."""
+def checked_offsets(value: ArrayLike, M: int | None = None) -> Array:
+    """Offsets (S + 1,) as int64, rising from 0 to M, if that is given."""
     offsets = _integers(value, "offsets")
     if offsets.ndim != 1 or len(offsets) < 2:
         raise ValueError(
@@ -183,7 +183,7 @@ def checked_offsets(value: ArrayLike, M: int) -> Array:
             f"offsets: expected rising numbers, got {begin} and {end} at offsets[{s}] and "
             f"offsets[{s + 1}]: {reason}"
         )
-    if offsets[-1] != M:
+    if M is not None and offsets[-1] != M:
         raise ValueError(f"offsets: expected {M} last, as there are {M} scores, got {offsets[-1]}")
     return np.ascontiguousarray(offsets, dtype=np.int64)
 

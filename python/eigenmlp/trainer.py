@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _batches, _mapped, _validate, model_file
 from ._backend import RunResult, make_trainer
+from .choices import Choices
 from .errors import DivergenceError
 from .history import History
 from .optimizers import OPTIMIZERS, Optimizer, learning_rates
@@ -96,7 +97,7 @@ class Trainer:
         self._plateau = schedule.start() if schedule else None
         self._rng = net._rng if seed is None else _validate.generator(seed)
         # Takes users' arrays as they are, or says None.
-        self._direct = net._backend == "native" and not net._has_class_weights
+        self._direct = net._backend == "native" and not (net._has_class_weights or net._of_choices)
         self._dropout_key = int(self._rng.integers(2**64, dtype=np.uint64)) if net._drops else 0
         self._make_trainer()
 
@@ -124,7 +125,7 @@ class Trainer:
 
     # ---- one step
 
-    def step(self, Xb: ArrayLike, yb: ArrayLike) -> float:
+    def step(self, Xb: ArrayLike, yb: ArrayLike | Choices) -> float:
         """Train on one batch of any size; returns its loss before the update.
 
         With `accumulate`, every so many batches make an update.
@@ -170,10 +171,10 @@ class Trainer:
     def run(
         self,
         X: ArrayLike | Batches,
-        y: ArrayLike | None = None,
+        y: ArrayLike | Choices | None = None,
         epochs: int = 1,
         *,
-        validation: tuple[ArrayLike, ArrayLike] | None = None,
+        validation: tuple[ArrayLike, ArrayLike | Choices] | None = None,
         sample_weight: ArrayLike | None = None,
         shuffle: bool = True,
         callbacks: Sequence[Callback] = (),
@@ -199,7 +200,7 @@ class Trainer:
             or self._plateau is not None
         )
         self._flush()
-        history = History(rows=0 if data is None else len(data[0]))
+        history = History(rows=0 if data is None else len(data[1]))
         best = _Best(early_stopping, self.net)
         with progress_bar(epochs, progress) as bar:
             while len(history.loss) < epochs:
@@ -238,7 +239,7 @@ class Trainer:
         self, data: tuple[Array, Array, Array | None], epochs: int, shuffle: bool, history: History
     ) -> None:
         X, T, weights = data
-        N = len(X)
+        N = len(T)  # rows, or choices between rows
         steps = self._updates(N)
         lr = np.array(self._learning_rates(epochs * steps))
         if shuffle and self.batch_size < N:
@@ -300,7 +301,7 @@ class Trainer:
         loss, correct = self.net._network.evaluate(*validation)
         history.val_loss.append(float(loss))
         if correct >= 0:
-            history.val_accuracy.append(correct / len(validation[0]))
+            history.val_accuracy.append(correct / len(validation[1]))
 
     # ---- files
 
