@@ -89,28 +89,35 @@ struct MaxAndSum {
   bool finite; // whether the scores are; if not, the rest is of no use
 };
 
-// y = numerator · exp(z - max) / sum, over a segment of n scores of at most K packets. They stay in
-// registers; K packets of z are read, and of y written, whatever n is.
+// op over K packets, by pairs.
+template <int K, class P, class Op>
+P all_of(const P* x, Op&& op) {
+  if constexpr (K == 1)
+    return x[0];
+  else
+    return op(all_of<K / 2>(x, op), all_of<K - K / 2>(x + K / 2, op));
+}
+
+// y = numerator · exp(z - max) / sum, over a segment of n scores: more than K / 2 packets and at
+// most K. They stay in registers; K packets of z are read, and of y written.
 template <int K, class T>
 MaxAndSum<T> short_segment(const T* z, T* y, Index n, T numerator) {
   using namespace Eigen::internal;
   using P = Packet<T>;
   constexpr Index p = packet_size<T>;
   const T* const masks = first_of<T>(n);
-  P x[K], zeros = pset1<P>(T(0));
+  P x[K], zeros = pset1<P>(T(0)); // Σ 0 z is NaN as soon as one z is not finite
   for (int k = 0; k < K; ++k) {
     x[k] = ploadu<P>(z + k * p);
     zeros = pmadd(x[k], pset1<P>(T(0)), zeros);
+    if (k >= K / 2) x[k] = pselect(ploadu<P>(masks + k * p), x[k], pset1<P>(z[0]));
   }
-  P most = x[0] = pselect(ploadu<P>(masks), x[0], pset1<P>(z[0]));
-  for (int k = 1; k < K; ++k) most = pmax(most, pselect(ploadu<P>(masks + k * p), x[k], most));
-  const T max = predux_max(most);
-  P sums = pset1<P>(T(0));
+  const T max = predux_max(all_of<K>(x, [](P a, P b) { return pmax(a, b); }));
   for (int k = 0; k < K; ++k) {
-    x[k] = pand(ploadu<P>(masks + k * p), exp_nonpositive<T>(psub(x[k], pset1<P>(max))));
-    sums = padd(sums, x[k]);
+    x[k] = exp_nonpositive<T>(psub(x[k], pset1<P>(max)));
+    if (k >= K / 2) x[k] = pand(ploadu<P>(masks + k * p), x[k]);
   }
-  const T sum = predux(sums);
+  const T sum = predux(all_of<K>(x, [](P a, P b) { return padd(a, b); }));
   for (int k = 0; k < K; ++k) pstoreu(y + k * p, pmul(x[k], pset1<P>(numerator / sum)));
   return {max, sum, predux(zeros) == T(0)};
 }
