@@ -35,6 +35,7 @@ def test_gradient_by_central_differences(backend):
     net = choice_net(backend, dtype="float64")
     point, h = net.parameters, 1e-6
     _, gradient = net.loss_and_gradient(X, y, sample_weight=weights)
+    assert em.check_gradients(net, X, y, sample_weight=weights).ok
     for i in range(net.parameter_count):
         step = h * np.eye(1, len(point), i)[0]
         up, _ = net.loss_and_gradient(X, y, point + step, sample_weight=weights)
@@ -172,6 +173,14 @@ def test_derivatives_of_the_scores(backend):
     ):
         with pytest.raises(ValueError, match="loss: expected a sum over rows, got segment_cross"):
             call()
+
+
+def test_symbolic_loss():
+    symbolic = pytest.importorskip("eigenmlp.symbolic")
+    net = choice_net(sizes=(4, 1))
+    symbolic.expression(net)
+    with pytest.raises(ValueError, match="loss of single rows, got segment_cross_entropy"):
+        symbolic.loss(net)
 
 
 X, Y = problem(3)

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _validate
 from ._differences import EPS, Differences, GradientEntry, finite_number
+from .choices import Choices
 from .mlp import MLP
 
 Array = NDArray[Any]
@@ -74,7 +75,7 @@ class GradientReport:
 def check_gradients(
     function: MLP,
     X: ArrayLike,
-    y: ArrayLike,
+    y: ArrayLike | Choices,
     *,
     l2: float = 0.0,
     sample_weight: ArrayLike | None = None,
@@ -98,7 +99,7 @@ def check_gradients(
 def check_gradients(
     function: MLP | Function,
     X: ArrayLike,
-    y: ArrayLike | None = None,
+    y: ArrayLike | Choices | None = None,
     *,
     l2: float = 0.0,
     sample_weight: ArrayLike | None = None,
@@ -216,7 +217,7 @@ Checkable = tuple[Callable[[Array], float], Array, Array, list[tuple[str, tuple[
 
 
 def _of_network(
-    net: MLP, X: ArrayLike, y: ArrayLike, l2: float, sample_weight: ArrayLike | None
+    net: MLP, X: ArrayLike, y: ArrayLike | Choices, l2: float, sample_weight: ArrayLike | None
 ) -> Checkable:
     copy = MLP(**{**net.config, "init": "zeros", "dtype": "float64", "compute_dtype": None})
     point = net.parameters.astype(np.float64)
