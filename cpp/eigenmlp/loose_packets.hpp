@@ -41,33 +41,30 @@ void write(Packet<T> x, T* to, Index n, Index room) {
 }
 
 namespace detail {
-inline constexpr Index most_masked = 8; // packets
-
-// All bits set, then none.
+// All bits set in a packet's lanes, then none in as many.
 template <class T>
 struct LaneMasks {
-  static constexpr Index size = most_masked * packet_size<T>;
-  T masks[2 * size] = {};
+  T masks[2 * packet_size<T>] = {};
   constexpr LaneMasks() {
     using Bits = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
-    for (Index i = 0; i < size; ++i) masks[i] = std::bit_cast<T>(~Bits{0});
+    for (Index i = 0; i < packet_size<T>; ++i) masks[i] = std::bit_cast<T>(~Bits{0});
   }
 };
 template <class T>
 alignas(cache_line) inline constexpr LaneMasks<T> lane_masks{};
 } // namespace detail
 
-// Masks of so many packets that have all bits set in the first n lanes.
+// All bits set in the first n lanes.
 template <class T>
-const T* first_of(Index n) {
-  return detail::lane_masks<T>.masks + detail::LaneMasks<T>::size - n;
+Packet<T> first_mask(Index n) {
+  return Eigen::internal::ploadu<Packet<T>>(detail::lane_masks<T>.masks + packet_size<T> - n);
 }
 
 // x in the first n lanes, `others` in the rest.
 template <class T>
 Packet<T> first_lanes(Index n, Packet<T> x, Packet<T> others) {
   if (n == packet_size<T>) return x;
-  return Eigen::internal::pselect(Eigen::internal::ploadu<Packet<T>>(first_of<T>(n)), x, others);
+  return Eigen::internal::pselect(first_mask<T>(n), x, others);
 }
 
 } // namespace eigenmlp

@@ -153,4 +153,15 @@ void in_parallel(int threads, Body&& body) {
   }
 }
 
+// The same for a body that never waits, without what it takes to agree on a barrier.
+template <class Body>
+void in_parallel_apart(int threads, Body&& body) {
+  if (threads <= 1) return in_parallel(1, body);
+#pragma omp parallel num_threads(threads)
+  {
+    const FlushDenormals flush;
+    body(Team{omp_get_thread_num(), omp_get_num_threads(), nullptr});
+  }
+}
+
 } // namespace eigenmlp

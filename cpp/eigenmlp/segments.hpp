@@ -43,6 +43,7 @@ struct Choices {
 namespace detail {
 
 inline constexpr Index segment_block = 1024; // scores
+inline constexpr int most_in_registers = 8;  // packets of a segment
 
 // Segments first … last - 1 of a row: those that begin among the same `segment_block` scores.
 struct SegmentBlock {
@@ -75,7 +76,7 @@ void for_each_block(const Segments& a, double operations, Body&& body) {
     return std::lower_bound(a.offsets, a.offsets + a.S, block * segment_block) - a.offsets;
   };
   const double all = operations * static_cast<double>(a.R) * static_cast<double>(a.M);
-  in_parallel(count > 1 ? threads_for(all, 0, 1) : 1, [&](Team team) {
+  in_parallel_apart(count > 1 ? threads_for(all, 0, 1) : 1, [&](Team team) {
     for (Index i = team.begin(count); i < team.end(count); ++i) {
       const SegmentBlock block{a, i / in_row, i, first(i % in_row), first(i % in_row + 1)};
       if (block.first < block.last) body(block);
@@ -98,25 +99,23 @@ P all_of(const P* x, Op&& op) {
     return op(all_of<K / 2>(x, op), all_of<K - K / 2>(x + K / 2, op));
 }
 
-// y = numerator · exp(z - max) / sum, over a segment of n scores: more than K / 2 packets and at
-// most K. They stay in registers; K packets of z are read, and of y written.
+// y = numerator · exp(z - max) / sum, over a segment of n scores: K packets, the last of which may
+// run over. They stay in registers.
 template <int K, class T>
 MaxAndSum<T> short_segment(const T* z, T* y, Index n, T numerator) {
   using namespace Eigen::internal;
   using P = Packet<T>;
   constexpr Index p = packet_size<T>;
-  const T* const masks = first_of<T>(n);
+  const P mask = first_mask<T>(n - (K - 1) * p);
   P x[K], zeros = pset1<P>(T(0)); // Σ 0 z is NaN as soon as one z is not finite
   for (int k = 0; k < K; ++k) {
     x[k] = ploadu<P>(z + k * p);
     zeros = pmadd(x[k], pset1<P>(T(0)), zeros);
-    if (k >= K / 2) x[k] = pselect(ploadu<P>(masks + k * p), x[k], pset1<P>(z[0]));
   }
+  x[K - 1] = pselect(mask, x[K - 1], pset1<P>(z[0]));
   const T max = predux_max(all_of<K>(x, [](P a, P b) { return pmax(a, b); }));
-  for (int k = 0; k < K; ++k) {
-    x[k] = exp_nonpositive<T>(psub(x[k], pset1<P>(max)));
-    if (k >= K / 2) x[k] = pand(ploadu<P>(masks + k * p), x[k]);
-  }
+  for (int k = 0; k < K; ++k) x[k] = exp_nonpositive<T>(psub(x[k], pset1<P>(max)));
+  x[K - 1] = pand(mask, x[K - 1]);
   const T sum = predux(all_of<K>(x, [](P a, P b) { return padd(a, b); }));
   for (int k = 0; k < K; ++k) pstoreu(y + k * p, pmul(x[k], pset1<P>(numerator / sum)));
   return {max, sum, predux(zeros) == T(0)};
@@ -148,15 +147,15 @@ MaxAndSum<T> long_segment(const T* z, T* y, Index n, Index readable, Index writa
   return {max, sum, predux(zeros) == T(0)};
 }
 
-template <class T>
+// Either of them: a segment of K packets or more.
+template <int K = 1, class T>
 MaxAndSum<T> segment(const T* z, T* y, Index n, Index readable, Index writable, T numerator) {
-  const auto fits = [=, room = std::min(readable, writable)](Index packets) {
-    return n <= packets * packet_size<T> && packets * packet_size<T> <= room;
-  };
-  if (fits(1)) return short_segment<1>(z, y, n, numerator);
-  if (fits(2)) return short_segment<2>(z, y, n, numerator);
-  if (fits(4)) return short_segment<4>(z, y, n, numerator);
-  if (fits(8)) return short_segment<8>(z, y, n, numerator);
+  if constexpr (K <= most_in_registers) {
+    constexpr Index size = K * packet_size<T>;
+    if (n <= size && size <= readable && size <= writable)
+      return short_segment<K>(z, y, n, numerator);
+    if (n > size) return segment<K + 1>(z, y, n, readable, writable, numerator);
+  }
   return long_segment(z, y, n, readable, writable, numerator);
 }
 
