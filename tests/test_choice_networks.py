@@ -29,10 +29,11 @@ def choice_net(backend="native", sizes=(4, 6, 1), **options):
 
 
 @BACKENDS
-def test_gradient_by_central_differences(backend):
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_gradient_by_central_differences(backend, reduction):
     X, y = problem(20)
     weights = np.random.default_rng(1).uniform(0, 2, len(y))
-    net = choice_net(backend, dtype="float64")
+    net = choice_net(backend, dtype="float64", reduction=reduction)
     point, h = net.parameters, 1e-6
     _, gradient = net.loss_and_gradient(X, y, sample_weight=weights)
     assert em.check_gradients(net, X, y, sample_weight=weights).ok
@@ -40,27 +41,100 @@ def test_gradient_by_central_differences(backend):
         step = h * np.eye(1, len(point), i)[0]
         up, _ = net.loss_and_gradient(X, y, point + step, sample_weight=weights)
         down, _ = net.loss_and_gradient(X, y, point - step, sample_weight=weights)
-        # Rounding of the loss, about 1e-15, over 2 h; h² f''' is less.
-        assert abs((up - down) / (2 * h) - gradient[i]) < 1e-8
+        # Rounding of the loss, about 1e-15 of it, over 2 h; h² f''' is less.
+        assert abs((up - down) / (2 * h) - gradient[i]) < 1e-8 * max(1, up)
     assert (net.parameters == point).all()
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_backends_agree(dtype):
+def test_backends_agree(dtype, reduction):
     X, y = problem(dtype=dtype)
-    net, twin = both(choice_net(dtype=dtype))
+    weights = np.random.default_rng(1).uniform(0, 2, len(y))
+    net, twin = both(choice_net(dtype=dtype, reduction=reduction))
+    terms = 1 if reduction == "mean" else len(y)
     tolerance = 200 * float(np.finfo(dtype).eps)  # sums of up to 300 rows, terms of size 1
     assert net.loss(X, y) == pytest.approx(twin.loss(X, y), rel=tolerance)
+    assert net.loss(X, y, weights) == pytest.approx(twin.loss(X, y, weights), rel=tolerance)
     assert net.evaluate(X, y).accuracy == twin.evaluate(X, y).accuracy
-    np.testing.assert_allclose(
-        net.loss_and_gradient(X, y)[1], twin.loss_and_gradient(X, y)[1], rtol=0, atol=tolerance
-    )
+    gradients = [n.loss_and_gradient(X, y, sample_weight=weights)[1] for n in (net, twin)]
+    np.testing.assert_allclose(*gradients, rtol=0, atol=terms * tolerance)
     histories = [
-        n.fit(X, y, 5, batch_size=7, optimizer=em.SGD(0.1, momentum=0.9), seed=3)
+        n.fit(X, y, 5, 7, em.SGD(0.1 * terms**-0.5, momentum=0.9), sample_weight=weights, seed=3)
         for n in (net, twin)
     ]
     np.testing.assert_allclose(histories[0].loss, histories[1].loss, rtol=100 * tolerance)
     assert len(histories[0].accuracy) == 5 and histories[0].rows == len(y)
+
+
+@BACKENDS
+def test_sum_over_choices(backend):
+    """S times the mean; with weights, Σ w times it."""
+    X, y = problem()
+    weights = np.random.default_rng(1).uniform(0, 2, len(y))
+    mean = choice_net(backend, dtype="float64")
+    total = choice_net(backend, dtype="float64", reduction="sum")
+    for w, times in ((None, len(y)), (weights, weights.sum())):
+        (a, da), (b, db) = (n.loss_and_gradient(X, y, sample_weight=w) for n in (mean, total))
+        assert b == pytest.approx(times * a, rel=1e-14)
+        # A mean of at most 500 terms of size 1, in another order.
+        np.testing.assert_allclose(db, times * da, rtol=0, atol=times * 500 * 2.0**-53)
+    before = total.loss(X, y)
+    assert total.fit(X, y, 1, 20, em.SGD(0.0), seed=0).loss[0] == pytest.approx(before, rel=1e-14)
+    batches = [(X[rows], yb) for rows, yb in (y.take(range(20)), y.take(range(20, 60)))]
+    assert total.fit(batches, epochs=1, optimizer=em.SGD(0.0)).loss[0] == pytest.approx(before)
+    assert mean.fit(batches, epochs=1, optimizer=em.SGD(0.0)).loss[0] == pytest.approx(
+        mean.loss(X, y)
+    )
+
+
+@BACKENDS
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_gathered_batches_are_one_batch(backend, reduction, tmp_path):
+    """Three batches of 10 choices are one of 30, also where a file lies between them."""
+    X, y = problem()
+    weights = np.random.default_rng(1).uniform(0, 2, len(y))
+    options = {"dtype": "float64", "reduction": reduction}
+    nets = [choice_net(backend, **options) for _ in range(2)]
+    optimizer = em.SGD(0.01, momentum=0.5)
+    whole = em.Trainer(nets[0], optimizer, batch_size=30)
+    parts = em.Trainer(nets[1], optimizer, batch_size=10, accumulate=3)
+    for trainer in (whole, parts):
+        trainer.run(X, y, 3, sample_weight=weights, shuffle=False)
+    assert whole.steps == parts.steps == 6
+    # Sums of the same few hundred terms of size 1 in another order, six times.
+    scale = np.abs(nets[0].parameters).max()
+    atol = 6 * 500 * 2.0**-53 * scale * (1 if reduction == "mean" else len(y))
+    np.testing.assert_allclose(nets[1].parameters, nets[0].parameters, rtol=0, atol=atol)
+    rows, first = y.take(range(7))
+    parts.step(X[rows], first)
+    parts.save(tmp_path / "run.safetensors")
+    again = em.Trainer.load(tmp_path / "run.safetensors", backend=backend)
+    for trainer in (parts, again):
+        for choices in (range(7, 9), range(20, 40)):
+            rows, yb = y.take(choices)
+            trainer.step(X[rows], yb)
+    assert parts.steps == again.steps == 7
+    assert (parts.net.parameters == again.net.parameters).all()
+
+
+@BACKENDS
+@pytest.mark.parametrize(
+    "loss",
+    [
+        em.losses.SegmentCrossEntropy,
+        em.losses.segment_cross_entropy(reduction="sum"),
+        "segment_cross_entropy(reduction='sum')",
+    ],
+)
+def test_name_object_and_text(backend, loss, tmp_path):
+    X, y = problem()
+    net = em.MLP([4, 3, 1], loss=loss, backend=backend, seed=0)
+    net.save(tmp_path / "net.safetensors")
+    again = em.MLP.load(tmp_path / "net.safetensors", backend=backend)
+    assert again.config == net.config and "segment_cross_entropy" in repr(again)
+    assert again.loss(X, y) == net.loss(X, y)
+    assert (net.loss(X, y) > 10) == ("sum" in net.config["loss"])
 
 
 @BACKENDS
@@ -197,7 +271,7 @@ X, Y = problem(3)
         (
             lambda: em.MLP([4, 2], loss="segment_cross_entropy"),
             ValueError,
-            r"layer_sizes: expected one output, .* got \[4, 2\]",
+            "layer_sizes: expected one output, .* got 2",
         ),
         (
             lambda: em.MLP([4, 1], loss="segment_cross_entropy", output_activation="softmax"),
@@ -206,9 +280,14 @@ X, Y = problem(3)
         ),
         (lambda: choice_net(dropout=0.5), ValueError, "dropout: expected 0 with segment"),
         (
-            lambda: em.Trainer(choice_net(), em.SGD(0.1), accumulate=2),
+            lambda: em.MLP([4, 1], loss="segment_cross_entropy(label_smoothing=0.1)"),
             ValueError,
-            "accumulate: expected 1 with segment_cross_entropy, got 2",
+            r"expected parameters \['reduction'\] of segment_cross_entropy, got 'label_smoothing'",
+        ),
+        (
+            lambda: em.MLP([4, 1], loss="segment_cross_entropy(class_weight=[1, 2])"),
+            ValueError,
+            r"expected parameters \['reduction'\] of segment_cross_entropy, got 'class_weight'",
         ),
         (lambda: choice_net().loss(X, Y.chosen), TypeError, "y: expected Choices .*got ndarray"),
         (lambda: choice_net().loss(X[1:], Y), ValueError, "y: expected choices between"),

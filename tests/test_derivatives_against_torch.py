@@ -13,6 +13,8 @@ import eigenmlp as em
 from eigenmlp._backend import BACKENDS
 
 torch: Any = pytest.importorskip("torch")
+# torch.func compiles a part of itself so, in each process once.
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
 
 FUNCTIONS = {
     "identity": lambda z: z,

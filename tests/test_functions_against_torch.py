@@ -126,8 +126,12 @@ def assert_same_run(
     )
     T, torch_loss = LOSSES[loss]
     expected = torch_run(net, ACTIVATIONS[activation], theirs or (lambda Z: Z), torch_loss, T)
+    assert_same_steps(net, lambda step: T[batch(step)], expected)
+
+
+def assert_same_steps(net: em.MLP, targets: Any, expected: Any) -> None:
     trainer = em.Trainer(net, em.SGD(0.002, momentum=0.9))
-    losses = [trainer.step(X[batch(step)], T[batch(step)]) for step in range(STEPS)]
+    losses = [trainer.step(X[batch(step)], targets(step)) for step in range(STEPS)]
     assert np.mean(losses[-5:]) < np.mean(losses[:5])
     for a, b in zip((net.parameters, losses), expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-10 * np.abs(b).max())
@@ -151,7 +155,32 @@ def test_softmax_outputs(loss: str, backend: str) -> None:
     assert_same_run(backend, "tanh", loss, "softmax", torch.nn.Softmax(1))
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_choices(reduction: str, backend: str) -> None:
+    """Groups of different sizes, each of which is one row to PyTorch's cross_entropy."""
+    offsets = np.array([0, 2, 5, 9, 12])  # of the rows of a batch
+    chosen = RNG.integers(offsets[:-1], offsets[1:], (N // BATCH, len(offsets) - 1))
+    is_chosen = np.zeros(N, np.int64)
+    is_chosen[(np.arange(0, N, BATCH)[:, None] + chosen).ravel()] = 1
+
+    def torch_loss(Y: Any, T: Any) -> Any:
+        groups = zip(
+            *(torch.split(part, np.diff(offsets).tolist()) for part in (Y[:, 0], T)), strict=True
+        )
+        losses = torch.stack([F.cross_entropy(z, t.argmax()) for z, t in groups])
+        return losses.sum() if reduction == "sum" else losses.mean()
+
+    sizes = [*SIZES[:-1], 1]
+    loss = em.losses.SegmentCrossEntropy(reduction=reduction)
+    net = em.MLP(sizes, "tanh", loss=loss, dtype="float64", seed=0, backend=backend)
+    expected = torch_run(net, torch.tanh, lambda Z: Z, torch_loss, is_chosen)
+    assert_same_steps(net, lambda step: em.Choices(offsets, chosen[step % len(chosen)]), expected)
+
+
 def test_every_activation_and_loss_is_here() -> None:
     ours = {*em.activations.ACTIVATIONS} - {"softmax"}
     assert {text.partition("(")[0] for text in ACTIVATIONS} == ours
-    assert {text.partition("(")[0] for text in LOSSES} == {*em.losses.LOSSES}
+    assert {text.partition("(")[0] for text in [*LOSSES, "segment_cross_entropy"]} == {
+        *em.losses.LOSSES
+    }

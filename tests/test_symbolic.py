@@ -56,6 +56,37 @@ def test_outputs_loss_and_gradient(activation: str, loss: str, output: str) -> N
         np.testing.assert_allclose(slopes, numbers(gradient, at), rtol=RTOL, atol=RTOL * scale)
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "quantile(q=[0.2, 0.9])",
+        "softmax_cross_entropy(class_weight=[2.0, 0.5])",
+        "softmax_cross_entropy(label_smoothing=0.2, class_weight=[2.0, 0.5])",
+        "softmax_cross_entropy(label_smoothing=0.2, class_weight=[2.0, 0.5], reduction='sum')",
+    ],
+)
+def test_losses_with_several_numbers(loss: str) -> None:
+    """Of each row alone; and of all rows, as the docstring of `loss` puts them together."""
+    net = make_net([2, 2], dtype="float64", seed=3, loss=loss)
+    X, T = make_data([2, 2], loss, rows=4)
+    if T.ndim == 1:
+        T = np.array([0, 1, 1, 0])
+    losses, gradients = [], []
+    for i, (x, t) in enumerate(zip(X, np.eye(2)[T] if T.ndim == 1 else T, strict=True)):
+        at = {**em.symbolic.values(net), **one_row(net, x, t)}
+        losses.append(numbers([em.symbolic.loss(net)], at)[0])
+        gradients.append(numbers(em.symbolic.gradient(net), at))
+        value, slopes = net.loss_and_gradient(X[i : i + 1], T[i : i + 1])
+        assert value == pytest.approx(losses[-1], rel=RTOL)
+        np.testing.assert_allclose(slopes, gradients[-1], rtol=RTOL)
+    weights = np.array([2.0, 0.5])[T] if "class_weight" in loss else np.ones(4)
+    shares = np.ones(4) if "sum" in loss else weights / weights.sum()
+    value, slopes = net.loss_and_gradient(X, T)
+    assert value == pytest.approx(shares @ losses, rel=RTOL)
+    size = np.abs(gradients).max()  # of the terms, which may cancel
+    np.testing.assert_allclose(slopes, shares @ np.array(gradients), rtol=0, atol=RTOL * size)
+
+
 def test_gradient_is_the_derivative_of_the_loss() -> None:
     net = em.MLP([2, 2, 2], activation="sigmoid", seed=0)
     loss, gradient = em.symbolic.loss(net), em.symbolic.gradient(net)

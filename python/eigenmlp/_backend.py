@@ -103,10 +103,9 @@ def make_network(
 ) -> Network:
     """A network of zeros."""
     if loss.of_choices:
-        scores = make_network(
-            backend, layer_sizes, activations, SquaredError(reduction=loss.reduction), bias, input_scale, dtype
-        )
-        return ChoiceNetwork(scores, loss.reduction, backend == "native")
+        by_rows = SquaredError(reduction=loss.reduction)  # of which a trainer asks if it is a sum
+        scores = make_network(backend, layer_sizes, activations, by_rows, bias, input_scale, dtype)
+        return ChoiceNetwork(scores, loss, backend == "native")
     if backend == "native":
         kind = core.Network32 if dtype == "float32" else core.Network64
         network: Network = kind(layer_sizes, activations, loss.core_text, bias, input_scale)

@@ -34,7 +34,7 @@ def run_epoch(trainer: Trainer, batches: Iterable[Any], history: History) -> boo
         lr = np.array([trainer.lr])
         result = trainer._trainer.run(X, T, weights, len(T), _AS_THEY_COME, lr, whole=False)
         trainer._refuse(result, number)
-        share = trainer.net._divisor(len(T), weights)
+        share = trainer.net._loss_object.divisor(len(T), weights)
         loss += float(result.losses[0]) * share
         divisor += share
         correct += int(result.correct[0])

@@ -20,6 +20,7 @@ from .choices import Choices, best
 
 if TYPE_CHECKING:
     from ._backend import Network, Trainer
+    from .losses import Loss
 
 Array = NDArray[Any]
 
@@ -27,9 +28,9 @@ Array = NDArray[Any]
 class ChoiceNetwork:
     """A network with one output, whose rows are alternatives."""
 
-    def __init__(self, scores: Network, reduction: str, native: bool) -> None:
+    def __init__(self, scores: Network, loss: Loss, native: bool) -> None:
         self.scores = scores  # the backend's own network
-        self.reduction, self.native = reduction, native
+        self.loss, self.native = loss, native
         self.get_parameters = scores.get_parameters
         self.set_parameters = scores.set_parameters
         self.forward = scores.forward
@@ -80,18 +81,12 @@ class ChoiceNetwork:
             return 0.0, np.zeros_like(z)
         if self.native:
             result: tuple[float, Array] = core.segment_cross_entropy(
-                np.ascontiguousarray(z), T.offsets, T.chosen, self.reduction == "mean", weights
+                np.ascontiguousarray(z), T.offsets, T.chosen, self.loss.reduction == "mean", weights
             )
             return result
         from .reference import segments
 
-        return segments.segment_cross_entropy(z, T.offsets, T.chosen, self.reduction, weights)
-
-    def divisor(self, count: int, weights: Array | None) -> float:
-        """What the loss over so many choices was divided by."""
-        if self.reduction == "sum":
-            return 1.0
-        return float(count if weights is None else weights.sum())
+        return segments.segment_cross_entropy(z, T.offsets, T.chosen, self.loss.reduction, weights)
 
 
 @dataclass
@@ -126,9 +121,7 @@ class ChoiceTrainer:
         """Updates done."""
         return self.trainer.steps
 
-    def step(
-        self, X: Array, T: Choices, lr: float, sample_weight: Array | None = None
-    ) -> float:
+    def step(self, X: Array, T: Choices, lr: float, sample_weight: Array | None = None) -> float:
         """One batch; returns the loss before its update, or one that is not finite."""
         return self._step(X, T, sample_weight, lr)[0]
 
@@ -174,12 +167,12 @@ class ChoiceTrainer:
                     if not math.isfinite(loss):
                         result.diverged_step, result.diverged_loss = result.steps, loss
                         return result
-                    divisor = self.network.divisor(len(choices), w)
+                    divisor = self.network.loss.divisor(len(choices), w)
                     loss_sum += loss * divisor
                     divisors += divisor
                     result.correct[epoch] += correct
                     result.steps += self.steps - steps
-                is_sum = self.network.reduction == "sum"
+                is_sum = self.network.loss.reduction == "sum"
                 result.losses[epoch] = loss_sum if is_sum else loss_sum / divisors
                 result.seconds[epoch] = time.perf_counter() - began
                 result.epochs += 1
@@ -193,9 +186,10 @@ class ChoiceTrainer:
         if self.accumulate == 1:
             finite = self.apply(gradient, lr)
         else:
-            finite = self._gather(gradient, X, self.network.divisor(len(T), weights), lr)
+            finite = self._gather(gradient, X, self.network.loss.divisor(len(T), weights), lr)
         return (loss if finite else math.inf), correct
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _gather(self, gradient: Array, X: Array, divisor: float, lr: float) -> bool:
         """Add a batch's gradient, as a sum, to those before it; the last one makes the update."""
         steps, batches, rows, weight = self.get_progress()

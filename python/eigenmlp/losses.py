@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import _validate
 from ._described import Described
@@ -46,6 +47,12 @@ class Loss(Described):
     def core_text(self) -> str:
         """The text form for the backends: what they are to know of."""
         return self.text
+
+    def divisor(self, count: int, weights: NDArray[Any] | None) -> float:
+        """What the sum over so many rows, or choices, is divided by."""
+        if self.reduction == "sum":
+            return 1.0
+        return float(count if weights is None else weights.sum())
 
 
 @dataclass(frozen=True)

@@ -238,7 +238,7 @@ class MLP:
         validation : (Xv, yv), optional
             Evaluated after each epoch.
         sample_weight : array_like (N,), optional
-            The loss of a batch is Σ w l / Σ w.
+            The loss of a batch is Σ w l / Σ w. With segment_cross_entropy, of the choices (S,).
         shuffle : bool
             A new order of the rows each epoch.
         seed : int, numpy.random.Generator or None
@@ -420,12 +420,6 @@ class MLP:
             )
         by_class: Array = np.array(loss.class_weight)[T]
         return by_class if weights is None else by_class * weights
-
-    def _divisor(self, count: int, weights: Array | None) -> float:
-        """What the loss over so many rows, or choices, was divided by."""
-        if self._loss_object.reduction == "sum":
-            return 1.0
-        return float(count if weights is None else weights.sum())
 
     def evaluate(
         self, X: ArrayLike, y: ArrayLike | Choices, sample_weight: ArrayLike | None = None

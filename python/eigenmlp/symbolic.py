@@ -114,8 +114,11 @@ def expression(net: MLP, numbers: bool = False, limit: int = LIMIT) -> Any:
 
 
 def loss(net: MLP, numbers: bool = False, limit: int = LIMIT) -> Any:
-    """The loss of one row, with targets t0, t1, …; `MLP.loss` is its mean over rows.
+    """The loss of one row, with targets t0, t1, …: what `MLP.loss` gives for that row alone.
 
+    `MLP.loss` of several rows is the mean of theirs, in which each counts by the class weight of
+    its label if there are any; with ``reduction="sum"`` the sum, and class weights are within.
+    segment_cross_entropy, whose terms are of several rows, is refused.
     Parameters and errors are those of `expression`.
 
     Examples
@@ -125,7 +128,7 @@ def loss(net: MLP, numbers: bool = False, limit: int = LIMIT) -> Any:
     >>> em.symbolic.loss(net, numbers=True).subs({"t0": 1, "t1": 0})
     log(2)
     """
-    value = _loss(_network(net).config["loss"], _passes(net, limit)[-1].Y, targets(net))
+    value = _loss(_loss_of_rows(net), _passes(net, limit)[-1].Y, targets(net))
     return value.xreplace(values(net)) if numbers else value
 
 
@@ -147,7 +150,7 @@ def gradient(net: MLP, numbers: bool = False, limit: int = LIMIT) -> Any:
     [x0*(2*W0_0_0*x0 + 2*b0_0 - 2*t0)],
     [     2*W0_0_0*x0 + 2*b0_0 - 2*t0]])
     """
-    passes, T, name = _passes(net, limit), targets(net), net.config["loss"]
+    passes, T, name = _passes(net, limit), targets(net), _loss_of_rows(net)
     dY = _vjp(lambda Y: [_loss(name, Y, T)], passes[-1].Y, [sympy.S.One])
     slopes: list[Any] = []  # dW0, db0, dW1, db1, …, filled from the end
     for (activation, X, Z, _), (W, *b) in zip(passes[::-1], _layers(net)[::-1], strict=True):
@@ -205,6 +208,13 @@ def _network(net: object) -> MLP:
     return net
 
 
+def _loss_of_rows(net: MLP) -> str:
+    """The loss, which must be a sum over rows."""
+    if _network(net)._of_choices:
+        raise ValueError(f"symbolic: expected a loss of single rows, got {net.config['loss']}")
+    return str(net.config["loss"])
+
+
 def _symbols(names: Any) -> list[Any]:
     return [sympy.Symbol(name) for name in names]
 
@@ -232,31 +242,33 @@ def _activated(text: str, Z: list[Any]) -> list[Any]:
 def _loss(text: str, Y: list[Any], T: list[Any]) -> Any:
     """Of one row, of which a mean and a sum are the same."""
     name, given = parse(text)
-    is_sum = given.get("reduction") == "sum"
-    given = {key: x for key, x in given.items() if key != "reduction"}
     if name == "softmax_cross_entropy":
-        return _softmax_cross_entropy(Y, T, is_sum, **given)
+        return _softmax_cross_entropy(Y, T, **given)
     y, t = sympy.Symbol("y"), sympy.Symbol("t")
-    terms = []
-    for k, (a, b) in enumerate(zip(Y, T, strict=True)):
-        of_output = {key: x[k] if isinstance(x, list) else x for key, x in given.items()}
-        terms.append(_formula(LOSSES[name], of_output).xreplace({y: a, t: b}))
-    return sympy.Add(*terms)
+    return sympy.Add(
+        *(
+            _formula(LOSSES[name], given, k).xreplace({y: a, t: b})
+            for k, (a, b) in enumerate(zip(Y, T, strict=True))
+        )
+    )
 
 
 def _softmax_cross_entropy(
     Y: list[Any],
     T: list[Any],
-    is_sum: bool,
     label_smoothing: float = 0.0,
     class_weight: list[float] | None = None,
+    reduction: str = "mean",
 ) -> Any:
-    """-Σ t log p, with log p = y - log Σ exp(y); a class weight counts in a sum only."""
+    """-Σ t log p, with log p = y - log Σ exp(y).
+
+    A class weight w counts in a sum only: the mean over one row is w l / w.
+    """
     smoothing = sympy.nsimplify(label_smoothing, rational=True)
     log_sum = sympy.log(sympy.Add(*map(sympy.exp, Y)))
     smoothed = [(1 - smoothing) * t + smoothing / len(T) for t in T]
     value = sympy.Add(*(t * (log_sum - y) for y, t in zip(Y, smoothed, strict=True)))
-    if class_weight is None or not is_sum:
+    if class_weight is None or reduction == "mean":
         return value
     weights = [sympy.nsimplify(w, rational=True) for w in class_weight]
     return value * sympy.Add(*(w * t for w, t in zip(weights, T, strict=True)))
