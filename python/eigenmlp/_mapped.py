@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 def whole_file(array: object, what: str) -> None:
     """Refuse an array whose file is now shorter than what was mapped of it."""
+    if getattr(array, "base", None) is None:  # memory of its own
+        return
     for mapped, start in _maps(array):
         size = _file_size(mapped)
         if size is not None and size < start + len(mapped):
@@ -23,13 +25,16 @@ def whole_file(array: object, what: str) -> None:
 
 def watch(**arrays: NDArray[Any] | None) -> Callable[[], None] | None:
     """A function that refuses those arrays whose files have shrunk; None if none lies in a file."""
-    mapped = {name: array for name, array in arrays.items() if any(_maps(array))}
+    views = {x: a for x, a in arrays.items() if a is not None and a.base is not None}
+    mapped = {name: array for name, array in views.items() if any(_maps(array))}
+    if not mapped:
+        return None
 
     def check() -> None:
         for name, array in mapped.items():
             whole_file(array, name)
 
-    return check if mapped else None
+    return check
 
 
 def _maps(array: object) -> Iterator[tuple[mmap.mmap, int]]:

@@ -16,6 +16,7 @@ from ._mapped import whole_file
 Array = NDArray[Any]
 
 _BLOCK = 1 << 20  # bytes that a check reads at a time, so that they are read once
+_LARGEST = {dtype: float(np.finfo(dtype).max) for dtype in ("float32", "float64")}
 
 
 def integer(value: object, what: str, least: int = 1) -> int:
@@ -41,6 +42,11 @@ def number(value: object, what: str, least: float = -math.inf, below: float = ma
         lower = f" of at least {least:g}" if least > -math.inf else ""
         raise ValueError(f"{what}: expected a finite number{lower}{upper}, got {value!r}")
     return result
+
+
+def largest(dtype: str) -> float:
+    """The largest finite number of float32 or float64."""
+    return _LARGEST[dtype]
 
 
 def known(name: object, names: Iterable[str], what: str) -> str:
@@ -85,9 +91,12 @@ def finite(array: Array, what: str, dtype: str, scale: float = 1.0) -> None:
     """
     if array.dtype.kind != "f" or array.size == 0:
         return
-    limit = float(np.finfo(dtype).max) / max(1.0, abs(scale))
-    with np.errstate(over="ignore", invalid="ignore"):  # long doubles become Inf
+    limit = largest(dtype) / max(1.0, abs(scale))
+    if array.dtype.itemsize <= 8:
         low, high = _extremes(array)  # NaN if any is
+    else:
+        with np.errstate(over="ignore"):  # long doubles become Inf
+            low, high = _extremes(array)
     if -limit <= low and high <= limit:
         return
     for row, line in enumerate(array.reshape(len(array), -1)):
@@ -103,7 +112,8 @@ def finite(array: Array, what: str, dtype: str, scale: float = 1.0) -> None:
 
 def _extremes(array: Array) -> tuple[float, float]:
     """Smallest and largest number, in one pass over memory or disk."""
-    array = np.atleast_1d(array)
+    if array.nbytes <= _BLOCK:
+        return float(array.min()), float(array.max())
     rows = max(1, _BLOCK * len(array) // max(1, array.nbytes))
     parts = [array[i : i + rows] for i in range(0, len(array), rows)]
     return float(np.min([x.min() for x in parts])), float(np.max([x.max() for x in parts]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from .history import History
@@ -29,15 +29,18 @@ class Bar:
         self._bar.update(epochs)
 
 
-@contextmanager
-def progress_bar(epochs: int, progress: bool | str) -> Iterator[Bar | None]:
+def progress_bar(epochs: int, progress: bool | str) -> AbstractContextManager[Bar | None]:
     """A bar, or None: `progress` is True, False or "auto" (on a terminal or in a notebook)."""
     if not isinstance(progress, bool) and progress != "auto":
         raise ValueError(f'progress: expected True, False or "auto", got {progress!r}')
     notebook = "ipykernel" in sys.modules
     if progress is False or (progress == "auto" and not notebook and not _on_terminal()):
-        yield None
-        return
+        return nullcontext()
+    return _bar(epochs, notebook)
+
+
+@contextmanager
+def _bar(epochs: int, notebook: bool) -> Iterator[Bar]:
     module = importlib.import_module("tqdm.auto" if notebook else "tqdm")
     with module.tqdm(total=epochs, unit="epoch", dynamic_ncols=True) as bar:
         yield Bar(bar)

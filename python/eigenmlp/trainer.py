@@ -90,7 +90,7 @@ class Trainer:
         self.accumulate = _validate.integer(accumulate, "accumulate")
         self.epochs = 0
         if not callable(optimizer.lr):
-            learning_rates(optimizer.lr, 0, 1, float(np.finfo(net._dtype).max))
+            learning_rates(optimizer.lr, 0, 1, _validate.largest(net._dtype))
         limits = {name: x for name, x in optimizer.limits().items() if x is not None}
         _check_hyper({**optimizer.hyper(), **limits}, net._dtype)
         schedule = optimizer.lr if isinstance(optimizer.lr, ReduceOnPlateau) else None
@@ -209,7 +209,7 @@ class Trainer:
                     if not _batches.run_epoch(self, X, history):  # type: ignore[arg-type]
                         break
                 else:
-                    if not one_by_one:
+                    if left > 1 and not one_by_one:
                         count = self._epochs_at_once(left, history, bar is not None)
                     self._run_native(data, count, bool(shuffle), history)
                 if checked_validation is not None:
@@ -258,8 +258,7 @@ class Trainer:
         self.epochs += done
         history.loss += result.losses[:done].tolist()
         history.seconds += result.seconds[:done].tolist()
-        if done and result.correct[0] >= 0:
-            history.accuracy += (result.correct[:done] / N).tolist()
+        history.accuracy += [count / N for count in result.correct[:done].tolist() if count >= 0]
         self._refuse(result, result.diverged_step % steps + 1)
         if check is not None:
             check()
@@ -279,7 +278,7 @@ class Trainer:
         return -(-batches // self.accumulate)
 
     def _learning_rates(self, count: int) -> list[float]:
-        limit = float(np.finfo(self.net._dtype).max)
+        limit = _validate.largest(self.net._dtype)
         lr = self.optimizer.lr if self._plateau is None else self._plateau.lr
         return learning_rates(lr, self.steps, count, limit)
 
@@ -420,7 +419,7 @@ def _plateau(saved: dict[str, Any]) -> Plateau:
 
 def _check_hyper(hyper: dict[str, float], dtype: str) -> None:
     """Refuse what `dtype` cannot hold, and an eps that it would take for 0."""
-    least, most = float(np.finfo(dtype).tiny), float(np.finfo(dtype).max)
+    least, most = float(np.finfo(dtype).tiny), _validate.largest(dtype)
     for name, value in hyper.items():
         if value > most:
             raise ValueError(f"{name}: expected at most {most:g} in {dtype}, got {value}")

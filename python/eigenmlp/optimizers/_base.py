@@ -87,8 +87,10 @@ def learning_rates(lr: LearningRate, first: int, count: int, limit: float) -> li
 
     All are at least 0 and at most `limit`, which is what the network's dtype can hold.
     """
-    steps = range(first, first + count)
-    rates = {f"lr({step})": lr(step) for step in steps} if callable(lr) else {"lr": lr}
+    if callable(lr):
+        rates = {f"lr({step})": lr(step) for step in range(first, first + count)}
+    else:
+        rates = {"lr": lr}
     checked = [_validate.number(rate, name, 0.0) for name, rate in rates.items()]
     if max(checked, default=0.0) > limit:
         raise ValueError(f"lr: expected at most {limit:g}, got {max(checked):g}")
