@@ -42,7 +42,9 @@ struct Tile {
   Index init_row;
   T* out; // [C][R][p]
   Index out_panel;
-  Index depth; // terms of the sum
+  Index depth;     // terms of the sum
+  const T* next;   // what the tiles after this one read of B, as far apart as B's panels:
+  Index next_rows; // so many rows of it come into L2 with every p terms
 };
 
 inline constexpr int vector_registers =
@@ -110,6 +112,7 @@ void tile(const Tile<T>& t) {
 
   const T* b = t.B;
   const auto accumulate = [&](const T* a, Index terms) {
+#pragma GCC unroll 2
     for (Index k = 0; k < terms; ++k, a += k_step, b += p) {
       Packet<T> B[packets];
 #pragma GCC unroll 32
@@ -123,22 +126,26 @@ void tile(const Tile<T>& t) {
       }
     }
   };
-  if constexpr (direction != Sum::over_rows) {
-    const T* a = t.A;
-    Index left = t.depth;
-    const auto prefetch_next = [&] { // the rows below, which the next tile reads
+  const T* a = t.A;
+  const T* next = t.next;
+  const auto prefetch = [&] {
+    if constexpr (direction != Sum::over_rows) { // the rows below, which the next tile reads
 #pragma GCC unroll 32
       for (int r = 0; r < R; ++r) __builtin_prefetch(a + (R + r) * row_step);
-    };
-    const Index panel_step = direction == Sum::over_plain ? p : t.A_panel;
-    for (; left > p; left -= p, a += panel_step) {
-      prefetch_next();
-      accumulate(a, p);
     }
-    accumulate(a, left);
-  } else {
-    accumulate(t.A, t.depth);
+    for (Index i = 0; i < t.next_rows; ++i, next += p)
+#pragma GCC unroll 32
+      for (int c = 0; c < C; ++c) __builtin_prefetch(next + c * t.B_panel, 0, 2);
+  };
+  const Index step = direction == Sum::over_columns ? t.A_panel
+                     : direction == Sum::over_plain ? p
+                                                    : p * p;
+  Index left = t.depth;
+  for (; left > p; left -= p, a += step) {
+    prefetch();
+    accumulate(a, p);
   }
+  accumulate(a, left);
 
 #pragma GCC unroll 32
   for (int r = 0; r < R; ++r)

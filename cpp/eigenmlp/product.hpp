@@ -13,14 +13,13 @@ namespace eigenmlp {
 template <class T>
 inline constexpr Index depth_block = static_cast<Index>(128 * sizeof(float) / sizeof(T));
 
-// Share g of `groups` of rows k … k_end - 1 of `count` panels from c.
+// Tile i of n reads ahead its share of the block of B that comes after this one: `rows` rows from
+// `next`. For a few tiles that would take longer than their products.
 template <class T>
-void prefetch_rows(Panels<const T> B, Index c, Index count, Index k, Index k_end, Index g,
-                   Index groups) {
-  const Index from = k + share_begin(k_end - k, groups, g);
-  const Index to = k + share_begin(k_end - k, groups, g + 1);
-  for (Index i = c; i < c + count; ++i)
-    for (Index r = from; r < to; ++r) __builtin_prefetch(B.at(r, i), 0, 2);
+void read_ahead(Tile<T>& t, const T* next, Index rows, Index i, Index n) {
+  constexpr Index p = panel_width<T>;
+  t.next = next + share_begin(rows, n, i) * p;
+  t.next_rows = n >= 4 ? ceil_div(ceil_div(rows, n), ceil_div(t.depth, p)) : 0;
 }
 
 // One row of zeros, for sums that start at zero.
@@ -63,14 +62,12 @@ void multiply(Index rows, Index depth, Index panels, Panels<const T> A, Panels<c
         t.init = starts ? init + c * init_panel : t.out;
         t.init_panel = starts ? init_panel : out.panel;
         t.init_row = starts ? 0 : p;
-        // The next block comes into L2 while this one is used, a part with every tile; for a few
-        // rows that would take longer than their products.
-        const bool many = groups >= 4;
-        if (many && k + t.depth < depth)
-          prefetch_rows(B, c, C, k + t.depth, std::min(depth, k + t.depth + depth_block<T>), g,
-                        groups);
-        else if (many && s + 1 < strips)
-          prefetch_rows(B, c + C, C, 0, std::min(depth, depth_block<T>), g, groups);
+        if (const Index K = k + t.depth; K < depth)
+          read_ahead(t, B.at(K, c), std::min(depth - K, depth_block<T>), g, groups);
+        else if (s + 1 < strips)
+          read_ahead(t, B.at(0, c + C), std::min(depth, depth_block<T>), g, groups);
+        else
+          t.next_rows = 0;
         tiles[static_cast<std::size_t>(R - 1)](t);
       }
     }
@@ -92,13 +89,18 @@ void multiply_transposed(Index n, Index columns, Index C, Panels<const T> A, Pan
   for (Index k = 0; k < n; k += depth_block<T>) {
     t.depth = std::min(n - k, depth_block<T>);
     t.B = B.at(k, 0);
-    const bool zero = from_zero && k == 0;
+    const bool zero = from_zero && k == 0, ends = k + t.depth == n;
+    const T* next = ends ? B.at(0, C) : B.at(k + t.depth, 0); // after the end, the next strip
+    const Index next_rows = std::min(ends ? n : n - k - t.depth, depth_block<T>);
+    const Index tiles_a_panel = ceil_div(p, fit);
     for (Index d = 0; d < columns; d += p) {
       const Index width = std::min(p, columns - d), groups = ceil_div(width, fit);
       for (Index g = 0; g < groups; ++g) {
         const Index r = share_begin(width, groups, g);
         const Index R = share_begin(width, groups, g + 1) - r;
         t.A = A.at(k, d / p) + r;
+        read_ahead(t, next, next_rows, d / p * tiles_a_panel + g,
+                   panel_count<T>(columns) * tiles_a_panel);
         t.out = out.at(d + r, 0);
         t.init = zero ? zero_row<T>() : t.out;
         t.init_panel = zero ? 0 : out.panel;
