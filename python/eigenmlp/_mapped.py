@@ -25,7 +25,7 @@ def whole_file(array: object, what: str) -> None:
 
 def watch(**arrays: NDArray[Any] | None) -> Callable[[], None] | None:
     """A function that refuses those arrays whose files have shrunk; None if none lies in a file."""
-    views = {x: a for x, a in arrays.items() if a is not None and a.base is not None}
+    views = {x: a for x, a in arrays.items() if getattr(a, "base", None) is not None}
     mapped = {name: array for name, array in views.items() if any(_maps(array))}
     if not mapped:
         return None
