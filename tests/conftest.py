@@ -240,6 +240,20 @@ def rounding_bounds(
     return Bounds(2 * EY, 2 * Eloss, 2 * gradient, 2 * vjp_gradient, 2 * input_gradient)
 
 
+def probability_bounds(net: em.MLP, Y: Array, EY: Array) -> Array | None:
+    """How far `predict_proba` of two implementations may be apart whose outputs Y are within EY.
+
+    None where the network has no probabilities.
+    """
+    u, tiny = float(np.finfo(net.dtype).eps), float(np.finfo(net.dtype).tiny)
+    loss, output = name_of(net._loss_text), name_of(net._all_activations[-1])
+    if loss.endswith("cross_entropy"):
+        link = loss.partition("_")[0]
+        P = activations.forward(link, Y)
+        return 2 * _value_bound(link, Y, P, EY / 2, u) + tiny
+    return EY if output in ("softmax", "sigmoid") else None
+
+
 def _value_bound(name: str, Z: Array, Y: Array, EZ: Array, u: float) -> Array:
     if name in activations.ROW_ACTIVATIONS:  # softmax: p_j exp(e_j) / Σ p exp(e), with |e| ≤ E
         E = EZ.max(axis=1, keepdims=True) + u * np.ptp(Z, axis=1, keepdims=True)

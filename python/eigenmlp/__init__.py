@@ -24,6 +24,7 @@ from .threads import get_num_threads, set_num_threads
 from .trainer import Trainer
 
 if TYPE_CHECKING:
+    from . import codegen as codegen
     from . import plot as plot
     from . import symbolic as symbolic
     from ._differences import GradientEntry
@@ -57,7 +58,7 @@ __all__ = [
 ]
 
 # What is imported at first use: modules that need an extra, and what few programs need.
-_LAZY_MODULES = ("plot", "symbolic")
+_LAZY_MODULES = ("codegen", "plot", "symbolic")
 _LAZY_NAMES = {
     "GradientEntry": "_differences",
     "GradientReport": "gradient_check",
