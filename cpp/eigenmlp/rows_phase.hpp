@@ -44,9 +44,10 @@ struct Batch : BatchView<T> {
   using BatchView<T>::weight, BatchView<T>::scale, BatchView<T>::row_loss, BatchView<T>::dropped;
   Index capacity = 0;
 
-  void reserve(const Network<T>& net, Index rows, bool input_gradient = false,
+  // Whether it lies elsewhere now: views of it are then of no use any more.
+  bool reserve(const Network<T>& net, Index rows, bool input_gradient = false,
                const std::vector<double>& dropout = {}) {
-    if (rows <= capacity && (!input_gradient || dY[0].data)) return;
+    if (rows <= capacity && (!input_gradient || dY[0].data)) return false;
     capacity = 0; // stays so if memory runs out below
     const Index panel = panel_stride<T>(rows);
     Index size = 0;
@@ -84,6 +85,7 @@ struct Batch : BatchView<T> {
     label_buffer_.reset(rows);
     labels = label_buffer_.data();
     capacity = rows;
+    return true;
   }
 
 private:

@@ -49,6 +49,13 @@ struct RunResult {
   Index epochs = 0, steps = 0; // whole ones that were done
 };
 
+// How many threads are worth their while on a step of so many rows.
+template <class T>
+int threads_for_step(const Network<T>& net, Index rows) {
+  return threads_for(6.0 * static_cast<double>(net.parameter_count() * rows),
+                     lines_exchanged(net, rows, weights_outweigh(net, rows)), 3);
+}
+
 template <class T>
 class Trainer {
 public:
@@ -204,12 +211,12 @@ private:
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::milliseconds pause_every{10};
 
-  // Memory for batches of `rows`, and how many threads are worth their while on them.
+  // Memory for batches of up to `rows`, and how threads share them, also a shorter last one.
   int prepare(Index rows) {
-    batch_.reserve(net_, rows, false, settings_.dropout);
-    const int threads = threads_for(6.0 * static_cast<double>(net_.parameter_count() * rows),
-                                    lines_exchanged(net_, rows, weights_outweigh(net_, rows)), 3);
-    if (threads > 1 && weights_outweigh(net_, rows)) own_inputs(static_cast<std::size_t>(threads));
+    if (batch_.reserve(net_, rows, false, settings_.dropout)) by_columns_.clear();
+    const int threads = threads_for_step(net_, rows);
+    shares_columns_ = threads > 1 && weights_outweigh(net_, rows);
+    if (shares_columns_) own_inputs(static_cast<std::size_t>(threads));
     reports_.resize(static_cast<std::size_t>(threads));
     epoch_began_ = paused_at_ = clock_ = Clock::now();
     steps_since_clock_ = 0;
@@ -218,16 +225,15 @@ private:
     return threads;
   }
 
-  // Views of the batch in which every thread has inputs of its own.
+  // Views of the batch as it lies now, in which every thread has inputs of its own.
   void own_inputs(std::size_t threads) {
-    const Index size = panel_count<T>(net_.inputs()) * batch_.Y[0].panel;
-    if (by_columns_.size() == threads && inputs_.back().size() >= size) return;
-    by_columns_.assign(threads, batch_);
+    if (by_columns_.size() == threads) return;
+    by_columns_.clear(); // stays so if memory runs out below
     inputs_.resize(threads);
-    for (std::size_t i = 1; i < threads; ++i) {
-      inputs_[i].reserve(size);
-      by_columns_[i].Y[0].data = inputs_[i].data();
-    }
+    for (std::size_t i = 1; i < threads; ++i)
+      inputs_[i].reserve(panel_count<T>(net_.inputs()) * batch_.Y[0].panel);
+    by_columns_.assign(threads, batch_);
+    for (std::size_t i = 1; i < threads; ++i) by_columns_[i].Y[0].data = inputs_[i].data();
   }
 
   // A batch: order[first], order[first + 1], …; `last`: the last one that its update waits for.
@@ -243,7 +249,7 @@ private:
   StepResult step(const Team& team, const Data& data, const BatchRows& batch, double lr,
                   Progress& progress) {
     const Index rows = batch.count;
-    const bool by_columns = team.size > 1 && weights_outweigh(net_, rows);
+    const bool by_columns = shares_columns_ && team.size > 1;
     const BatchView<T>& view =
         by_columns ? by_columns_[static_cast<std::size_t>(team.index)] : batch_;
     const bool one_of_many = settings_.accumulate > 1; // their sum is divided at the end
@@ -363,7 +369,7 @@ private:
   std::array<Buffer<T>, most_states> state_;
   std::size_t states_used_ = 0;
   Settings settings_;
-  bool gathers_ = false, drops_ = false;
+  bool gathers_ = false, drops_ = false, shares_columns_ = false;
   Buffer<T> gradient_;          // gathered for the next update, where the step keeps it
   std::vector<double> squares_; // of the gradient, by panels of columns
   Progress progress_;           // written by thread 0; the others have copies

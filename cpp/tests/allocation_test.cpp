@@ -111,6 +111,8 @@ void test_networks() {
     test_network<T>(
         {{17, 31, 16, 3}, {"leaky_relu", "sigmoid", "softmax"}, "squared_error", 260, 130}, plain);
     test_network<T>({{40, 1}, {"identity"}, "squared_error", 3000, 3000}, momentum);
+    test_network<T>({{300, 200, 7}, {"tanh", "identity"}, "softmax_cross_entropy", 150, 64},
+                    momentum); // shared by columns and, as one batch, by rows
     test_network<T>({{64, 50, 10}, {"relu", "identity"}, "softmax_cross_entropy", 250, 100},
                     momentum, everything);
   }

@@ -1,4 +1,5 @@
 // The same bits for any number of threads; the barrier; several threads of the caller at once.
+#include <array>
 #include <chrono>
 #include <thread>
 
@@ -79,13 +80,16 @@ Trained<T> train(const Shape& shape, Index count, const Settings& settings = {})
   return trained;
 }
 
-// Enough work for 5 threads in every batch: see threads_for.
+// Awkward sizes, of which some are work for one thread, some are shared by rows and some by
+// columns: see `ways`.
 const std::vector<Shape> shapes = {
     {{64, 50, 10}, {"relu", "identity"}, "softmax_cross_entropy", 730, 100},
+    {{784, 128, 10}, {"relu", "identity"}, "softmax_cross_entropy", 480, 128},
+    {{333, 207, 150, 7}, {"tanh", "sigmoid", "identity"}, "softmax_cross_entropy", 800, 350},
     {{37, 70, 33, 5}, {"tanh", "sigmoid", "identity"}, "sigmoid_cross_entropy", 450, 97, false},
     {{200, 129, 17, 3}, {"leaky_relu", "relu", "softmax"}, "squared_error", 200, 64},
     {{300, 1}, {"identity"}, "squared_error", 1700, 1700},
-    {{300, 290, 5},
+    {{700, 600, 5},
      {"relu", "identity"},
      "softmax_cross_entropy",
      10,
@@ -93,8 +97,23 @@ const std::vector<Shape> shapes = {
     {{4, 3}, {"sigmoid"}, "squared_error", 20'000, 20'000}, // one tile
 };
 
+// Which of the ways to share a step the shapes are trained in: alone, by rows, by columns.
+template <class T>
+std::array<bool, 3> ways(int threads) {
+  set_max_threads(threads);
+  std::array<bool, 3> met{};
+  for (const Shape& shape : shapes) {
+    const Network<T> net(shape.sizes, shape.activations, shape.loss, shape.bias, T(1));
+    const bool shared = threads_for_step(net, shape.batch_size) > 1;
+    met[shared ? 1 + weights_outweigh(net, shape.batch_size) : 0] = true;
+  }
+  return met;
+}
+
 template <class T>
 void test_bits() {
+  for (const int threads : {2, 3, 5})
+    check(ways<T>(threads) == std::array{true, true, true}, "steps are shared in every way");
   for (const Shape& shape : shapes) {
     set_max_threads(1);
     const auto expected = train<T>(shape, 4);
