@@ -162,9 +162,9 @@ void register_network(py::module_& m, const char* name) {
   using Net = Network<T>;
   py::class_<Net>(m, name)
       .def(py::init<const std::vector<Index>&, const std::vector<std::string>&, const std::string&,
-                    bool, T>(),
+                    bool, T, bool>(),
            py::arg("layer_sizes"), py::arg("activations"), py::arg("loss"), py::arg("bias"),
-           py::arg("input_scale"))
+           py::arg("input_scale"), py::arg("rounds") = false)
       .def_property_readonly("parameter_count", &Net::parameter_count)
       .def("get_parameters",
            [](Net& net) {

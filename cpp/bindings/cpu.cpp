@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "amx_permission.hpp"
+
 namespace {
 
 // Best first. The compiler's check covers the processor and the operating system's permission.
@@ -12,6 +14,7 @@ std::vector<std::string> supported_levels() {
 #if defined(__x86_64__)
   std::vector<std::string> levels;
   __builtin_cpu_init();
+  if (__builtin_cpu_supports("x86-64-v4") && amx_permission()) levels.emplace_back("amx");
   if (__builtin_cpu_supports("x86-64-v4")) levels.emplace_back("v4");
   if (__builtin_cpu_supports("x86-64-v3")) levels.emplace_back("v3");
   if (__builtin_cpu_supports("x86-64-v2")) levels.emplace_back("v2");

@@ -24,6 +24,7 @@ PYBIND11_MODULE(EIGENMLP_MODULE, m) {
   m.attr("eigen_version") = std::to_string(EIGEN_WORLD_VERSION) + "." +
                             std::to_string(EIGEN_MAJOR_VERSION) + "." +
                             std::to_string(EIGEN_MINOR_VERSION);
+  m.attr("multiplies_bfloat16") = rounded::hardware;
   m.attr("activations") = names(activation_table<float>);
   m.attr("losses") = names(loss_table<float>);
   m.attr("optimizers") = names(optimizer_table<float>);

@@ -5,7 +5,6 @@
 // The sums are those of the rows' phase, bit for bit.
 #pragma once
 
-#include "eigenmlp/parallel.hpp"
 #include "eigenmlp/rows_phase.hpp"
 
 namespace eigenmlp {
@@ -18,7 +17,7 @@ template <class T, class Body>
 void for_each_chunk(const Network<T>& net, Index rows, Index panels, const Team& team,
                     Body&& body) {
   const bool wide = shares_panels(panels, team);
-  const Index begin = wide ? 0 : team.begin(rows), end = wide ? rows : team.end(rows);
+  const auto [begin, end] = wide ? std::pair(Index{0}, rows) : share_of_rows(net, rows, team);
   in_chunks(net, begin, end, [&](Index from, Index to) {
     body(Part{from, to, wide ? team.begin(panels) : 0, wide ? team.end(panels) : panels});
     return true;
@@ -26,22 +25,22 @@ void for_each_chunk(const Network<T>& net, Index rows, Index panels, const Team&
 }
 
 // All of phase 1 for the batch order[first], order[first + 1], … of `rows` rows; `batch` has inputs
-// of the thread's own.
+// of the thread's own, unless the network rounds: the operands are then gathered by all threads.
 template <class T>
 RowsReport columns_phase(const Network<T>& net, const Data& data, const std::int64_t* order,
                          Index first, Index rows, double divisor, const Team& team,
                          const BatchView<T>& batch, const Dropout* dropout = nullptr) {
-  const Index begin = team.begin(rows), end = team.end(rows);
+  const auto [begin, end] = share_of_rows(net, rows, team);
   const std::size_t L = net.layers().size();
-  bool good = gather_inputs(net, data, order, first, 0, rows, batch);
+  bool good = net.rounds() ? gather_inputs(net, data, order, first, begin, end - begin, batch)
+                           : gather_inputs(net, data, order, first, 0, rows, batch);
   good &= gather_targets(net, data, order, first, begin, end - begin, divisor, batch);
-  if (dropout) {
-    fill_masks(net, *dropout, batch, begin, end);
-    team.wait();
-  }
+  if (dropout) fill_masks(net, *dropout, batch, begin, end);
+  if (dropout || net.rounds()) team.wait();
   for (std::size_t l = 1; l <= L; ++l) {
     for_each_chunk(net, rows, net.layers()[l - 1].output_panels(), team, [&](const Part& part) {
-      forward_layer(net, batch.Y, batch.Z, l, part, dropout ? &batch.dropped : nullptr);
+      forward_layer(net, batch.Y, batch.Z, l, part, dropout ? &batch.dropped : nullptr,
+                    net.rounds() ? &batch.rounded : nullptr);
     });
     team.wait();
   }
@@ -51,7 +50,7 @@ RowsReport columns_phase(const Network<T>& net, const Data& data, const std::int
   for (std::size_t l = L; l > 1; --l) {
     team.wait();
     for_each_chunk(net, rows, net.layers()[l - 1].input_panels(), team, [&](const Part& part) {
-      backward_layer(net, batch, l, net.layers()[l - 1].Wt, part);
+      backward_layer(net, batch, l, net.layers()[l - 1], part);
     });
   }
   return {correct, good};

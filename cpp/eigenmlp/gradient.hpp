@@ -23,15 +23,16 @@ void sum_gradient(const Network<T>& net, Index N, bool input_gradient, T* gradie
   Batch<T> batch;
   batch.reserve(net, block, input_gradient);
   const double work = 6.0 * static_cast<double>(net.parameter_count() * block);
-  in_parallel(threads_for(work, lines_exchanged(net, block, false), 3), [&](const Team& team) {
-    for (Index first = 0; first < N; first += gradient_block) {
-      const Index rows = std::min(gradient_block, N - first);
-      rows_of_block(team, first, rows, batch);
-      team.wait();
-      gradient_share(net, batch, rows, team, first == 0, gradient);
-      team.wait();
-    }
-  });
+  in_parallel(threads_for_net(net, work, lines_exchanged(net, block, false), 3),
+              [&](const Team& team) {
+                for (Index first = 0; first < N; first += gradient_block) {
+                  const Index rows = std::min(gradient_block, N - first);
+                  rows_of_block(team, first, rows, batch);
+                  team.wait();
+                  gradient_share(net, batch, rows, team, first == 0, gradient);
+                  team.wait();
+                }
+              });
 }
 } // namespace detail
 
@@ -46,45 +47,56 @@ std::optional<double> loss_and_gradient(const Network<T>& net, const Data& data,
   detail::sum_gradient(
       net, data.X.rows, false, gradient,
       [&](const Team& team, Index first, Index rows, Batch<T>& batch) {
-        if (!rows_phase(net, data, nullptr, first, team.begin(rows), team.end(rows), divisor, batch)
-                 .good)
-          good = false;
+        const auto [begin, end] = share_of_rows(net, rows, team);
+        if (!rows_phase(net, data, nullptr, first, begin, end, divisor, batch).good) good = false;
         team.wait();
         if (team.index == 0) loss += batch_loss(batch, rows, divisor);
       });
   return good ? std::optional(loss) : std::nullopt;
 }
 
-// The first layer's Wᵀ in `memory`: training never needs it, so it is not kept.
+// The first layer with its Wᵀ: training never needs that, so the network does not keep it.
 template <class T>
-Panels<T> transpose_first(const Network<T>& net, Buffer<T>& memory) {
-  const Layer<T>& layer = net.layers().front();
-  memory.reset(layer.input_panels() * layer.Wt.panel);
-  const Panels<T> Wt{memory.data(), layer.Wt.panel};
-  for (Index d = 0; d < layer.input_panels(); ++d)
-    for (Index k = 0; k < layer.output_panels(); ++k) refresh_transposed_block(layer, Wt, d, k);
-  return Wt;
-}
+class FirstLayer {
+public:
+  explicit FirstLayer(const Network<T>& net) : layer_(net.layers().front()) {
+    if (net.rounds()) {
+      operands_.reset(rounded::right_size(layer_.K, layer_.D));
+      layer_.rounded_W.data = nullptr; // the network has that
+      layer_.rounded_Wt.data = operands_.data();
+    } else {
+      memory_.reset(layer_.input_panels() * layer_.Wt.panel);
+      layer_.Wt.data = memory_.data();
+    }
+    refresh_blocks(layer_);
+  }
+  const Layer<T>& operator*() const { return layer_; }
+
+private:
+  Layer<T> layer_;
+  Buffer<T> memory_;
+  Buffer<rounded::Operand> operands_;
+};
 
 // For rows X and dY (N, K), the derivatives of Σ dY · Y: by the parameters, and by X (N, D).
 template <class T>
 void vjp(const Network<T>& net, const Rows& X, const Rows& dY, T* gradient, T* dX) {
   const std::shared_lock lock(net.mutex());
-  const Layer<T>& first_layer = net.layers().front();
   const Index D = net.inputs();
-  Buffer<T> memory;
-  const Panels<T> Wt = transpose_first(net, memory);
+  const FirstLayer<T> first_layer(net);
   detail::sum_gradient(
       net, X.rows, true, gradient, [&](const Team& team, Index first, Index rows, Batch<T>& batch) {
-        const Index begin = team.begin(rows), end = team.end(rows);
+        const auto [begin, end] = share_of_rows(net, rows, team);
         if (begin == end) return;
-        gather_rows<T>(X, nullptr, first + begin, end - begin, net.input_scale(), batch.Y[0],
-                       begin);
+        Data data;
+        data.X = X;
+        gather_inputs(net, data, nullptr, first, begin, end - begin, batch);
         gather_rows<T>(dY, nullptr, first + begin, end - begin, T(1), batch.dY.back(), begin);
-        forward_rows(net, batch.Y, batch.Z, begin, end);
+        forward_batch(net, batch, begin, end);
         backward_output(net, batch, begin, end);
         backward_rows(net, batch, begin, end);
-        backward_layer<T>(net, batch, 1, Wt, {begin, end, 0, first_layer.input_panels()});
+        backward_layer<T>(net, batch, 1, *first_layer,
+                          {begin, end, 0, (*first_layer).input_panels()});
         scatter_rows<T>(batch.dY[0], begin, end - begin, D, dX + (first + begin) * D, D,
                         net.input_scale());
       });

@@ -24,13 +24,26 @@ public:
     buffer_.reserve(2 * widest * panel);
     Y.resize(net.layers().size() + 1);
     Z.assign(Y.size(), {}); // nobody will ask for f'(Z)
+    if (net.rounds()) reserve_rounded(rows, widest);
     for (std::size_t l = 0; l < Y.size(); ++l)
       Y[l] = {buffer_.data() + (l % 2 == 0 ? 0 : widest * panel), panel};
   }
   std::vector<Panels<T>> Y, Z;
+  RoundedBatch rounded;
 
 private:
+  void reserve_rounded(Index rows, Index widest) {
+    using namespace rounded;
+    const Index size = left_size(rows, widest * panel_width<T>);
+    operands_.reserve(2 * size);
+    rounded.Yt.assign(Y.size(), {});
+    rounded.Y.assign(Y.size(), {});
+    for (std::size_t l = 0; l + 1 < Y.size(); ++l)
+      rounded.Y[l] = {operands_.data() + (l % 2 == 0 ? 0 : size), left_panel(rows)};
+  }
+
   Buffer<T> buffer_;
+  Buffer<rounded::Operand> operands_;
 };
 
 // Memory for a team that is started by the calling thread, which keeps it. Made before the team
@@ -51,7 +64,8 @@ bool reads_plainly(const Network<T>& net, const Rows& X) {
   constexpr Index size = sizeof(T);
   return X.rows >= most_rows &&
          X.scalar == (size == sizeof(float) ? Scalar::float32 : Scalar::float64) &&
-         X.column_stride == size && X.row_stride % size == 0 && net.input_scale() == T(1);
+         X.column_stride == size && X.row_stride % size == 0 && net.input_scale() == T(1) &&
+         !net.rounds();
 }
 
 // Y[1] of rows from … of X, read where they are. NaN or Inf among the inputs makes every sum of its
@@ -83,7 +97,7 @@ bool predict(const Network<T>& net, const Rows& X, T* out, bool all_or_nothing =
   const Index chunk = std::min<Index>(128, chunk_rows(net));
   const Index chunks = ceil_div(X.rows, chunk), K = net.outputs();
   const double work = 2.0 * static_cast<double>(net.parameter_count() * X.rows);
-  const int threads = static_cast<int>(std::min<Index>(threads_for(work, 0, 2), chunks));
+  const int threads = static_cast<int>(std::min<Index>(threads_for_net(net, work, 0, 2), chunks));
   std::atomic<bool> finite{true};
   const bool plain = reads_plainly(net, X);
   auto& memories = forward_memory(net, threads, std::min(X.rows, chunk));
@@ -106,10 +120,14 @@ bool predict(const Network<T>& net, const Rows& X, T* out, bool all_or_nothing =
     }
     each_chunk([&](Index from, Index rows) {
       if (plain && forward_plain(net, X, from, rows, memory)) {
-        forward_rows<T>(net, memory.Y, memory.Z, 0, rows, nullptr, 2);
+        forward_rows<T>(net, memory.Y, memory.Z, 0, rows, nullptr, nullptr, 2);
       } else {
         if (!gather(from, rows)) return false;
-        forward_rows(net, memory.Y, memory.Z, 0, rows);
+        if constexpr (can_round<T>)
+          for (Index c = 0; net.rounds() && c < panel_count<T>(net.inputs()); ++c)
+            memory.rounded.store_Y(0, memory.Y[0].at(0, c), 0, rows, c);
+        forward_rows<T>(net, memory.Y, memory.Z, 0, rows, nullptr,
+                        net.rounds() ? &memory.rounded : nullptr);
       }
       scatter_rows<T>(memory.Y.back(), 0, rows, K, out + from * K, K);
       return true;
@@ -132,7 +150,7 @@ std::optional<Evaluation> evaluate(const Network<T>& net, const Data& data) {
   const Index chunks = ceil_div(N, chunk);
   const double divisor = batch_divisor(net, data, nullptr, 0, N);
   const double work = 2.0 * static_cast<double>(net.parameter_count() * N);
-  const int threads = static_cast<int>(std::min<Index>(threads_for(work, 0, 2), chunks));
+  const int threads = static_cast<int>(std::min<Index>(threads_for_net(net, work, 0, 2), chunks));
   std::vector<double> losses(static_cast<std::size_t>(chunks)); // added in their order below
   std::vector<Batch<T>> batches(static_cast<std::size_t>(threads));
   for (auto& batch : batches) batch.reserve(net, std::min(N, chunk));
@@ -147,7 +165,7 @@ std::optional<Evaluation> evaluate(const Network<T>& net, const Data& data) {
         good = false;
         return;
       }
-      forward_rows(net, batch.Y, batch.Z, 0, rows);
+      forward_batch(net, batch, 0, rows);
       correct += loss_rows(net, batch, data.labels != nullptr, 0, rows);
       losses[static_cast<std::size_t>(i)] = batch_loss(batch, rows, divisor);
     }

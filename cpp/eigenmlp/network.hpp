@@ -3,7 +3,8 @@
 //   Y0 = X · input_scale,   Zl = Yl-1 · Wl + bl,   Yl = f(Zl)
 //
 // W of a layer is [K / p][D + 1][p], its last row the bias b (zero, and left alone, without one).
-// Layers after the first keep Wᵀ too, [D / p][K][p], for dX = dY · Wᵀ.
+// Layers after the first keep Wᵀ too, [D / p][K][p], for dX = dY · Wᵀ. A network that rounds the
+// operands of its products keeps W and Wᵀ in the form that those read instead (operands.hpp).
 #pragma once
 
 #include <string>
@@ -11,9 +12,13 @@
 
 #include "eigenmlp/lock.hpp"
 #include "eigenmlp/loss.hpp"
-#include "eigenmlp/panels.hpp"
+#include "eigenmlp/operands.hpp"
 
 namespace eigenmlp {
+
+// Which networks can round the operands of their products to bfloat16.
+template <class T>
+inline constexpr bool can_round = std::is_same_v<T, float>;
 
 template <class T>
 struct Layer {
@@ -22,18 +27,28 @@ struct Layer {
   std::array<T, most_parameters> parameters; // of the activation
   Panels<T> W;                               // [K / p][D + 1][p]
   Panels<T> Wt;                              // [D / p][K][p]; null in the first layer
+  rounded::Operands rounded_W, rounded_Wt;   // instead of Wt if the network rounds, else null
 
   Index input_panels() const { return panel_count<T>(D); }
   Index output_panels() const { return panel_count<T>(K); }
   const T* bias(Index panel = 0) const { return W.at(D, panel); }
 };
 
-// Wᵀ's block of one panel of W's rows and one of its columns, from W.
+// What is kept beside W: the block of panel d of W's rows and panel k of its columns, from W.
 template <class T>
-void refresh_transposed_block(const Layer<T>& layer, Panels<T> Wt, Index d, Index k) {
+void refresh_block(const Layer<T>& layer, Index d, Index k) {
   constexpr Index p = panel_width<T>;
-  transpose_block<T>(layer.W.at(d * p, k), std::min(p, layer.D - d * p), Wt.at(k * p, d),
-                     std::min(p, layer.K - k * p));
+  const T* const block = layer.W.at(d * p, k);
+  const Index rows = std::min(p, layer.D - d * p), columns = std::min(p, layer.K - k * p);
+  if (layer.Wt.data) transpose_block<T>(block, rows, layer.Wt.at(k * p, d), columns);
+  if constexpr (can_round<T>)
+    if (layer.rounded_W.data || layer.rounded_Wt.data)
+      rounded::store_weights(block, rows, columns, d, k, layer.rounded_W, layer.rounded_Wt);
+}
+template <class T>
+void refresh_blocks(const Layer<T>& layer) {
+  for (Index d = 0; d < layer.input_panels(); ++d)
+    for (Index k = 0; k < layer.output_panels(); ++k) refresh_block(layer, d, k);
 }
 
 template <class T>
@@ -41,14 +56,15 @@ class Network {
 public:
   // sizes = {D, h1, …, K}; one activation a layer, the last one being the output activation.
   // Activations and loss are names, with parameters if need be: choice.hpp. Any loss takes
-  // reduction='mean' or 'sum'.
+  // reduction='mean' or 'sum'. `rounds`: the operands of products are rounded to bfloat16.
   Network(const std::vector<Index>& sizes, const std::vector<std::string>& activations,
-          const std::string& loss, bool bias, T input_scale)
-      : bias_(bias), scale_(input_scale) {
+          const std::string& loss, bool bias, T input_scale, bool rounds = false)
+      : bias_(bias), rounds_(rounds), scale_(input_scale) {
+    if (rounds && !can_round<T>) throw std::invalid_argument("only float operands can be rounded");
     constexpr Index p = panel_width<T>;
     if (sizes.size() < 2 || activations.size() != sizes.size() - 1)
       throw std::invalid_argument("a network needs at least 2 sizes, and an activation a layer");
-    Index size = 0, transposed = 0;
+    Index size = 0, transposed = 0, operands = 0;
     for (std::size_t l = 0; l + 1 < sizes.size(); ++l) {
       if (sizes[l] < 1 || sizes[l + 1] < 1) throw std::invalid_argument("sizes must be positive");
       Layer<T> layer{};
@@ -63,21 +79,36 @@ public:
         throw std::invalid_argument("softmax is an output activation");
       layer.W.panel = (layer.D + 1) * p;
       layer.Wt.panel = panel_stride<T>(layer.K);
+      layer.rounded_W.panel = rounded::right_panel(layer.D);
+      layer.rounded_Wt.panel = rounded::right_panel(layer.K);
       size += layer.output_panels() * layer.W.panel;
-      if (l > 0) transposed += layer.input_panels() * layer.Wt.panel;
+      if (l > 0 && !rounds) transposed += layer.input_panels() * layer.Wt.panel;
+      if (rounds) operands += rounded::right_size(layer.D, layer.K);
+      if (l > 0 && rounds) operands += rounded::right_size(layer.K, layer.D);
       parameter_count_ += layer.D * layer.K + (bias ? layer.K : 0);
       layers_.push_back(layer);
     }
     choose_loss(parse_choice(loss));
     W_.reset(size);
     Wt_.reset(transposed);
+    operands_.reset(operands);
     T *w = W_.data(), *wt = Wt_.data();
+    rounded::Operand* operand = operands_.data();
     for (auto& layer : layers_) {
       layer.W.data = w;
       w += layer.output_panels() * layer.W.panel;
+      if (rounds) {
+        layer.rounded_W.data = operand;
+        operand += rounded::right_size(layer.D, layer.K);
+      }
       if (&layer == &layers_.front()) continue;
-      layer.Wt.data = wt;
-      wt += layer.input_panels() * layer.Wt.panel;
+      if (rounds) {
+        layer.rounded_Wt.data = operand;
+        operand += rounded::right_size(layer.K, layer.D);
+      } else {
+        layer.Wt.data = wt;
+        wt += layer.input_panels() * layer.Wt.panel;
+      }
     }
     if (softmax_outputs()) hide_padding();
   }
@@ -89,6 +120,10 @@ public:
   // Whether the loss is the sum over rows, not the mean.
   bool sums() const { return sums_; }
   bool has_bias() const { return bias_; }
+  // Whether products read operands rounded to bfloat16.
+  bool rounds() const { return can_round<T> && rounds_; }
+  // Threads share the rows of a batch in multiples of it.
+  Index row_unit() const { return rounds() ? rounded::row_unit : 1; }
   T input_scale() const { return scale_; }
   Index inputs() const { return layers_.front().D; }
   Index outputs() const { return layers_.back().K; }
@@ -118,14 +153,7 @@ public:
   void get_parameters(T* flat) { unpack(W_.data(), flat); }
   void set_parameters(const T* flat) {
     pack(flat, W_.data());
-    refresh_transposed();
-  }
-  void refresh_transposed() {
-    for (const auto& layer : layers_)
-      if (layer.Wt.data)
-        for (Index d = 0; d < layer.input_panels(); ++d)
-          for (Index k = 0; k < layer.output_panels(); ++k)
-            refresh_transposed_block(layer, layer.Wt, d, k);
+    for (const auto& layer : layers_) refresh_blocks(layer);
   }
 
   // Held while the parameters change (alone) or are read (shared).
@@ -171,10 +199,11 @@ private:
   const Loss<T>* loss_ = nullptr;
   Buffer<T> loss_parameters_;
   bool sums_ = false;
-  bool bias_;
+  bool bias_, rounds_;
   T scale_;
   Index parameter_count_ = 0;
   Buffer<T> W_, Wt_;
+  Buffer<rounded::Operand> operands_;
   mutable ParameterLock mutex_;
 };
 

@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "eigenmlp/dropout.hpp"
+#include "eigenmlp/parallel.hpp"
 #include "eigenmlp/product.hpp"
+#include "eigenmlp/rounded_batch.hpp"
 
 namespace eigenmlp {
 
@@ -31,6 +33,7 @@ struct BatchView {
   std::vector<Panels<T>> dY; // like Y; dY[0] is null unless asked for
   std::vector<Panels<T>> Z;  // null where the activation's derivative can do without
   Dropped<T> dropped;
+  RoundedBatch rounded;
   std::int64_t* labels = nullptr; // (N,)
   double* weight = nullptr;       // (N,)
   T* scale = nullptr;             // (N,) weight / total weight
@@ -42,6 +45,7 @@ template <class T>
 struct Batch : BatchView<T> {
   using BatchView<T>::Y, BatchView<T>::dY, BatchView<T>::Z, BatchView<T>::labels;
   using BatchView<T>::weight, BatchView<T>::scale, BatchView<T>::row_loss, BatchView<T>::dropped;
+  using BatchView<T>::rounded;
   Index capacity = 0;
 
   // Whether it lies elsewhere now: views of it are then of no use any more.
@@ -77,6 +81,7 @@ struct Batch : BatchView<T> {
     }
     buffer_.reset(size);
     for (auto& [panels, offset] : places) panels->data = buffer_.data() + offset;
+    if (net.rounds()) rounded.reserve(net, rows, operands_);
     row_buffer_.reset(2 * rows);
     scale = row_buffer_.data();
     row_loss = scale + rows;
@@ -90,6 +95,7 @@ struct Batch : BatchView<T> {
 
 private:
   Buffer<T> buffer_, row_buffer_;
+  Buffer<rounded::Operand> operands_;
   Buffer<double> weight_buffer_;
   Buffer<std::int64_t> label_buffer_;
 };
@@ -122,6 +128,15 @@ double lines_exchanged(const Network<T>& net, Index rows, bool by_columns) {
   return static_cast<double>(lines);
 }
 
+// How many threads are worth their while: `threads_for` by a network's own speed. Operands of half
+// the size make half the traffic; their products would be eight times as fast, but a step is more
+// than products.
+template <class T>
+int threads_for_net(const Network<T>& net, double operations, double lines, int barriers) {
+  const bool fast = net.rounds() && rounded::hardware;
+  return threads_for(fast ? operations / 4 : operations, fast ? lines / 2 : lines, barriers);
+}
+
 // Rows that a thread takes through all layers at once, so that a layer's inputs stay in L2.
 template <class T>
 Index chunk_rows(const Network<T>& net) {
@@ -135,11 +150,21 @@ Index chunk_rows(const Network<T>& net) {
 // returned.
 template <class T, class Body>
 bool in_chunks(const Network<T>& net, Index begin, Index end, Body&& body) {
-  const Index rows = end - begin, chunks = ceil_div(rows, chunk_rows(net));
+  const Index unit = net.row_unit(), units = ceil_div(end - begin, unit);
+  const Index chunks = ceil_div(units, std::max<Index>(1, chunk_rows(net) / unit));
+  const auto border = [&](Index i) {
+    return std::min(end, begin + share_begin(units, chunks, i) * unit);
+  };
   for (Index i = 0; i < chunks; ++i)
-    if (!body(begin + share_begin(rows, chunks, i), begin + share_begin(rows, chunks, i + 1)))
-      return false;
+    if (!body(border(i), border(i + 1))) return false;
   return true;
+}
+
+// A thread's part of `rows` rows: begin, end.
+template <class T>
+std::pair<Index, Index> share_of_rows(const Network<T>& net, Index rows, const Team& team) {
+  const Index unit = net.row_unit(), units = ceil_div(rows, unit);
+  return {std::min(rows, team.begin(units) * unit), std::min(rows, team.end(units) * unit)};
 }
 
 // Part of a layer's outputs (or inputs): rows begin … end - 1, panels c … c_end - 1.
@@ -161,24 +186,35 @@ void activate_panels(const Network<T>& net, Panels<T> out, Panels<T> Z, std::siz
 }
 
 // Z = X · W + b and Y = f(Z) for a part of layer l's outputs (l from 1); a softmax is left to do.
-// With dropout Y is then multiplied by its mask.
+// With dropout Y is then multiplied by its mask. With `rounded` the product reads operands from
+// there, and Y's are put there.
 template <class T>
 void forward_layer(const Network<T>& net, const std::vector<Panels<T>>& Y,
                    const std::vector<Panels<T>>& Z, std::size_t l, const Part& part,
-                   const Dropped<T>* dropped = nullptr) {
+                   const Dropped<T>* dropped = nullptr, const RoundedBatch* rounded = nullptr) {
   const Layer<T>& layer = net.layers()[l - 1];
   const Index rows = part.end - part.begin;
   const Panels<const T> X{Y[l - 1].at(part.begin, 0), Y[l - 1].panel};
   const Panels<const T> W{layer.W.at(0, part.c), layer.W.panel};
   const Panels<T> out{Y[l].at(part.begin, part.c), Y[l].panel};
   const Panels<T> Z_part{Z[l].data ? Z[l].at(part.begin, part.c) : nullptr, Z[l].panel};
+  const auto done = [&](Index c, Index count) {
+    activate_panels(net, out, Z_part, l, rows, c, count);
+    for (Index i = c; i < c + count; ++i) {
+      if (dropped && dropped->mask[l].data)
+        drop(*dropped, l, part.begin, part.c + i, rows, out.at(0, i));
+      if constexpr (can_round<T>)
+        if (rounded) rounded->store_Y(l, out.at(0, i), part.begin, rows, part.c + i);
+    }
+  };
+  if constexpr (can_round<T>)
+    if (rounded) {
+      rounded::multiply_left(rows, layer.D, part.c_end - part.c, rounded->Y[l - 1], part.begin,
+                             layer.rounded_W, part.c, layer.bias(part.c), layer.W.panel, out, done);
+      return;
+    }
   multiply<T>(rows, layer.D, part.c_end - part.c, X, W, layer.bias(part.c), layer.W.panel, out,
-              [&](Index c, Index count) {
-                activate_panels(net, out, Z_part, l, rows, c, count);
-                if (dropped && dropped->mask[l].data)
-                  for (Index i = c; i < c + count; ++i)
-                    drop(*dropped, l, part.begin, part.c + i, rows, out.at(0, i));
-              });
+              done);
 }
 
 // Keeps `rows` rows of a panel of Y, and multiplies them by their mask.
@@ -202,10 +238,19 @@ void fill_masks(const Network<T>& net, const Dropout& dropout, const BatchView<T
 template <class T>
 void forward_rows(const Network<T>& net, const std::vector<Panels<T>>& Y,
                   const std::vector<Panels<T>>& Z, Index begin, Index end,
-                  const Dropped<T>* dropped = nullptr, std::size_t first = 1) {
+                  const Dropped<T>* dropped = nullptr, const RoundedBatch* rounded = nullptr,
+                  std::size_t first = 1) {
   for (std::size_t l = first; l < Y.size(); ++l)
-    forward_layer(net, Y, Z, l, {begin, end, 0, net.layers()[l - 1].output_panels()}, dropped);
+    forward_layer(net, Y, Z, l, {begin, end, 0, net.layers()[l - 1].output_panels()}, dropped,
+                  rounded);
   forward_softmax(net, Y, begin, end);
+}
+
+// The same for a batch whose inputs were gathered.
+template <class T>
+void forward_batch(const Network<T>& net, const BatchView<T>& batch, Index begin, Index end,
+                   const Dropped<T>* dropped = nullptr) {
+  forward_rows(net, batch.Y, batch.Z, begin, end, dropped, net.rounds() ? &batch.rounded : nullptr);
 }
 
 // The output activation that goes over whole rows, if that is what the network has.
@@ -223,47 +268,56 @@ void backward_output(const Network<T>& net, const BatchView<T>& batch, Index beg
   const Layer<T>& last = net.layers().back();
   const Activation<T>& f = *last.activation;
   if (f.is_softmax) Softmax::backward<T>(batch.dY[L], batch.Y[L], last.K, begin, end);
-  if (!f.backward) return;
-  for (Index c = 0; c < last.output_panels(); ++c)
-    f.backward(batch.dY[L].at(begin, c), batch.Y[L].at(begin, c),
-               f.needs_z ? batch.Z[L].at(begin, c) : nullptr, (end - begin) * panel_width<T>,
-               last.parameters.data());
+  for (Index c = 0; c < last.output_panels(); ++c) {
+    T* const dY = batch.dY[L].at(begin, c);
+    if (f.backward)
+      f.backward(dY, batch.Y[L].at(begin, c), f.needs_z ? batch.Z[L].at(begin, c) : nullptr,
+                 (end - begin) * panel_width<T>, last.parameters.data());
+    if constexpr (can_round<T>)
+      if (net.rounds()) batch.rounded.store_dY(L, dY, begin, end - begin, c);
+  }
 }
 
 // dX = dY · Wᵀ for a part of layer l's inputs (l from 1), and dX ⊙ mask ⊙ f'(Z) of the layer below,
-// if there is one.
+// if there is one. `layer` has its Wᵀ.
 template <class T>
-void backward_layer(const Network<T>& net, const BatchView<T>& batch, std::size_t l, Panels<T> Wt,
-                    const Part& part) {
-  const Layer<T>& layer = net.layers()[l - 1];
+void backward_layer(const Network<T>& net, const BatchView<T>& batch, std::size_t l,
+                    const Layer<T>& layer, const Part& part) {
   const Layer<T>* below = l > 1 ? &net.layers()[l - 2] : nullptr;
   const Index rows = part.end - part.begin;
   const Panels<const T> dY{batch.dY[l].at(part.begin, 0), batch.dY[l].panel};
-  const Panels<const T> Wt_part{Wt.at(0, part.c), Wt.panel};
   const Panels<T> dX{batch.dY[l - 1].at(part.begin, part.c), batch.dY[l - 1].panel};
   const Panels<T> mask = batch.dropped.mask[l - 1];
   const Panels<T> Y = mask.data ? batch.dropped.Y[l - 1] : batch.Y[l - 1];
-  multiply<T>(rows, layer.K, part.c_end - part.c, dY, Wt_part, zero_row<T>(), 0, dX,
-              [&](Index c, Index count) {
-                if (!below) return;
-                for (Index i = c; i < c + count; ++i) {
-                  const Index n = rows * panel_width<T>;
-                  if (mask.data)
-                    Run<T>(dX.at(0, i), n) *= Run<T>(mask.at(part.begin, part.c + i), n);
-                  const Activation<T>& f = *below->activation;
-                  if (f.backward)
-                    f.backward(dX.at(0, i), Y.at(part.begin, part.c + i),
-                               f.needs_z ? batch.Z[l - 1].at(part.begin, part.c + i) : nullptr, n,
-                               below->parameters.data());
-                }
-              });
+  const auto done = [&](Index c, Index count) {
+    if (!below) return;
+    for (Index i = c; i < c + count; ++i) {
+      const Index n = rows * panel_width<T>;
+      if (mask.data) Run<T>(dX.at(0, i), n) *= Run<T>(mask.at(part.begin, part.c + i), n);
+      const Activation<T>& f = *below->activation;
+      if (f.backward)
+        f.backward(dX.at(0, i), Y.at(part.begin, part.c + i),
+                   f.needs_z ? batch.Z[l - 1].at(part.begin, part.c + i) : nullptr, n,
+                   below->parameters.data());
+      if constexpr (can_round<T>)
+        if (net.rounds()) batch.rounded.store_dY(l - 1, dX.at(0, i), part.begin, rows, part.c + i);
+    }
+  };
+  if constexpr (can_round<T>)
+    if (net.rounds()) {
+      rounded::multiply_left(rows, layer.K, part.c_end - part.c, batch.rounded.dY[l], part.begin,
+                             layer.rounded_Wt, part.c, zero_row<T>(), 0, dX, done);
+      return;
+    }
+  multiply<T>(rows, layer.K, part.c_end - part.c, dY, {layer.Wt.at(0, part.c), layer.Wt.panel},
+              zero_row<T>(), 0, dX, done);
 }
 
 // Deltas of every layer after the first's inputs, from dY[L] = dL/dZ[L].
 template <class T>
 void backward_rows(const Network<T>& net, const BatchView<T>& batch, Index begin, Index end) {
   for (std::size_t l = net.layers().size(); l > 1; --l)
-    backward_layer(net, batch, l, net.layers()[l - 1].Wt,
+    backward_layer(net, batch, l, net.layers()[l - 1],
                    {begin, end, 0, net.layers()[l - 1].input_panels()});
 }
 
@@ -288,7 +342,13 @@ bool are_targets(Panels<const T> targets, Index K, Targets kind, Index begin, In
 template <class T>
 bool gather_inputs(const Network<T>& net, const Data& data, const std::int64_t* order, Index first,
                    Index begin, Index count, const BatchView<T>& batch) {
-  return gather_rows<T>(data.X, order, first + begin, count, net.input_scale(), batch.Y[0], begin);
+  const bool good =
+      gather_rows<T>(data.X, order, first + begin, count, net.input_scale(), batch.Y[0], begin);
+  if constexpr (can_round<T>)
+    if (net.rounds())
+      for (Index c = 0; c < panel_count<T>(net.inputs()); ++c)
+        batch.rounded.store_Y(0, batch.Y[0].at(begin, c), begin, count, c);
+  return good;
 }
 
 // Labels or targets, and weights, of `count` rows of a batch. False if a number is not finite, a
@@ -369,7 +429,7 @@ RowsReport rows_phase(const Network<T>& net, const Data& data, const std::int64_
   report.good = in_chunks(net, begin, end, [&](Index from, Index to) {
     if (!gather_batch(net, data, order, first, from, to - from, divisor, batch)) return false;
     if (dropout) fill_masks(net, *dropout, batch, from, to);
-    forward_rows(net, batch.Y, batch.Z, from, to, dropout ? &batch.dropped : nullptr);
+    forward_batch(net, batch, from, to, dropout ? &batch.dropped : nullptr);
     report.correct += loss_rows(net, batch, data.labels != nullptr, from, to);
     backward_output(net, batch, from, to);
     backward_rows(net, batch, from, to);

@@ -52,8 +52,8 @@ struct RunResult {
 // How many threads are worth their while on a step of so many rows.
 template <class T>
 int threads_for_step(const Network<T>& net, Index rows) {
-  return threads_for(6.0 * static_cast<double>(net.parameter_count() * rows),
-                     lines_exchanged(net, rows, weights_outweigh(net, rows)), 3);
+  return threads_for_net(net, 6.0 * static_cast<double>(net.parameter_count() * rows),
+                         lines_exchanged(net, rows, weights_outweigh(net, rows)), 3);
 }
 
 template <class T>
@@ -216,7 +216,7 @@ private:
     if (batch_.reserve(net_, rows, false, settings_.dropout)) by_columns_.clear();
     const int threads = threads_for_step(net_, rows);
     shares_columns_ = threads > 1 && weights_outweigh(net_, rows);
-    if (shares_columns_) own_inputs(static_cast<std::size_t>(threads));
+    if (shares_columns_ && !net_.rounds()) own_inputs(static_cast<std::size_t>(threads));
     reports_.resize(static_cast<std::size_t>(threads));
     epoch_began_ = paused_at_ = clock_ = Clock::now();
     steps_since_clock_ = 0;
@@ -251,17 +251,17 @@ private:
     const Index rows = batch.count;
     const bool by_columns = shares_columns_ && team.size > 1;
     const BatchView<T>& view =
-        by_columns ? by_columns_[static_cast<std::size_t>(team.index)] : batch_;
+        by_columns && !net_.rounds() ? by_columns_[static_cast<std::size_t>(team.index)] : batch_;
     const bool one_of_many = settings_.accumulate > 1; // their sum is divided at the end
     const double divisor = one_of_many ? 1.0 : batch.divisor;
     const Dropout dropout{settings_.dropout, settings_.dropout_key,
                           static_cast<std::uint64_t>(progress.steps), progress.rows};
     const Dropout* drop = drops_ ? &dropout : nullptr;
+    const auto [begin, end] = share_of_rows(net_, rows, team);
     reports_[static_cast<std::size_t>(team.index)] =
         by_columns
             ? columns_phase(net_, data, batch.order, batch.first, rows, divisor, team, view, drop)
-            : rows_phase(net_, data, batch.order, batch.first, team.begin(rows), team.end(rows),
-                         divisor, view, drop);
+            : rows_phase(net_, data, batch.order, batch.first, begin, end, divisor, view, drop);
     team.wait();
     StepResult result{Outcome::finished, 0, 0};
     for (int i = 0; i < team.size; ++i) {

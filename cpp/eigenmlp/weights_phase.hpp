@@ -86,7 +86,15 @@ void sum_rectangle(const Network<T>& net, const BatchView<T>& batch, std::size_t
       const Index C = part.k + share_begin(part.k_end - part.k, strips, s + 1) - k;
       const Panels<const T> dY_strip{dY.at(0, k), dY.panel};
       const Panels<T> sum = target(d * p, k);
-      multiply_transposed<T>(rows, block_rows, C, {X.at(0, d), X.panel}, dY_strip, from_zero, sum);
+      if constexpr (can_round<T>) {
+        const RoundedBatch& r = batch.rounded;
+        if (net.rounds())
+          rounded::multiply_over_rows(rows, block_rows, C, r.Y[l], r.Yt[l], d, r.dY[l + 1],
+                                      r.dYt[l + 1], k, from_zero, sum);
+      }
+      if (!net.rounds())
+        multiply_transposed<T>(rows, block_rows, C, {X.at(0, d), X.panel}, dY_strip, from_zero,
+                               sum);
       done(d * p, block_rows, k, C, sum);
       if (d == 0 && net.has_bias()) {
         const Panels<T> bias = target(layer.D, k);
@@ -150,9 +158,9 @@ bool update_share(const Network<T>& net, const BatchView<T>& batch, Index rows, 
         [&](Index d, Index count, Index k, Index C, Panels<T> dW) {
           for (Index c = 0; c < C; ++c)
             finite &= update_rows<T>(net, layer, d, count, k + c, dW.at(0, c), rule);
-          if (!layer.Wt.data || d == layer.D) return;
+          if (d == layer.D) return;
           for (Index i = d / p; i * p < d + count; ++i)
-            for (Index c = 0; c < C; ++c) refresh_transposed_block(layer, layer.Wt, i, k + c);
+            for (Index c = 0; c < C; ++c) refresh_block(layer, i, k + c);
         });
   });
   return finite;
@@ -172,8 +180,7 @@ bool update_share_from(const Network<T>& net, const Team& team, T* gradient, con
       finite &= update_rows<T>(net, layer, d, count, k, G.at(d, k), rule);
       if (d == 0 && net.has_bias())
         finite &= update_rows<T>(net, layer, layer.D, 1, k, G.at(layer.D, k), rule);
-      if (!layer.Wt.data) continue;
-      for (Index i = part.d; i < part.d_end; ++i) refresh_transposed_block(layer, layer.Wt, i, k);
+      for (Index i = part.d; i < part.d_end; ++i) refresh_block(layer, i, k);
     }
   });
   return finite;

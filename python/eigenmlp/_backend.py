@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ from .losses import Loss, SquaredError
 from .optimizers import Optimizer
 
 BACKENDS = ("native", "numpy")
+_warned: list[str] = []  # what was said once
 DTYPES = ("float32", "float64")
 LOSSES: tuple[str, ...] = tuple(core.losses)
 OUTPUT_ACTIVATIONS: tuple[str, ...] = tuple(core.activations)
@@ -92,6 +94,18 @@ class Trainer(Protocol):
     ) -> RunResult: ...
 
 
+def warn_without_bfloat16() -> None:
+    """Say once that this processor, or this variant of the core, has no products of bfloat16."""
+    if core.multiplies_bfloat16 or _warned:
+        return
+    text = (
+        f'compute_dtype="bfloat16": this variant of the core ({core.level}) computes with rounded '
+        "operands in float32, which brings no speed; AMX would"
+    )
+    _warned.append(text)
+    warnings.warn(text, stacklevel=3)
+
+
 def make_network(
     backend: str,
     layer_sizes: list[int],
@@ -100,19 +114,24 @@ def make_network(
     bias: bool,
     input_scale: float,
     dtype: str,
+    rounds: bool = False,
 ) -> Network:
-    """A network of zeros."""
+    """A network of zeros; if it `rounds`, its products read operands rounded to bfloat16."""
     if loss.of_choices:
         by_rows = SquaredError(reduction=loss.reduction)  # of which a trainer asks if it is a sum
-        scores = make_network(backend, layer_sizes, activations, by_rows, bias, input_scale, dtype)
+        scores = make_network(
+            backend, layer_sizes, activations, by_rows, bias, input_scale, dtype, rounds
+        )
         return ChoiceNetwork(scores, loss, backend == "native")
     if backend == "native":
         kind = core.Network32 if dtype == "float32" else core.Network64
-        network: Network = kind(layer_sizes, activations, loss.core_text, bias, input_scale)
+        network: Network = kind(layer_sizes, activations, loss.core_text, bias, input_scale, rounds)
         return network
     from . import reference
 
-    return reference.Network(layer_sizes, activations, loss.core_text, bias, input_scale, dtype)
+    return reference.Network(
+        layer_sizes, activations, loss.core_text, bias, input_scale, dtype, rounds
+    )
 
 
 def scores_of(network: Network) -> Network:

@@ -1,6 +1,6 @@
 """Loads exactly one variant of the compiled core: the best that this machine can run.
 
-``EIGENMLP_ISA=v2|v3|v4`` forces a variant; one that was not built, or that the processor cannot
+``EIGENMLP_ISA=v2|v3|v4|amx`` forces a variant; one that was not built, or that the processor cannot
 run, is an `ImportError`.
 """
 
@@ -15,7 +15,7 @@ from . import _cpu
 
 version: str = _cpu.version
 
-_LEVELS = ("v4", "v3", "v2", "baseline")  # best first
+_LEVELS = ("amx", "v4", "v3", "v2", "baseline")  # best first
 
 
 def _choose() -> str:

@@ -1,6 +1,8 @@
 """Derivatives beyond the gradient: methods of `MLP`, exact, on both backends.
 
-In float64 they are good to about 1e-12; in float32 higher derivatives lose digits fast.
+In float64 they are good to about 1e-12; in float32 higher derivatives lose digits fast. Those of a
+network with ``compute_dtype="bfloat16"`` are computed in float32, from operands as they are: what is
+rounded has no derivative.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ def jvp(
     if dX is None and d_parameters is None:
         raise ValueError("jvp: expected dX (N, D), d_parameters (P,) or both, got neither")
     Y, dY = derivatives_of(net._backend).jvp(
-        scores_of(net._network),
+        scores_of(net._exact_network()),
         rows,
         _moves(net, rows, dX, "dX"),
         None if d_parameters is None else _flat(net, d_parameters, "d_parameters"),
@@ -96,11 +98,11 @@ def input_gradient(
         if k >= K:
             raise ValueError(f"output: expected 0 to {K - 1}, got {k}")
         gradient: Array = derivatives.input_gradient(
-            scores_of(net._network), _rows(net, X), output=k
+            scores_of(net._exact_network()), _rows(net, X), output=k
         )
         return gradient
     rows, T, _ = _loss_data(net, X, y, None)
-    gradient = derivatives.input_gradient(scores_of(net._network), rows, T)
+    gradient = derivatives.input_gradient(scores_of(net._exact_network()), rows, T)
     return gradient
 
 
@@ -125,7 +127,7 @@ def per_sample_gradients(
     """
     rows, T, weights = _loss_data(net, X, y, sample_weight)
     gradients: Array = derivatives_of(net._backend).per_sample_gradients(
-        scores_of(net._network), rows, T, weights
+        scores_of(net._exact_network()), rows, T, weights
     )
     return gradients
 
@@ -166,7 +168,7 @@ def hessian_vector_product(
     _check_l2(net, l2)
     direction = _flat(net, v, "v")
     product: Array = derivatives_of(net._backend).hessian_vector_product(
-        net._network_at(parameters), rows, T, direction, weights
+        net._exact_network(parameters), rows, T, direction, weights
     )
     if l2:
         product += _penalty(net, l2) * direction
@@ -196,7 +198,9 @@ def hessian(
     """
     rows, T, weights = _loss_data(net, X, y, sample_weight)
     _check_l2(net, l2)
-    H: Array = derivatives_of(net._backend).hessian(net._network_at(parameters), rows, T, weights)
+    H: Array = derivatives_of(net._backend).hessian(
+        net._exact_network(parameters), rows, T, weights
+    )
     if l2:
         H[np.diag_indices_from(H)] += _penalty(net, l2)
     return H
@@ -248,7 +252,7 @@ def taylor(
     _check_l2(net, l2)
     V = _flat(net, direction, "direction")
     n = _validate.integer(order, "order", least=0)
-    network = net._network_at(parameters)
+    network = net._exact_network(parameters)
     coefficients: NDArray[np.float64] = derivatives_of(net._backend).taylor(
         network, rows, T, V, n, weights
     )
@@ -305,7 +309,7 @@ def taylor_outputs(
             "taylor_outputs: expected direction (P,), input_direction (N, D) or both, got neither"
         )
     outputs: Array = derivatives_of(net._backend).taylor_outputs(
-        scores_of(net._network),
+        scores_of(net._exact_network()),
         rows,
         n,
         None if direction is None else _flat(net, direction, "direction"),

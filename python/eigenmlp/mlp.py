@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _mapped, _validate, derivatives, model_file
-from ._backend import BACKENDS, DTYPES, make_network
+from ._backend import BACKENDS, DTYPES, make_network, warn_without_bfloat16
 from ._described import Described, described
 from .activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
 from .choices import Choices, best, checked_choices
@@ -61,7 +61,10 @@ class MLP:
     dtype : str
         ``"float32"`` for speed or ``"float64"`` for checks.
     compute_dtype : str, optional
-        The products' precision; `dtype` if not given.
+        ``"bfloat16"``, with float32: the operands of every product are rounded to bfloat16 (8 bits,
+        to the nearest, ties to even); sums, biases, loss, parameters and optimizer state stay
+        float32. Several times faster where the processor has AMX; elsewhere no faster, which a
+        warning says once. `dtype` if not given.
     input_scale : float
         Multiplies every input: ``1 / 255`` for uint8 images.
     seed : int, numpy.random.Generator or None
@@ -123,13 +126,12 @@ class MLP:
         if not callable(init):
             _validate.known(init, ["auto", *INITIALIZERS], "init")
         self._dtype = _checked_dtype(dtype)
-        if compute_dtype is not None and self._dtype != _checked_dtype(
-            compute_dtype, "compute_dtype"
-        ):
-            raise ValueError(f"compute_dtype: expected {self._dtype!r}, got {compute_dtype!r}")
+        self._rounds = _checked_compute_dtype(compute_dtype, self._dtype)
         largest = float(np.finfo(self._dtype).max)
         scale = _validate.number(input_scale, "input_scale", -largest, below=largest)
         self._backend = _validate.known(backend, BACKENDS, "backend")
+        if self._rounds and self._backend == "native":
+            warn_without_bfloat16()
         self._rng = _validate.generator(seed)
         self._bias, self._input_scale = bool(bias), scale
         self._init: str | Initializer = init
@@ -145,7 +147,8 @@ class MLP:
         self._network = self._new_network()
         self._network.set_parameters(start.astype(self._dtype))
 
-    def _new_network(self) -> Any:
+    def _new_network(self, exact: bool = False) -> Any:
+        """A network of zeros; if `exact`, its products read their operands as they are."""
         return make_network(
             self._backend,
             self._sizes,
@@ -154,6 +157,7 @@ class MLP:
             self._bias,
             self._input_scale,
             self._dtype,
+            self._rounds and not exact,
         )
 
     # ---- what it is
@@ -169,7 +173,7 @@ class MLP:
             "bias": self._bias,
             "init": self._init,
             "dtype": self._dtype,
-            "compute_dtype": None,
+            "compute_dtype": "bfloat16" if self._rounds else None,
             "input_scale": self._input_scale,
             "backend": self._backend,
             "dropout": list(self._dropout),
@@ -198,7 +202,7 @@ class MLP:
         shape = "-".join(map(str, self._sizes))
         return (
             f"<MLP {shape} {'/'.join(self._all_activations)}, {self._loss_object.text}, "
-            f"{self._dtype}, "
+            f"{self._dtype}, {'bfloat16 products, ' if self._rounds else ''}"
             f"{self._backend}>"
         )
 
@@ -503,14 +507,23 @@ class MLP:
         gradient, dX = self._network.vjp(rows, deltas)
         return gradient, dX
 
-    def _network_at(self, parameters: ArrayLike | None) -> Any:
-        """The network; or, where `parameters` is given, one that has those."""
+    def _network_at(self, parameters: ArrayLike | None, exact: bool = False) -> Any:
+        """The network; or, where `parameters` is given, one that has those.
+
+        If `exact`, one whose products read their operands as they are.
+        """
         if parameters is None:
-            return self._network
-        point = _validate.flat(parameters, self.parameter_count, self._dtype, "parameters")
-        network = self._new_network()
+            if not (exact and self._rounds):
+                return self._network
+            point = self._network.get_parameters()
+        else:
+            point = _validate.flat(parameters, self.parameter_count, self._dtype, "parameters")
+        network = self._new_network(exact)
         network.set_parameters(point)
         return network
+
+    def _exact_network(self, parameters: ArrayLike | None = None) -> Any:
+        return self._network_at(parameters, exact=True)
 
     jvp = derivatives.jvp
     input_gradient = derivatives.input_gradient
@@ -653,6 +666,24 @@ def _checked_dropout(dropout: object, hidden: int) -> list[float]:
             f"dropout: expected one number or {hidden}, one for each hidden layer, got {rates}"
         )
     return rates
+
+
+def _checked_compute_dtype(compute_dtype: object, dtype: str) -> bool:
+    """Whether products read operands rounded to bfloat16."""
+    if compute_dtype is None:
+        return False
+    if compute_dtype == "bfloat16" and isinstance(compute_dtype, str) and dtype == "float32":
+        return True
+    expected = "'float32' or 'bfloat16'" if dtype == "float32" else repr(dtype)
+    try:
+        same = _checked_dtype(compute_dtype, "compute_dtype") == dtype
+    except ValueError:
+        same = False
+    if not same:
+        raise ValueError(
+            f"compute_dtype: expected {expected} with dtype={dtype!r}, got {compute_dtype!r}"
+        )
+    return False
 
 
 def _checked_dtype(dtype: object, what: str = "dtype") -> str:

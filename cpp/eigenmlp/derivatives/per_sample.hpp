@@ -22,7 +22,7 @@ bool backward_chunks(const Network<T>& net, const Data& data, double divisor, bo
       good = false;
       return;
     }
-    forward_rows(net, batch.Y, batch.Z, 0, rows);
+    forward_batch(net, batch, 0, rows);
     if (output < 0) {
       loss_rows(net, batch, data.labels != nullptr, 0, rows);
     } else {
@@ -61,12 +61,11 @@ void outer_products(const Network<T>& net, const Batch<T>& batch, Index row, T* 
 template <class T>
 bool input_gradient(const Network<T>& net, const Data& data, Index output, T* dX) {
   const std::shared_lock lock(net.mutex());
-  Buffer<T> memory;
-  const Panels<T> Wt = transpose_first(net, memory);
+  const FirstLayer<T> first_layer(net);
   const Index D = net.inputs();
   return detail::backward_chunks(
       net, data, 1.0, true, output, [&](const Batch<T>& batch, Index first, Index rows) {
-        backward_layer<T>(net, batch, 1, Wt, {0, rows, 0, net.layers().front().input_panels()});
+        backward_layer<T>(net, batch, 1, *first_layer, {0, rows, 0, (*first_layer).input_panels()});
         scatter_rows<T>(batch.dY[0], 0, rows, D, dX + first * D, D, net.input_scale());
       });
 }

@@ -22,16 +22,15 @@ public:
   void set(const Network<T>& net, const T* flat, bool backward) {
     if (layers_.empty()) reserve(net, backward);
     net.pack(flat, V_.data());
-    for (auto& layer : layers_)
-      if (layer.Wt.data)
-        for (Index d = 0; d < layer.input_panels(); ++d)
-          for (Index k = 0; k < layer.output_panels(); ++k)
-            refresh_transposed_block(layer, layer.Wt, d, k);
+    for (const auto& layer : layers_)
+      if (layer.Wt.data) refresh_blocks(layer);
   }
   const std::vector<Layer<T>>& layers() const { return layers_; }
 
 private:
   void reserve(const Network<T>& net, bool backward) {
+    if (net.rounds())
+      throw std::invalid_argument("expected a network that does not round: it has no derivatives");
     V_.reset(net.panel_size());
     Index size = 0;
     for (const auto& layer : net.layers())

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from eigenmlp.reference import activation, loss
+from eigenmlp.reference import activation, bfloat16, loss
 from eigenmlp.reference.types import Array, Bools, Floats
 
 Masks: TypeAlias = Sequence[Floats]  # (N, out) for each hidden layer, or none at all
@@ -38,6 +38,8 @@ class Network:
         Multiplies every input.
     dtype : str
         "float64" or "float32": of the parameters, and of the arithmetic.
+    rounds : bool
+        Whether the operands of every product are rounded to bfloat16; with "float32" only.
 
     Attributes
     ----------
@@ -72,7 +74,11 @@ class Network:
         bias: bool,
         input_scale: float,
         dtype: str = "float64",
+        rounds: bool = False,
     ) -> None:
+        if rounds and dtype != "float32":
+            raise ValueError(f"rounds: expected dtype 'float32', got {dtype!r}")
+        self.rounds = rounds
         self.activations = list(activations)
         self.loss = loss
         self.input_scale = float(input_scale)
@@ -185,7 +191,7 @@ class Network:
         Y: Floats = self.input_scale * X.astype(self.dtype)
         for layer, name in enumerate(self.activations):
             X = Y
-            Z = X @ self.weights[layer]
+            Z = self.operand(X) @ self.operand(self.weights[layer])
             if self.biases:
                 Z = Z + self.biases[layer]
             Y = activation.forward(name, Z)
@@ -204,12 +210,16 @@ class Network:
             if layer < len(masks):
                 dY = dY * masks[layer]
             dZ = activation.backward(self.activations[layer], Z, Y, dY)
-            dW = X.T @ dZ
+            dW = self.operand(X).T @ self.operand(dZ)
             db = dZ.sum(axis=0)
-            dX = dZ @ self.weights[layer].T
+            dX = self.operand(dZ) @ self.operand(self.weights[layer]).T
             gradients = [dW.ravel(), db, *gradients] if self.biases else [dW.ravel(), *gradients]
             dY = dX
         return np.concatenate(gradients), self.input_scale * dY
+
+    def operand(self, x: Floats) -> Floats:
+        """What a product reads of x."""
+        return bfloat16.rounded(x) if self.rounds else x
 
     def as_targets(self, T: Array) -> Array:
         """T in the network's dtype, unless it is labels."""
