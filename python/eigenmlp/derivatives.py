@@ -1,8 +1,8 @@
 """Derivatives beyond the gradient: methods of `MLP`, exact, on both backends.
 
-In float64 they are good to about 1e-12; in float32 higher derivatives lose digits fast. Those of a
-network with ``compute_dtype="bfloat16"`` are computed in float32, from operands as they are: what is
-rounded has no derivative.
+In float64 they are good to about 1e-12; in float32 higher derivatives lose digits fast. Those of
+a network with ``compute_dtype="bfloat16"`` are computed in float32, from operands as they are:
+what is rounded has no derivative.
 """
 
 from __future__ import annotations
