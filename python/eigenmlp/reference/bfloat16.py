@@ -23,8 +23,8 @@ def rounded(x: Floats) -> Floats:
 
     Examples
     --------
-    >>> rounded(np.float32([1.0, 1.003, 1.005, 3.1415927, 1e-40]))
-    array([1.       , 1.       , 1.0078125, 3.140625 , 0.       ], dtype=float32)
+    >>> rounded(np.float32([1.0, 1.003, 1.005, 3.1415927, 1e-40])).tolist()
+    [1.0, 1.0, 1.0078125, 3.140625, 0.0]
     """
     bits = np.ascontiguousarray(x, dtype=np.float32).view(np.uint32)
     even = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(
