@@ -2,8 +2,9 @@
 
 A published pair of programs, in NumPy and in PyTorch, trains 64-50-10 on the 8 x 8 digits: relu, no
 biases, softmax outputs, the sum of squared errors over 100 rows with lr 1e-6, 200 batches drawn
-with replacement and each repeated for 500 steps. With the exact derivative of softmax, 94 of 100
-test digits come out right (91 to 95, by seed).
+with replacement and each repeated for 500 steps. With the exact derivative of softmax 94 to 95 of
+100 test digits come out right at the best moment of a run; at its end it depends on the last
+batch, and so on the seed (90 to 94).
 
     python digits_with_squares.py        prints the figures, saves digits_with_squares.png
 """
@@ -18,21 +19,10 @@ TRAIN = 1617  # the other 180 digits are the test set
 
 
 def make_net(backend="native", dtype="float32"):
-    return em.MLP(
-        [64, 50, 10],
-        activation="relu",
-        output_activation="softmax",
-        loss="squared_error",
-        reduction="sum",
-        bias=False,
-        init=lambda rng, fan_in, fan_out: (
-            rng.normal(size=(fan_in, fan_out)) / 50,
-            np.zeros(fan_out),
-        ),
-        dtype=dtype,
-        seed=3,
-        backend=backend,
-    )
+    kinds = dict(activation="relu", output_activation="softmax", bias=False, dtype=dtype)
+    net = em.MLP([64, 50, 10], loss="squared_error", reduction="sum", backend=backend, **kinds)
+    net.parameters = np.random.default_rng(3).normal(size=net.parameter_count) / 50
+    return net
 
 
 def load():
@@ -47,19 +37,20 @@ def main(backend="native", picture=None, batches=200, repeats=500):
     before = net.weights
     trainer = em.Trainer(net, em.SGD(lr=1e-6), batch_size=100)
     rng = np.random.default_rng(3)
-    start, losses = time.perf_counter(), []
+    start, losses, right = time.perf_counter(), [], []
     for _ in range(batches):
         rows = rng.integers(0, TRAIN, 100)  # with replacement
         losses += trainer.run(X[rows], T[rows], epochs=repeats).loss
+        right.append(net.forward(X[TRAIN:]).argmax(axis=1) == T[TRAIN:].argmax(axis=1))
     seconds = time.perf_counter() - start
 
-    right = net.forward(X[TRAIN:]).argmax(axis=1) == T[TRAIN:].argmax(axis=1)
     if picture:
         import pictures
 
         pictures.digits_with_squares(X, before + net.weights, losses, picture)
     return {
-        "test accuracy": right.mean(),
+        "test accuracy": right[-1].mean(),
+        "test accuracy at the best moment": np.mean(right, axis=1).max(),
         "steps": len(losses),
         "seconds": round(seconds, 2),
         "first loss, and mean of the last 500": (losses[0], np.mean(losses[-500:])),

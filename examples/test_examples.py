@@ -30,6 +30,7 @@ def test_digits_with_squares():
     figures = run("digits_with_squares", "native")
     assert figures["steps"] == 100_000
     assert 0.94 <= figures["test accuracy"] <= 0.95
+    assert figures["test accuracy at the best moment"] >= figures["test accuracy"]
 
 
 def test_digits_with_squares_twin():

@@ -131,6 +131,21 @@ def test_sizes_beyond_a_block(sizes: list[int], rows: int, dtype: str) -> None:
     compare(net, *make_data(sizes, loss, rows, dtype), weights)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_nan_in_any_place_of_a_row(dtype: str) -> None:
+    """The core takes rows by lines and parts of lines."""
+    loss = "squared_error"
+    for D in range(1, 35):
+        net = make_net([D, 1], loss=loss, dtype=dtype)
+        X, T = make_data([D, 1], loss, 3, dtype)
+        trainer = em.Trainer(net, em.SGD(0.1))
+        for column in range(D):
+            bad = X.copy()
+            bad[1, column] = np.nan
+            with pytest.raises(ValueError, match=f"nan at X.1, {column}"):
+                trainer.step(bad, T)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("rows", [1, 2, 9, 300])

@@ -72,11 +72,24 @@ decltype(auto) with_scalar(Scalar scalar, Body&& body) {
 }
 
 namespace detail {
+// y[j] = scale · s[j] for j < width < 2 h: two moves of h numbers, which may overlap, or of fewer.
+template <Index h, class T, class S>
+void gather_part(const S* s, Index width, T scale, T* y) {
+  if (width >= h) {
+    for (const Index at : {Index{0}, width - h})
+      Eigen::Map<Eigen::Array<T, h, 1>>(y + at) =
+          Eigen::Map<const Eigen::Array<S, h, 1>>(s + at).template cast<T>() * scale;
+  } else if constexpr (h > 1) {
+    gather_part<h / 2>(s, width, scale, y);
+  }
+}
+
 template <class T, class S>
 bool gather(const Rows& X, const std::int64_t* order, Index first, Index count, T scale,
             Panels<T> out, Index out_row) {
   constexpr Index p = panel_width<T>;
   const bool packed = X.column_stride == static_cast<Index>(sizeof(S));
+  const Index panels = panel_count<T>(X.columns), whole = packed ? X.columns / p : 0;
   const auto row_of = [&](Index i) {
     return static_cast<const char*>(X.data) +
            (order ? static_cast<Index>(order[first + i]) : first + i) * X.row_stride;
@@ -85,21 +98,28 @@ bool gather(const Rows& X, const std::int64_t* order, Index first, Index count, 
   for (Index i = 0; i < count; ++i) {
     const char* x = row_of(i);
     const char* next = row_of(i + 1 < count ? i + 1 : i);
-    for (Index d = 0, c = 0; d < X.columns; d += p, ++c) {
+    for (Index c = 0; c < whole; ++c) {
+      const S* s = reinterpret_cast<const S*>(x) + c * p;
       T* y = out.at(out_row + i, c);
-      if (packed && X.columns - d >= p) {
-        const S* s = reinterpret_cast<const S*>(x) + d;
-        __builtin_prefetch(reinterpret_cast<const S*>(next) + d);
-        line(y) = Eigen::Map<const Eigen::Array<S, p, 1>>(s).template cast<T>() * scale;
-      } else {
-        const Index width = std::min(p, X.columns - d);
-        for (Index j = 0; j < width; ++j)
-          y[j] = static_cast<T>(*reinterpret_cast<const S*>(x + (d + j) * X.column_stride)) * scale;
-        for (Index j = width; j < p; ++j) y[j] = T(0);
-      }
+      __builtin_prefetch(reinterpret_cast<const S*>(next) + c * p);
+      line(y) = Eigen::Map<const Eigen::Array<S, p, 1>>(s).template cast<T>() * scale;
       if constexpr (!std::is_integral_v<S>) not_finite += line(y) * T(0);
     }
+    for (Index c = whole; c < panels; ++c) {
+      const Index d = c * p, width = std::min(p, X.columns - d);
+      T* y = out.at(out_row + i, c);
+      line(y) = T(0);
+      if (packed) {
+        gather_part<p / 2>(reinterpret_cast<const S*>(x) + d, width, scale, y);
+        continue;
+      }
+      for (Index j = 0; j < width; ++j)
+        y[j] = static_cast<T>(*reinterpret_cast<const S*>(x + (d + j) * X.column_stride)) * scale;
+    }
   }
+  // Lines written in parts are read again only now: a read right behind such writes would wait.
+  for (Index c = whole; !std::is_integral_v<S> && c < panels; ++c)
+    for (Index i = 0; i < count; ++i) not_finite += line(out.at(out_row + i, c)) * T(0);
   return !std::isnan(static_cast<double>(not_finite.sum()));
 }
 } // namespace detail

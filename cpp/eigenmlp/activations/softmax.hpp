@@ -35,9 +35,31 @@ struct Softmax {
   template <class T>
   static void value(Panels<T> Y, Index columns, Index begin, Index end) {
     const Index panels = panel_count<T>(columns);
+    if (panels == 1) return value_of_few(Y, columns, begin, end);
     for (Index r = begin; r < end; ++r) {
       const T sum = exponentials(Y.at(r, 0), Y.panel, Y.at(r, 0), Y.panel, panels).second;
       for (Index c = 0; c < panels; ++c) line(Y.at(r, c)) *= T(1) / sum;
+    }
+  }
+
+  // One panel of columns: p rows at a time, turned so that a line holds a column of p rows and
+  // nothing is added up across a line.
+  template <class T>
+  static void value_of_few(Panels<T> Y, Index columns, Index begin, Index end) {
+    constexpr Index p = panel_width<T>;
+    alignas(cache_line) T E[p * p]; // [column][row]
+    for (Index first = begin; first < end; first += p) {
+      const Index count = std::min(p, end - first);
+      transpose_block<T>(Y.at(first, 0), count, E, columns);
+      Line<T> max = line(E), sum = Line<T>::Zero();
+      for (Index k = 1; k < columns; ++k)
+        max = max.template max<Eigen::PropagateNaN>(line(E + k * p));
+      for (Index k = 0; k < columns; ++k) {
+        line(E + k * p) = (line(E + k * p) - max).exp();
+        sum += line(E + k * p);
+      }
+      for (Index k = 0; k < columns; ++k) line(E + k * p) /= sum;
+      transpose_block<T>(E, columns, Y.at(first, 0), count);
     }
   }
 

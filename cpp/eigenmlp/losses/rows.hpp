@@ -9,6 +9,18 @@ namespace eigenmlp {
 // add up to 1.
 enum class Targets { any, counts, probabilities, distributions };
 
+// 1 in the first `columns` places of a line, 0 in the others: one load, however many there are.
+template <class T>
+Line<T> real_columns(Index columns) {
+  constexpr Index p = panel_width<T>;
+  static constexpr auto falling = [] {
+    std::array<T, 2 * p> places{};
+    std::fill_n(places.begin(), p, T(1));
+    return places;
+  }();
+  return Eigen::Map<const Line<T>>(falling.data() + p - std::min(p, columns));
+}
+
 template <class T>
 struct LossRows {
   Panels<const T> Y;          // outputs (N, K); logits Z where the loss takes logits
@@ -27,14 +39,8 @@ struct LossRows {
   // body(y, dy, real) for every panel of a row; real is 1 in columns below K and 0 in padding.
   template <class Body>
   void for_each_panel(Index row, Body&& body) const {
-    constexpr Index p = panel_width<T>;
-    const Index panels = panel_count<T>(K);
-    Line<T> real = Line<T>::Ones();
-    for (Index c = 0; c < panels; ++c) {
-      if (c == panels - 1)
-        for (Index j = K - c * p; j < p; ++j) real[j] = T(0);
-      body(line(Y.at(row, c)), line(dY.at(row, c)), real);
-    }
+    for (Index c = 0; c < panel_count<T>(K); ++c)
+      body(line(Y.at(row, c)), line(dY.at(row, c)), real_columns<T>(K - c * panel_width<T>));
   }
 };
 
@@ -54,15 +60,11 @@ struct LossSeries {
   // add to the row's coefficients, which start from 0; real as in LossRows.
   template <class Body>
   void for_each_panel(Body&& body) const {
-    constexpr Index p = panel_width<T>;
     for (Index r = 0; r < rows; ++r) {
       T* row = loss + r * (order + 1);
       std::fill_n(row, order + 1, T(0));
-      for (Index c = 0; c < panel_count<T>(K); ++c) {
-        Line<T> real = Line<T>::Ones();
-        for (Index j = std::min(p, K - c * p); j < p; ++j) real[j] = T(0);
-        body(Y.at(r, c), line(targets.at(r, c)), real, row);
-      }
+      for (Index c = 0; c < panel_count<T>(K); ++c)
+        body(Y.at(r, c), line(targets.at(r, c)), real_columns<T>(K - c * panel_width<T>), row);
     }
   }
 };
