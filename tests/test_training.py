@@ -560,3 +560,21 @@ print(*sorted(extras & {name.partition(".")[0] for name in sys.modules}), "-",
 """
     done = in_subprocess(program, env={**os.environ, "PYTHONWARNINGS": "error"})
     assert done.stdout.strip() == "-", done.stdout + done.stderr
+
+
+def test_names_are_imported_at_first_use(in_subprocess: Run) -> None:
+    program = """
+import sys, eigenmlp as em
+print(*(name for name in sys.modules if name.startswith("eigenmlp.") and name.count(".") == 1))
+listed = dir(em)
+print([name for name in em.__all__ if name not in listed or getattr(em, name) is None])
+print(callable(em.info), em.optimizers.SGD is em.SGD, hasattr(em, "Sgd"))
+"""
+    done = in_subprocess(program, env={**os.environ, "EIGENMLP_ISA": ""})
+    modules, missing, answers = done.stdout.splitlines()
+    assert set(modules.split()) == {
+        *(f"eigenmlp.{name}" for name in ("_cpu", "_core", "errors", "info", "threads")),
+        f"eigenmlp._core_{em.info()['isa']}",
+    }
+    assert missing == "[]"
+    assert answers == "True True False"

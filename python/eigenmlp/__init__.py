@@ -11,24 +11,25 @@ True
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import activations, datasets, losses, schedules
 from ._core import version as __version__
-from .choices import Choices
 from .errors import DivergenceError
-from .history import History
 from .info import info
-from .mlp import MLP, Evaluation
-from .optimizers import SGD, Adam, AdamW, RMSprop
-from .segments import segment_cross_entropy, segment_softmax, segment_softmax_vjp
 from .threads import get_num_threads, set_num_threads
-from .trainer import Trainer
 
 if TYPE_CHECKING:
+    from . import activations, datasets, losses, schedules
     from . import codegen as codegen
+    from . import optimizers as optimizers
     from . import plot as plot
     from . import symbolic as symbolic
     from ._differences import GradientEntry
+    from .choices import Choices
     from .gradient_check import GradientReport, check_gradients
+    from .history import History
+    from .mlp import MLP, Evaluation
+    from .optimizers import SGD, Adam, AdamW, RMSprop
+    from .segments import segment_cross_entropy, segment_softmax, segment_softmax_vjp
+    from .trainer import Trainer
 
 __all__ = [
     "MLP",
@@ -57,24 +58,38 @@ __all__ = [
     "set_num_threads",
 ]
 
-# What is imported at first use: modules that need an extra, and what few programs need.
-_LAZY_MODULES = ("codegen", "plot", "symbolic")
-_LAZY_NAMES = {
-    "GradientEntry": "_differences",
-    "GradientReport": "gradient_check",
-    "check_gradients": "gradient_check",
+# Imported at first use, as the type checker sees it above: `import eigenmlp` takes a few
+# milliseconds, and nothing that needs an extra is imported unasked.
+_MODULES = {
+    *("activations", "datasets", "losses", "optimizers", "schedules"),
+    *("codegen", "plot", "symbolic"),
+}
+_MODULE_OF = {
+    name: module
+    for module, names in {
+        "_differences": ("GradientEntry",),
+        "choices": ("Choices",),
+        "gradient_check": ("GradientReport", "check_gradients"),
+        "history": ("History",),
+        "mlp": ("MLP", "Evaluation"),
+        "optimizers": ("SGD", "Adam", "AdamW", "RMSprop"),
+        "segments": ("segment_cross_entropy", "segment_softmax", "segment_softmax_vjp"),
+        "trainer": ("Trainer",),
+    }.items()
+    for name in names
 }
 
+if not TYPE_CHECKING:  # which would take it for a promise that any name exists
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY_MODULES:
-        return import_module(f"{__name__}.{name}")
-    if name in _LAZY_NAMES:
-        value = getattr(import_module(f"{__name__}.{_LAZY_NAMES[name]}"), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            return import_module(f"{__name__}.{name}")
+        if name in _MODULE_OF:
+            value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+            globals()[name] = value
+            return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_LAZY_MODULES, *_LAZY_NAMES])
+    return sorted({*globals(), *_MODULES, *_MODULE_OF})
