@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -312,6 +313,15 @@ class PressesCtrlC(Network):
         return super().backward_pass(passes, dY, masks)
 
 
+@pytest.fixture
+def python_handles_ctrl_c() -> Iterator[None]:
+    """Also where a shell runs the tests in the background, which lets them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("python_handles_ctrl_c")
 @pytest.mark.parametrize(("presses_at", "epochs"), [(1, 0), (4, 0), (5, 1), (10, 2)])
 def test_ctrl_c_ends_a_run_after_the_step(presses_at: int, epochs: int) -> None:
     """10 rows in batches of 2: 5 steps an epoch, 2 epochs."""

@@ -373,6 +373,7 @@ print(os.read(read, 9).decode(), os.waitpid(child, 0)[1], int(train()[1] == firs
 
 FIT_UNTIL_CTRL_C = """
 import os, signal, sys, threading, time, numpy as np, eigenmlp as em
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 backend, callbacks = sys.argv[1], sys.argv[2] == "callbacks"
 rng = np.random.default_rng(0)
 X, y = rng.normal(size=(2000, 100)).astype(np.float32), rng.integers(0, 10, 2000)
