@@ -24,7 +24,7 @@ from safetensors.numpy import save as encode
 
 Array = NDArray[Any]
 
-FORMAT = "1"
+FORMAT = "2"  # 1: without dropout, and a trainer's "steps" instead of its "progress"
 _CONFIG_KEYS = {
     *("layer_sizes", "activation", "output_activation", "loss", "bias", "init", "dtype"),
     *("compute_dtype", "input_scale", "dropout"),
@@ -66,15 +66,19 @@ def read_model(
         *(SafetensorError, ValueError, TypeError, KeyError, OverflowError, RecursionError),
     ) as error:
         raise ValueError(f"{path}: expected an eigenmlp model file: {error}") from None
-    if metadata.get("format") != FORMAT:
-        raise ValueError(
-            f"{path}: expected a model file of format {FORMAT}, got {metadata.get('format')!r}"
-        )
+    number = metadata.get("format")
+    if number not in ("1", FORMAT):
+        raise ValueError(f"{path}: expected a model file of format 1 or {FORMAT}, got {number!r}")
     if metadata.pop("sha256", None) != _checksum(metadata, arrays):
         raise ValueError(f"{path}: the file was altered or damaged: its checksum does not match")
-    config = _object(metadata.get("config"), _CONFIG_KEYS, path)
-    settings = metadata.get("trainer")
-    return config, arrays, None if settings is None else _object(settings, _SETTING_KEYS, path)
+    config = _object(metadata.get("config"), path)
+    settings = None if "trainer" not in metadata else _object(metadata["trainer"], path)
+    if number == "1":
+        _update(config, settings)
+    _check_keys(config, _CONFIG_KEYS, path)
+    if settings is not None:
+        _check_keys(settings, _SETTING_KEYS, path)
+    return config, arrays, settings
 
 
 @contextmanager
@@ -219,8 +223,29 @@ def _metadata(content: bytes) -> dict[str, str]:
     return metadata
 
 
-def _object(text: str | None, keys: set[str], path: str | Path) -> dict[str, Any]:
+def _object(text: str | None, path: str | Path) -> dict[str, Any]:
     value = json.loads(text or "null")
-    if not isinstance(value, dict) or not keys <= set(value):
-        raise ValueError(f"{path}: expected metadata with {sorted(keys)}")
-    return {key: value[key] for key in value if key in keys}
+    if not isinstance(value, dict):
+        raise ValueError(f"{path}: expected metadata with names and values, got {value!r}")
+    return value
+
+
+def _update(config: dict[str, Any], settings: dict[str, Any] | None) -> None:
+    """What format 1 did not say in the course of time, as it was then."""
+    config.setdefault("dropout", 0.0)
+    if settings is None:
+        return
+    added: dict[str, Any] = {"plateau": None, "limits": {}, "accumulate": 1, "dropout_key": 0}
+    settings |= {name: value for name, value in added.items() if name not in settings}
+    if "steps" in settings:
+        settings["progress"] = [settings.pop("steps"), 0, 0, 0.0]
+
+
+def _check_keys(found: dict[str, Any], expected: set[str], path: str | Path) -> None:
+    if missing := sorted(expected - set(found)):
+        raise ValueError(f"{path}: expected metadata with {sorted(expected)}, got no {missing}")
+    if unknown := sorted(set(found) - expected):
+        raise ValueError(
+            f"{path}: expected no other settings than {sorted(expected)}, got {unknown}, "
+            "which a newer eigenmlp may have written"
+        )
