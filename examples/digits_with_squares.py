@@ -2,9 +2,9 @@
 
 A published pair of programs, in NumPy and in PyTorch, trains 64-50-10 on the 8 x 8 digits: relu, no
 biases, softmax outputs, the sum of squared errors over 100 rows with lr 1e-6, 200 batches drawn
-with replacement and each repeated for 500 steps. With the exact derivative of softmax 94 to 95 of
-100 test digits come out right at the best moment of a run; at its end it depends on the last
-batch, and so on the seed (90 to 94).
+with replacement and each repeated for 500 steps. With the exact derivative of softmax 94 of 100
+test digits come out right: by seed 93 to 95 at the best moment of a run, and 90 to 94 at its end,
+which depends on the last batch.
 
     python digits_with_squares.py        prints the figures, saves digits_with_squares.png
 """

@@ -101,6 +101,9 @@ class TestTrain:
             ("adamw --lr 0.01", "adamw, lr 0.01"),
             ("rmsprop --momentum 0.5 --lr 0.001", "rmsprop, lr 0.001, momentum 0.5"),
             ("adam --dropout 0.2", "adam, lr 0.001, dropout 0.2"),
+            ("adamw --lr 0.01 --schedule cosine", "adamw, lr 0.01, cosine"),
+            ("sgd --schedule one_cycle", "lr 0.2, one_cycle, momentum 0.9"),
+            ("adam --weight-decay 0 --clip-norm 1", "adam, lr 0.001, weight decay 0, clip norm 1"),
         ],
     )
     def test_optimizers(self, capsys, options, shown):
@@ -136,6 +139,50 @@ class TestTrain:
         assert "3 inputs, 1 values" in out
         assert float(re.search(r"test loss +([\d.e+-]+)", out).group(1)) < 0.5 * y.var()
         assert em.MLP.load("data.safetensors").config["loss"] == "squared_error"
+
+    @pytest.mark.parametrize(
+        ("loss", "outputs"),
+        [
+            ("absolute_error", 1),
+            ("huber(delta=0.5)", 1),
+            ("poisson", 1),
+            ("quantile(q=[0.1, 0.5, 0.9])", 3),
+        ],
+    )
+    @pytest.mark.parametrize("name", ["data.npz", "data.csv"])
+    def test_integers_as_values(self, empty_folder, capsys, name, loss, outputs):
+        """Counts: too large for classes, but the loss says that they are values."""
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(100, 3))
+        y = rng.poisson(np.exp(X[:, 0] + 3))
+        if name == "data.npz":
+            np.savez(name, X=X, y=y)
+        else:
+            np.savetxt(name, np.column_stack([X, y]), delimiter=",", fmt=["%g"] * 3 + ["%d"])
+        command = ["train", name, "--loss", loss, "--optimizer", "adam", "--quiet"]
+        assert main(command) == 0
+        out = capsys.readouterr().out
+        assert f"3 inputs, {outputs} values" in out
+        assert f"in batches of 32, {loss}, adam, lr 0.001, seed 1" in out
+        assert f"({loss})" in re.search(r"test loss +([\d.e+-]+ .*)", out).group(1)
+        net = em.MLP.load("data.safetensors")
+        assert (net.layer_sizes[-1], net.config["loss"]) == (outputs, loss)
+        assert main(["evaluate", "data.safetensors", name]) == 0
+        assert f"({loss})" in capsys.readouterr().out
+
+    def test_yes_or_no(self, empty_folder, capsys):
+        write_blobs(empty_folder / "data.npz")
+        assert main(["train", "data.npz", "--loss", "sigmoid_cross_entropy", "--quiet"]) == 0
+        assert accuracy_in(capsys.readouterr().out) >= 0.95
+        assert main(["evaluate", "data.safetensors", "data.npz"]) == 0
+        assert accuracy_in(capsys.readouterr().out) >= 0.95
+
+    def test_digits_are_held_out_alike_for_every_loss(self, empty_folder, capsys):
+        for loss in ("softmax_cross_entropy(label_smoothing=0.1)", "squared_error"):
+            assert main(["train", "digits", "--epochs", "1", "--quiet", "--loss", loss]) == 0
+            trained = re.search(r"test (accuracy|loss) +([\d.]+)", capsys.readouterr().out)
+            assert main(["evaluate", "digits.safetensors", "digits"]) == 0
+            assert trained.group(2) in capsys.readouterr().out
 
     def test_bytes_are_scaled(self, empty_folder):
         images = np.random.default_rng(0).integers(0, 256, (40, 3, 2), dtype=np.uint8)
@@ -229,6 +276,14 @@ class TestBadArguments:
             ("train digits --dropout 1", "--dropout: expected a number from 0 to below 1"),
             ("train digits --optimizer best", "--optimizer: invalid choice: 'best'"),
             ("train digits --optimizer adam --momentum 0.5", "--momentum goes with sgd and rmsp"),
+            ("train digits --loss best", "--loss: expected one of .*softmax.*'best'"),
+            ("train digits --loss segment_cross_entropy", "--loss: expected one of"),
+            ("train digits --loss huber(delta=-1)", "--loss: Huber: delta: expected a number"),
+            ("train digits --loss huber(gamma=1)", "--loss: expected parameters .*'gamma'"),
+            ("train digits --loss sigmoid_cross_entropy", r"y: expected .*\[0, 1\]"),
+            ("train digits --schedule step", "--schedule: invalid choice: 'step'"),
+            ("train digits --weight-decay -1", "--weight-decay: expected a number of 0 or more"),
+            ("train digits --clip-norm 0", "--clip-norm: expected a positive number, got '0'"),
             ("train digits --seed -1", "--seed: expected an integer of 0 or more, got '-1'"),
             ("train digits --threads 0", "--threads: expected a positive integer, got '0'"),
             ("train digits --backend gpu", "--backend: invalid choice: 'gpu'"),
@@ -245,6 +300,11 @@ class TestBadArguments:
     def test_refused(self, empty_folder, refused, arguments, pattern):
         refused(arguments.split(), pattern)
         assert not list(empty_folder.iterdir())
+
+    def test_values_have_no_classes(self, refused):
+        np.savez("data.npz", X=np.zeros((20, 2)), y=np.linspace(0, 1, 20))
+        command = ["train", "data.npz", "--loss", "softmax_cross_entropy"]
+        refused(command, "--loss: softmax_cross_entropy tells classes apart, expected integer")
 
     def test_plot_and_save_are_two_files(self, refused):
         pytest.importorskip("matplotlib")

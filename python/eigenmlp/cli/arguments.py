@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 import eigenmlp as em
 
 DEFAULT_SEED = 1
+LOSSES = {name: kind for name, kind in em.losses.LOSSES.items() if not kind.of_choices}
+SCHEDULES = ("constant", "cosine", "one_cycle")
 OPTIMIZERS: dict[str, Any] = {name.lower(): kind for name, kind in em.optimizers.OPTIMIZERS.items()}
 
 
@@ -39,6 +41,10 @@ class Recipe:
     activation: str = "relu"
     optimizer: str = "sgd"
     dropout: float = 0.0
+    loss: str | None = None  # by the targets
+    schedule: str = "constant"
+    weight_decay: float | None = None  # the optimizer's own
+    clip_norm: float | None = None
 
 
 RECIPES = {
@@ -165,21 +171,36 @@ def _add_train(commands: _Commands[_Parser]) -> None:
         description=(
             "Train on the bundled digits, on MNIST from a folder of IDX files, on a .npz file with "
             "arrays X and y, or on a .csv file whose last column is the target. Integer targets "
-            "are classes, floats are values to regress on. A fifth of the rows is held out to "
-            "test (for mnist, its own test set)."
+            "are classes, floats are values to regress on, unless --loss says otherwise. A fifth "
+            "of the rows is held out to test (for mnist, its own test set)."
         ),
         allow_abbrev=False,
     )
     _add_source(parser)
     parser.add_argument("--hidden", type=_sizes, metavar="N,N", help="hidden sizes, or none")
     parser.add_argument("--activation", metavar="NAME", help="of the hidden layers (relu)")
+    parser.add_argument(
+        "--loss",
+        metavar="NAME",
+        help="softmax_cross_entropy for classes; for values squared_error (the default) or "
+        f"another of {', '.join(LOSSES)}; with parameters as in 'huber(delta=0.5)'",
+    )
     parser.add_argument("--epochs", type=_positive_int, metavar="N", help="passes over the rows")
     parser.add_argument("--batch-size", type=_positive_int, metavar="N", help="rows in a step")
     parser.add_argument("--optimizer", choices=[*OPTIMIZERS], help="sgd unless given")
     parser.add_argument("--lr", type=_positive_float, metavar="RATE", help="learning rate")
+    parser.add_argument(
+        "--schedule", choices=SCHEDULES, help="of the learning rate over the whole run (constant)"
+    )
     parser.add_argument("--momentum", type=_share, metavar="M", help="of sgd (0.9) or rmsprop")
     parser.add_argument(
         "--dropout", type=_share, metavar="P", help="share of hidden units left out (0)"
+    )
+    parser.add_argument(
+        "--weight-decay", type=_not_negative, metavar="W", help="of the weights, not the biases"
+    )
+    parser.add_argument(
+        "--clip-norm", type=_positive_float, metavar="C", help="clip the gradient's norm"
     )
     _add_run_options(parser)
     parser.add_argument("--save", type=Path, metavar="FILE", help="the model (NAME.safetensors)")
@@ -254,6 +275,13 @@ def _positive_float(text: str) -> float:
     value = _number(text)
     if not (math.isfinite(value) and value > 0):
         raise argparse.ArgumentTypeError(f"expected a positive number, got {text!r}")
+    return value
+
+
+def _not_negative(text: str) -> float:
+    value = _number(text)
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"expected a number of 0 or more, got {text!r}")
     return value
 
 

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,21 @@ class Split:
         return self.y.dtype.kind == "i"
 
 
-def load_split(source: Source, seed: int) -> Split:
-    """Load rows and hold a fifth out, stratified by class; the same rows for the same seed."""
+def load_split(source: Source, seed: int, values: bool = False) -> Split:
+    """Load rows and hold a fifth out, stratified by class; the same rows for the same seed.
+
+    With `values`, targets are numbers to regress on also where they are integers.
+    """
+    split = _load_split(source, seed, values)
+    return replace(split, y=as_values(split.y), y_test=as_values(split.y_test)) if values else split
+
+
+def as_values(y: Array) -> Array:
+    """Targets (N,) or (N, K) as float64 (N, K)."""
+    return y.reshape(len(y), -1).astype(np.float64)
+
+
+def _load_split(source: Source, seed: int, values: bool) -> Split:
     if source.name == "mnist":
         assert source.directory is not None  # the parser's promise
         X, y = datasets.load_mnist(source.directory)
@@ -59,7 +72,7 @@ def load_split(source: Source, seed: int) -> Split:
             )
         return Split(X, y, X_test, y_test)
 
-    X, y = datasets.load_digits() if source.name == "digits" else _rows_with_targets(source)
+    X, y = datasets.load_digits() if source.name == "digits" else _rows_with_targets(source, values)
     train, test = _hold_out(y, np.random.default_rng(seed))
     if len(test) == 0:
         raise ValueError(f"{source.name}: too few rows to hold a fifth out: {_sizes_of(y)}")
@@ -89,17 +102,20 @@ def read_table(path: Path, inputs: int | None = None) -> Table:
     return _read_npz(path) if path.suffix.lower() == ".npz" else _read_csv(path, inputs)
 
 
-def _rows_with_targets(source: Source) -> tuple[Array, Array]:
+def _rows_with_targets(source: Source, values: bool) -> tuple[Array, Array]:
     path = Path(source.name)
     table = read_table(path)
     if table.y is None:
         raise ValueError(f"{path}: expected arrays X and y, got X only")
+    if values:
+        return table.X, as_values(table.y)
     if table.y.dtype.kind == "i":
         low, high, rows = int(table.y.min()), int(table.y.max()), len(table.y)
         if low < 0 or high >= max(rows, 2):
             raise ValueError(
                 f"{path}: integer targets are classes, expected 0 to K - 1 with K at most the "
-                f"{rows:,} rows, got {low} to {high}; for regression write them as floats (7.0)"
+                f"{rows:,} rows, got {low} to {high}; for regression write them as "
+                "floats (7.0), or say --loss squared_error"
             )
     return table.X, table.y
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import eigenmlp as em
 
 from .arguments import EvaluateCommand, PredictCommand
-from .data import Table, load_test_rows, read_table
+from .data import Table, as_values, load_test_rows, read_table
 from .output import check_writable, write_whole
 
 
@@ -29,7 +29,7 @@ def evaluate(command: EvaluateCommand) -> None:
     y = table.y
     name = loss.partition("(")[0]
     if not name.endswith("cross_entropy"):
-        y = y.reshape(len(y), -1).astype(np.float64)
+        y = as_values(y)
     elif name == "softmax_cross_entropy" and y.dtype.kind != "i" and y.shape[1] == 1:
         raise ValueError(
             f"{command.source.name}: {command.model} tells classes apart, expected integer "

@@ -7,8 +7,9 @@ import time
 import numpy as np
 
 import eigenmlp as em
+from eigenmlp._described import described
 
-from .arguments import OPTIMIZERS, Recipe, TrainCommand
+from .arguments import LOSSES, OPTIMIZERS, Recipe, TrainCommand
 from .data import Split, load_split
 from .output import LossCurve, check_writable
 
@@ -23,17 +24,23 @@ def train(command: TrainCommand) -> None:
     if command.threads is not None:
         em.set_num_threads(command.threads)
 
-    split = load_split(command.source, command.seed)
-    net = _network(command, split)
+    loss = None if recipe.loss is None else described(recipe.loss, LOSSES, "--loss")
+    split = load_split(command.source, command.seed, not (loss is None or _of_classes(loss)))
+    if loss is None:
+        loss = LOSSES["softmax_cross_entropy" if split.classifies else "squared_error"]()
+    elif _of_classes(loss) and split.y.shape[1:] == (1,):
+        raise ValueError(f"--loss: {loss.text} tells classes apart, expected integer targets")
+    net = _network(command, split, loss)
+    optimizer = _optimizer(recipe, len(split.X))
     shape = "-".join(map(str, net.layer_sizes))
-    kind = "classes" if split.classifies else "values"
+    kind = "classes" if _of_classes(loss) else "values"
     print(
         f"{command.source.name}: {len(split.X):,} rows to train on, {len(split.X_test):,} held "
         f"out, {net.layer_sizes[0]:,} inputs, {net.layer_sizes[-1]:,} {kind}"
     )
     print(
         f"{shape} {recipe.activation}, {recipe.epochs} epochs in batches of "
-        f"{recipe.batch_size}, {_shown(recipe)}, seed {command.seed}",
+        f"{recipe.batch_size}, {_shown(recipe, loss)}, seed {command.seed}",
         flush=True,
     )
 
@@ -43,7 +50,7 @@ def train(command: TrainCommand) -> None:
         split.y,
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
-        optimizer=OPTIMIZERS[recipe.optimizer](recipe.lr, **_momentum(recipe)),
+        optimizer=optimizer,
         seed=command.seed,
         progress=False if command.quiet else "auto",
     )
@@ -55,7 +62,7 @@ def train(command: TrainCommand) -> None:
         right = round(result.accuracy * len(split.X_test))
         print(f"test accuracy   {result.accuracy:.4f} ({right:,} of {len(split.X_test):,})")
     else:
-        print(f"test loss       {result.loss:.6g} (squared error)")
+        print(f"test loss       {result.loss:.6g} ({loss.text})")
     print(f"training speed  {history.samples_per_second:,.0f} samples per second ({seconds:.3f} s)")
     print(f"model saved to  {command.save}")
     if curve is not None:
@@ -63,28 +70,49 @@ def train(command: TrainCommand) -> None:
         print(f"loss curve in   {curve.path}")
 
 
-def _momentum(recipe: Recipe) -> dict[str, float]:
-    return {} if recipe.momentum is None else {"momentum": recipe.momentum}
+def _of_classes(loss: em.losses.Loss) -> bool:
+    """Whether integer targets are classes."""
+    return isinstance(loss, em.losses.SoftmaxCrossEntropy)
 
 
-def _shown(recipe: Recipe) -> str:
-    """The optimizer and its numbers, as far as they are not what everybody expects."""
-    parts = [] if recipe.optimizer == "sgd" else [recipe.optimizer]
+def _optimizer(recipe: Recipe, rows: int) -> em.optimizers.Optimizer:
+    steps = recipe.epochs * -(-rows // recipe.batch_size)
+    lr: em.optimizers.LearningRate = recipe.lr
+    if recipe.schedule == "cosine":
+        lr = em.schedules.Cosine(recipe.lr, steps)
+    elif recipe.schedule == "one_cycle":
+        lr = em.schedules.OneCycle(recipe.lr, steps)
+    optimizer: em.optimizers.Optimizer = OPTIMIZERS[recipe.optimizer](lr, **_given(recipe))
+    return optimizer
+
+
+def _given(recipe: Recipe) -> dict[str, float]:
+    """The optimizer's numbers beside lr, as far as they were given."""
+    names = ("momentum", "weight_decay", "clip_norm")
+    return {name: getattr(recipe, name) for name in names if getattr(recipe, name) is not None}
+
+
+def _shown(recipe: Recipe, loss: em.losses.Loss) -> str:
+    """Loss, optimizer and their numbers, as far as they are not what everybody expects."""
+    parts = [] if recipe.loss is None else [loss.text]
+    parts += [] if recipe.optimizer == "sgd" else [recipe.optimizer]
     parts.append(f"lr {recipe.lr:g}")
-    parts += [f"{name} {x:g}" for name, x in _momentum(recipe).items()]
+    parts += [] if recipe.schedule == "constant" else [recipe.schedule]
+    parts += [f"{name.replace('_', ' ')} {x:g}" for name, x in _given(recipe).items()]
     return ", ".join(parts + ([f"dropout {recipe.dropout:g}"] if recipe.dropout else []))
 
 
-def _network(command: TrainCommand, split: Split) -> em.MLP:
+def _network(command: TrainCommand, split: Split, loss: em.losses.Loss) -> em.MLP:
     if split.classifies:
         # Two classes at least: a softmax over one output has nothing to learn.
         outputs = max(2, 1 + int(max(split.y.max(), split.y_test.max())))
     else:
-        outputs = split.y.shape[1]
+        several = getattr(loss, "q", None)  # quantiles have an output each
+        outputs = len(several) if isinstance(several, tuple) else split.y.shape[1]
     return em.MLP(
         [split.X.shape[1], *command.recipe.hidden, outputs],
         activation=command.recipe.activation,
-        loss="softmax_cross_entropy" if split.classifies else "squared_error",
+        loss=loss,
         input_scale=1 / 255 if split.X.dtype == np.uint8 else 1.0,  # bytes are pixels
         seed=command.seed,
         backend=command.backend,
