@@ -17,15 +17,8 @@ y = np.array([0, 1, 0, 0])
 
 
 def main(backend="native", picture=None):
-    net = em.MLP(
-        [2, 3, 1],
-        activation="sigmoid",
-        output_activation="sigmoid",
-        loss="squared_error",
-        dtype="float64",
-        seed=0,
-        backend=backend,
-    )
+    options = dict(loss="squared_error", dtype="float64", seed=0, backend=backend)
+    net = em.MLP([2, 3, 1], activation="sigmoid", output_activation="sigmoid", **options)
     net.fit(X, y, epochs=5000, batch_size=4, optimizer=em.SGD(lr=1.0, momentum=0.9), progress=False)
 
     def minus_output(x):

@@ -3,6 +3,8 @@
 A notebook of pyaudi, a library of generalised dual numbers, trains 3-5-5-1 on x1 x2 + x3 / 2 + 2,
 one sample at a time, with first derivatives that it could take to any order. Here are the same
 training and those higher derivatives: by name, as a Hessian, and as a Taylor series along a line.
+The notebook printed 11.79, 5.65 and 0.104, from weights without a seed: of 400 seeds a fifth start
+lower than that, and a quarter end lower.
 
     python derivatives.py        prints the figures, saves derivatives.png
 """
@@ -17,8 +19,8 @@ def start(rng, fan_in, fan_out):
     return rng.normal(size=(fan_in, fan_out)), np.ones(fan_out)
 
 
-def make_net(backend):
-    options = dict(activation="tanh", loss="squared_error", init=start, dtype="float64", seed=0)
+def make_net(backend, seed=0):
+    options = dict(activation="tanh", loss="squared_error", init=start, dtype="float64", seed=seed)
     return em.MLP([3, 5, 5, 1], backend=backend, **options)
 
 
@@ -34,22 +36,19 @@ def main(backend="native", picture=None, order=12):
 
     X = np.random.default_rng(1).uniform(-1, 1, (10, 3))
     net = make_net(backend)
-    sgd = em.SGD(lr=0.001)
-    history = net.fit(X, target(X), 50, batch_size=1, optimizer=sgd, shuffle=False, progress=False)
+    trainer = em.Trainer(net, em.SGD(lr=0.001), batch_size=1)
+    history = trainer.run(X, target(X), epochs=50, shuffle=False)
 
     _, gradient = net.loss_and_gradient(X, target(X))
     H = net.hessian(X, target(X))
     v = -gradient / np.linalg.norm(gradient)  # down the hill
     product = net.hessian_vector_product(X, target(X), v)
     series = net.taylor(X, target(X), direction=v, order=order)
-    t = np.linspace(0, 0.5, 51)
-    p = net.parameters
-    losses = [net.loss_and_gradient(X, target(X), parameters=p + s * v)[0] for s in t]
 
     if picture:
         import pictures
 
-        pictures.derivatives(t, losses, series, picture)
+        pictures.derivatives(net, X, target(X), v, series, picture)
     W1 = 3 * 5 + 5  # W1 (5, 5) begins there in the flat vector, behind W0 (3, 5) and b0 (5,)
     i, j = 0, W1 + 3 * 5 + 2
     return {

@@ -113,7 +113,9 @@ def scipy_minimize(curves, picture):
     save(figure, picture)
 
 
-def derivatives(t, losses, series, picture):
+def derivatives(net, X, y, direction, series, picture):
+    t, p = np.linspace(0, 0.5, 51), net.parameters
+    losses = [net.loss_and_gradient(X, y, parameters=p + s * direction)[0] for s in t]
     figure, axes = plt.subplots(figsize=(5, 3.4), layout="constrained")
     axes.plot(t, losses, color="0.7", linewidth=5, label="loss")
     for n in (1, 2, 4, len(series) - 1):

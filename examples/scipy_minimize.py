@@ -27,14 +27,8 @@ def main(backend="native", picture=None, evaluations=300):
     X, y = load_large_digits()
     T = np.eye(10)[y]  # (N, 10): one yes-or-no question for each digit
     N = 1500  # to train with; the others are the test set
-    net = em.MLP(
-        [400, 25, 10],
-        activation="sigmoid",
-        loss="sigmoid_cross_entropy",
-        dtype="float64",
-        seed=0,
-        backend=backend,
-    )
+    options = dict(loss="sigmoid_cross_entropy", dtype="float64", seed=0, backend=backend)
+    net = em.MLP([400, 25, 10], activation="sigmoid", **options)
     start = net.parameters
     l2 = 1 / N  # the exercise's lambda = 1
 

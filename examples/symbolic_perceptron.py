@@ -37,14 +37,8 @@ def formulas(net):
 
 
 def main(backend="native", picture=None, rounds=999):
-    net = em.MLP(
-        [2, 2, 1],
-        activation="sigmoid",
-        loss="sigmoid_cross_entropy",
-        dtype="float64",
-        init="zeros",
-        backend=backend,
-    )
+    options = dict(loss="sigmoid_cross_entropy", dtype="float64", init="zeros", backend=backend)
+    net = em.MLP([2, 2, 1], activation="sigmoid", **options)
     theta = theta_start.copy()
 
     def output():
@@ -71,7 +65,6 @@ def main(backend="native", picture=None, rounds=999):
         "SymPy's output before": float(formula.subs(numbers)),
         "derivatives at the start": (A.T @ gradient).tolist(),
         "SymPy's derivatives": [float(derivative.subs(numbers)) for derivative in derivatives],
-        "w0 and the weights": dict(zip(NAMES, theta.tolist(), strict=True)),
     }
 
 

@@ -107,7 +107,9 @@ def test_softmax_derivative(backend):
     for wrong in ("wrong index", "diagonal only", "softmax twice"):
         assert figures[f"{wrong}: check_gradients says"] == "wrong"
         assert figures[f"{wrong}: largest relative error"] > 0.1
-    assert figures["largest difference from the library's own"] < 1e-12  # of entries up to 10
+    # Sums of N = 1797 terms, made in another way, whose mean size is that of the largest entry.
+    rounding = 1797 * 2.0**-53
+    assert figures["largest difference from the library's own, of the largest"] < 4 * rounding
 
 
 @BACKENDS

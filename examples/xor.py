@@ -17,15 +17,8 @@ y = np.array([0, 1, 1, 0])
 
 
 def main(backend="native", picture=None, epochs=50_000):
-    net = em.MLP(
-        [2, 3, 1],
-        activation="sigmoid",
-        output_activation="sigmoid",
-        loss="squared_error",
-        dtype="float64",
-        seed=0,
-        backend=backend,
-    )
+    options = dict(loss="squared_error", dtype="float64", seed=0, backend=backend)
+    net = em.MLP([2, 3, 1], activation="sigmoid", output_activation="sigmoid", **options)
     start = time.perf_counter()
     history = net.fit(X, y, epochs, batch_size=4, optimizer=em.SGD(lr=0.1), progress=False)
     seconds = time.perf_counter() - start
