@@ -19,6 +19,7 @@ from .threads import get_num_threads, set_num_threads
 if TYPE_CHECKING:
     from . import activations, datasets, losses, schedules
     from . import codegen as codegen
+    from . import onnx as onnx
     from . import optimizers as optimizers
     from . import plot as plot
     from . import symbolic as symbolic
@@ -62,7 +63,7 @@ __all__ = [
 # milliseconds, and nothing that needs an extra is imported unasked.
 _MODULES = {
     *("activations", "datasets", "losses", "optimizers", "schedules"),
-    *("codegen", "plot", "symbolic"),
+    *("codegen", "onnx", "plot", "symbolic"),
 }
 _MODULE_OF = {
     name: module

@@ -1,0 +1,98 @@
+"""What comes after the last layer: the output activation, and the loss that it goes with."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .._described import described
+from ..activations import Activation, Identity, Sigmoid, Softmax
+from ..losses import LOSSES, Loss, Poisson, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
+from ._terms import Above, Constant, Function, Tail, Term, Value, Z, activation
+
+
+class Head(NamedTuple):
+    """The end of a network."""
+
+    activation: Activation
+    loss: Loss
+
+
+# The losses that bring these functions themselves.
+_LINKS: dict[str, type[Loss]] = {
+    "softmax": SoftmaxCrossEntropy,
+    "log_softmax": SoftmaxCrossEntropy,
+    "sigmoid": SigmoidCrossEntropy,
+    "exp": Poisson,
+}
+
+
+def head(outputs: list[Value], last: Z, loss: Loss | None, given: dict[str, Any]) -> Head:
+    """The end that a graph's outputs tell of, with `loss` if the user says one.
+
+    `given` is what `export` noted, used if it fits.
+    """
+    terms = [_term_of(value) for value in outputs]
+    labels = {value.kind for value in outputs if isinstance(value, Tail)}
+    functions: dict[str, Activation] = {}
+    for term in terms:
+        name, end = _end(term, last)
+        if name != "identity":
+            functions[name] = end
+    if {*functions} == {"softmax", "log_softmax"}:
+        del functions["log_softmax"]
+    if len(functions) > 1:
+        raise ValueError(f"expected one function of the last layer, got {sorted(functions)}")
+    name, end = next(iter(functions.items()), ("identity", Identity()))
+    if "classes" in labels and name not in ("identity", "softmax", "log_softmax"):
+        raise ValueError(f"expected ArgMax of the last layer or its Softmax, got it with {name}")
+    if name == "identity" and "classes" in labels:
+        name = "softmax"
+    if name == "identity" and labels & {"above", "class"}:
+        name = "sigmoid"
+    return _with_loss(name, end, loss or _noted(given, name, end))
+
+
+def _with_loss(name: str, end: Activation, loss: Loss | None) -> Head:
+    """The head whose outputs are `end` of the last layer, and whose link is called `name`."""
+    link = _LINKS.get(name)
+    if isinstance(end, Sigmoid) and end.slope != 1:
+        link = None
+    if loss is None:
+        return Head(end, SquaredError()) if link is None else Head(Identity(), link())
+    if loss.takes_logits:
+        if name != "identity" and type(loss) is not link:
+            raise ValueError(f"loss: expected one that goes with {name}, got {loss.text!r}")
+        return Head(Identity(), loss)
+    if name in ("log_softmax", "exp"):
+        expected = _LINKS[name].name
+        raise ValueError(f"loss: expected {expected!r}, which {name} goes with, got {loss.text!r}")
+    return Head(end, loss)
+
+
+def _noted(given: dict[str, Any], name: str, end: Activation) -> Loss | None:
+    """The loss that `export` noted, if it goes with the graph."""
+    try:
+        return _with_loss(name, end, described(given["loss"], LOSSES, "loss")).loss
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _term_of(value: Value) -> Term:
+    if isinstance(value, (Tail, Above)):
+        return value.term
+    if isinstance(value, Constant):
+        raise ValueError("expected outputs that depend on the input, got a constant")
+    return value
+
+
+def _end(term: Term, last: Z) -> tuple[str, Activation]:
+    """The function of the last layer that a term is, and it as an activation."""
+    factor = term.factors[0]
+    if len(term.factors) == 1 and isinstance(factor, Function) and term.coefficient == 1:
+        plain = factor.of == Term(1.0, (last,))
+        if plain and factor.name in ("softmax", "log_softmax", "exp"):
+            return factor.name, Softmax() if factor.name == "softmax" else Identity()
+    found = activation(term)
+    if found is None or found[0] != last:
+        raise ValueError("expected outputs that are an activation of the last layer, got others")
+    return found[1].name, found[1]

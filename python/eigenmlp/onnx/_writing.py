@@ -1,0 +1,164 @@
+"""A network as an ONNX model."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from .. import _travelling as travelling
+from .. import _validate
+from .._core import version
+from ..activations import Activation
+from ..mlp import MLP
+from . import _functions
+from ._package import onnx
+
+INPUT_DTYPES = ("float32", "float64", "uint8")
+OPSET, IR_VERSION = 20, 9  # of ONNX 1.15: the first with Gelu
+LARGEST = 2**31 - 2**20  # bytes of parameters: protobuf's limit, and room for the graph
+
+OPERATORS = {
+    "relu": "Relu",
+    "leaky_relu": "LeakyRelu",
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+    "softplus": "Softplus",
+    "elu": "Elu",
+    "gelu": "Gelu",
+    "softmax": "Softmax",
+}
+
+
+class Writer:
+    """Writes one network."""
+
+    def __init__(self, net: MLP, input_dtype: str | None) -> None:
+        self.helper = onnx("helper")
+        self.net = travelling.network(net, "onnx.export")
+        dtype = net.dtype
+        if input_dtype is None:
+            input_dtype = dtype.name
+        _validate.known(input_dtype, INPUT_DTYPES, "input_dtype")
+        size = net.parameter_count * dtype.itemsize
+        if size > LARGEST:
+            raise ValueError(
+                f"onnx.export: expected at most {LARGEST:,} bytes of parameters, as ONNX's "
+                f"encoding holds, got {size:,}"
+            )
+        self.input_type = self.element_type(input_dtype)
+        self.real = self.element_type(dtype.name)
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+        self.outputs: list[Any] = []
+        self.functions: dict[str, Any] = {}
+
+    def element_type(self, dtype: str) -> int:
+        """ONNX's number for a dtype."""
+        return int(self.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+    def model(self) -> Any:
+        """The checked model."""
+        helper, sizes = self.helper, self.net.layer_sizes
+        value = self.scaled("X")
+        for layer, (W, b, activation) in enumerate(travelling.layers(self.net)):
+            names = [value, self.constant(f"W{layer}", W)]
+            if b is not None:
+                names.append(self.constant(f"b{layer}", b))
+            value = self.node("Gemm", names, f"Z{layer}")
+            value = self.activated(value, activation, f"Y{layer}")
+        self.finish(value)
+        graph = helper.make_graph(
+            self.nodes,
+            "eigenmlp",
+            [helper.make_tensor_value_info("X", self.input_type, ["N", sizes[0]])],
+            self.outputs,
+            self.constants,
+            doc_string=repr(self.net),
+        )
+        opsets = [helper.make_opsetid("", OPSET)]
+        if self.functions:
+            opsets.append(helper.make_opsetid(_functions.DOMAIN, 1))
+        model = helper.make_model(
+            graph,
+            opset_imports=opsets,
+            ir_version=IR_VERSION,
+            functions=[*self.functions.values()],
+            producer_name="eigenmlp",
+            producer_version=version,
+        )
+        config = {k: v for k, v in self.net.config.items() if k not in ("init", "backend")}
+        helper.set_model_props(model, {"eigenmlp.config": json.dumps(config)})
+        onnx("checker").check_model(model, full_check=True)
+        return model
+
+    # ---- parts of the graph
+
+    def node(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        """Add a node; its output's name."""
+        name = f"{output}/{operator}"
+        self.nodes.append(self.helper.make_node(operator, inputs, [output], name, **attributes))
+        return output
+
+    def constant(self, name: str, value: Any) -> str:
+        """Add numbers in the network's dtype; their name."""
+        array = np.asarray(value, self.net.dtype)
+        self.constants.append(onnx("numpy_helper").from_array(array, name))
+        return name
+
+    def output(self, name: str, shape: list[Any], element_type: int) -> None:
+        """Make a value an output of the graph."""
+        self.outputs.append(self.helper.make_tensor_value_info(name, element_type, shape))
+
+    def scaled(self, value: str) -> str:
+        """Rows in the network's dtype, times input_scale."""
+        if self.input_type != self.real:
+            value = self.node("Cast", [value], "X/real", to=self.real)
+        scale = travelling.input_scale(self.net)
+        if scale == 1:
+            return value
+        return self.node("Mul", [value, self.constant("input_scale", scale)], "X/scaled")
+
+    def activated(self, z: str, activation: Activation, output: str) -> str:
+        """Y = f(Z)."""
+        name, numbers = activation.name, activation.numbers()
+        if name == "identity":
+            return z
+        if name == "silu":
+            p = self.node("Sigmoid", [z], f"{output}/sigmoid")
+            return self.node("Mul", [z, p], output)
+        if name == "sigmoid" and numbers["slope"] != 1:
+            slope = self.constant(f"{output}/slope", numbers["slope"])
+            z = self.node("Mul", [z, slope], f"{output}/scaled")
+        operator = OPERATORS[name]
+        if self.net.dtype == np.float64 and operator in _functions.BODIES:
+            self.functions[operator] = _functions.function(operator)
+            inputs = [z, *(self.constant(f"{output}/{key}", x) for key, x in numbers.items())]
+            return self.node(operator, inputs, output, domain=_functions.DOMAIN)
+        attributes = (
+            {"alpha": next(iter(numbers.values()))} if name in ("leaky_relu", "elu") else {}
+        )
+        return self.node(operator, [z], output, **attributes)
+
+    def finish(self, last: str) -> None:
+        """The outputs, from that of the last layer."""
+        loss, rows = travelling.loss_of(self.net).name, ["N", self.net.layer_sizes[-1]]
+        integers = self.element_type("int64")
+        value = "logits" if loss.endswith("cross_entropy") else "outputs"
+        node = self.nodes[-1]  # which gives the last layer's output
+        assert node.output[0] == last
+        node.output[0], node.name = value, f"{value}/{node.op_type}"
+        self.output(value, rows, self.real)
+        if loss == "softmax_cross_entropy":
+            self.output(self.node("Softmax", [value], "probabilities"), rows, self.real)
+            labels = self.node("ArgMax", [value], "labels", axis=1, keepdims=0)
+            self.output(labels, ["N"], integers)
+        elif loss == "sigmoid_cross_entropy":
+            self.output(self.node("Sigmoid", [value], "probabilities"), rows, self.real)
+            above = self.node("Greater", [value, self.constant("zero", 0)], "above")
+            self.output(self.node("Cast", [above], "labels", to=integers), rows, integers)
+        elif loss == "poisson":
+            self.output(self.node("Exp", [value], "rates"), rows, self.real)
+        elif travelling.layers(self.net)[-1].activation.name in ("softmax", "sigmoid"):
+            self.output(self.node("Identity", [value], "probabilities"), rows, self.real)

@@ -1,0 +1,234 @@
+"""Networks as ONNX files, run by ONNX Runtime beside the network itself, and read back."""
+
+from __future__ import annotations
+
+import builtins
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import (
+    COMBINATIONS,
+    DTYPES,
+    ULPS,
+    assert_within,
+    make_data,
+    make_net,
+    probability_bounds,
+    rounding_bounds,
+)
+
+import eigenmlp as em
+from eigenmlp import _travelling as travelling
+
+onnx: Any = pytest.importorskip("onnx", reason="onnx is not installed: pip install onnx")
+runtime: Any = pytest.importorskip(
+    "onnxruntime", reason="ONNX Runtime is not installed: pip install onnxruntime"
+)
+
+FLOAT32_LIMIT = 1e-5
+
+
+def run(path: Path, X: Any) -> dict[str, Any]:
+    """The outputs of a file by name."""
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = runtime.InferenceSession(path, options)
+    (x,) = session.get_inputs()
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, {x.name: X}), strict=True))
+
+
+def formula_bound(net: em.MLP) -> Any:
+    """How much more than by ULPS of a unit's value the runtime's own formulas may be off.
+
+    Its exp(z) - 1 and log(1 + exp(z)) round numbers near 1, or the parameter, whatever is left;
+    units pass that on by their weights.
+    """
+    largest, total = 0.0, np.zeros(net.layer_sizes[0])
+    u = float(np.finfo(net.dtype).eps)
+    for W, _, activation in travelling.layers(net):
+        largest = max([1.0, *activation.numbers().values()])
+        total = total @ np.abs(W) + ULPS * u * largest
+    return total
+
+
+def compare(net: em.MLP, X: Any, path: Path, input_dtype: str | None = None) -> None:
+    """Every output beside the method that it stands for."""
+    em.onnx.export(net, path, input_dtype)
+    found = run(path, X)
+    loss, K = travelling.loss_of(net).name, net.layer_sizes[-1]
+    expected = {"logits" if loss.endswith("cross_entropy") else "outputs": net.forward(X)}
+    bound = rounding_bounds(net, X, np.zeros((len(X), K))).Y + formula_bound(net)
+    bounds = {name: bound for name in expected}
+    exact = net.forward(X).astype(np.float64)
+    u = float(np.finfo(net.dtype).eps)
+    chances = probability_bounds(net, exact, bound)
+    if chances is not None:
+        expected["probabilities"], bounds["probabilities"] = net.predict_proba(X), chances + u
+    if loss == "poisson":
+        expected["rates"] = net.predict(X)
+        bounds["rates"] = np.exp(exact) * (np.expm1(bound) + 2 * ULPS * u)
+    labels = found.pop("labels", None)
+    assert found.keys() == expected.keys()
+    for name, Y in expected.items():
+        assert found[name].dtype == Y.dtype == net.dtype
+        if net.dtype == np.float32:
+            assert np.abs(found[name] - Y).max() <= FLOAT32_LIMIT
+        else:
+            assert_within(found[name], Y, bounds[name], name)
+    if labels is None:
+        assert not loss.endswith("cross_entropy")
+        return
+    Z = np.sort(exact, axis=1)
+    gap = np.abs(exact) if loss.startswith("sigmoid") else Z[:, -1] - Z[:, -2]
+    clear = gap > 2 * (bound if loss.startswith("sigmoid") else bound.max(axis=1))
+    assert labels.dtype == np.int64 and clear.mean() > 0.5
+    np.testing.assert_array_equal(labels[clear], net.predict(X)[clear])
+
+
+def equal(a: em.MLP, b: em.MLP) -> None:
+    """The same settings, and the same numbers."""
+    assert a.config == b.config
+    assert a.parameters.tobytes() == b.parameters.tobytes()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("activation", "loss", "output"), COMBINATIONS)
+def test_there_and_back(
+    activation: str, loss: str, output: str, dtype: str, tmp_path: Path
+) -> None:
+    """Equal outputs in ONNX Runtime, and the same network read back."""
+    sizes = [7, 9, 5]
+    options = {"activation": activation, "output_activation": output, "loss": loss}
+    net = make_net(sizes, dtype=dtype, dropout=0.25, input_scale=1 / 3, **options)
+    compare(net, make_data(sizes, loss, 40, dtype)[0], tmp_path / "model.onnx")
+    equal(em.onnx.load(tmp_path / "model.onnx"), net)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("sizes", [[1, 1], [3, 70], [5, 1, 1, 9], [4, 20, 30, 20, 2]], ids=str)
+def test_sizes_without_bias(sizes: list[int], dtype: str, tmp_path: Path) -> None:
+    net = make_net(sizes, bias=False, activation="silu", loss="huber(delta=0.3)", dtype=dtype)
+    for rows in (1, 8):
+        compare(net, make_data(sizes, "huber", rows, dtype)[0], tmp_path / "model.onnx")
+    equal(em.onnx.load(tmp_path / "model.onnx"), net)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("input_dtype", ["float32", "float64", "uint8"])
+def test_scaled_inputs(input_dtype: str, dtype: str, tmp_path: Path) -> None:
+    """Rows as the user has them; the file scales them."""
+    net = make_net([6, 4, 3], dtype=dtype, input_scale=1 / 255)
+    X = np.random.default_rng(0).integers(0, 256, (20, 6)).astype(input_dtype)
+    compare(net, X, tmp_path / "model.onnx", input_dtype)
+    equal(em.onnx.load(tmp_path / "model.onnx"), net)
+
+
+@pytest.mark.parametrize("activation", ["leaky_relu", "elu", "softplus", "gelu", "sigmoid", "tanh"])
+def test_float64_far_from_zero(activation: str, tmp_path: Path) -> None:
+    """The functions that a file brings for float64, on numbers of every size."""
+    z = np.concatenate([np.linspace(-40, 40, 801), [-1e200, -1e3, -1e-9, 0.0, 1e-9, 1e3, 1e200]])
+    net = em.MLP([1, 1], output_activation=activation, loss="squared_error", dtype="float64")
+    net.parameters = [1.0, 0.0]
+    em.onnx.export(net, tmp_path / "model.onnx")
+    Y = run(tmp_path / "model.onnx", z[:, None])["outputs"]
+    u = float(np.finfo(np.float64).eps)
+    bound = ULPS * u * (1 + np.abs(z[:, None]))  # z P(z) rounds P to u, then times z
+    assert_within(Y, net.forward(z[:, None]), bound, activation)
+
+
+def test_names_and_metadata(tmp_path: Path) -> None:
+    net = em.MLP([4, 3, 2], seed=0)
+    em.onnx.export(net, tmp_path / "model.onnx")
+    model = onnx.load(tmp_path / "model.onnx")
+    onnx.checker.check_model(model, full_check=True)
+    assert (model.producer_name, model.producer_version) == ("eigenmlp", em.__version__)
+    names = {x.name: x.type.tensor_type for x in [*model.graph.input, *model.graph.output]}
+    shapes = {n: [d.dim_param or d.dim_value for d in t.shape.dim] for n, t in names.items()}
+    rows = ["N", 2]
+    assert shapes == {"X": ["N", 4], "logits": rows, "probabilities": rows, "labels": ["N"]}
+    assert [x.name for x in model.graph.initializer] == ["W0", "b0", "W1", "b1"]
+    assert len({node.name for node in model.graph.node}) == len(model.graph.node)
+    assert repr(net) == model.graph.doc_string
+
+
+def test_what_other_programs_drop(tmp_path: Path) -> None:
+    """Without the metadata the graph still tells the network, up to float32 and training's part."""
+    net = make_net([4, 3, 2], activation="elu(alpha=0.3)", input_scale=0.1, dropout=0.5)
+    model = em.onnx.to_model(net)
+    del model.metadata_props[:]
+    (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
+    back = em.onnx.load(tmp_path / "model.onnx")
+    X = make_data([4, 3, 2], "squared_error", 9, "float32")[0]
+    np.testing.assert_array_equal(back.forward(X), net.forward(X))
+    assert back.config["loss"] == "softmax_cross_entropy" and back.config["dropout"] == [0.0]
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        *("", "{", "[]", '{"loss": 3}', '{"loss": "poisson"}', "[" * 100_000),
+        '{"activation": ["elu"], "output_activation": "relu", "input_scale": 1, "dropout": [0.1]}',
+    ],
+)
+def test_metadata_that_do_not_agree(metadata: str, tmp_path: Path) -> None:
+    """The graph is right, whatever else the file says."""
+    net = make_net([4, 3, 2], activation="tanh", seed=3)
+    model = em.onnx.to_model(net)
+    model.metadata_props[0].value = metadata
+    (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
+    equal(em.onnx.load(tmp_path / "model.onnx"), net)
+
+
+@pytest.mark.parametrize("backend", ["native", "numpy"])
+def test_backend(backend: str, tmp_path: Path) -> None:
+    em.onnx.export(em.MLP([4, 2], backend=backend), tmp_path / "model.onnx")
+    assert em.onnx.load(tmp_path / "model.onnx", backend=backend).config["backend"] == backend
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
+        ({"input_dtype": "int8"}, ValueError, r"input_dtype: expected one of .*'uint8'.*'int8'"),
+        ({"net": "net"}, TypeError, "onnx.export: expected an MLP, got str"),
+    ],
+)
+def test_bad_arguments(arguments: Any, error: Any, match: str, tmp_path: Path) -> None:
+    with pytest.raises(error, match=match):
+        em.onnx.export(**{"net": em.MLP([2, 1]), "path": tmp_path / "model.onnx", **arguments})
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_large_for_the_encoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from eigenmlp.onnx import _writing
+
+    monkeypatch.setattr(_writing, "LARGEST", 100)
+    with pytest.raises(ValueError, match=r"expected at most 100 bytes of parameters.*, got 120"):
+        em.onnx.export(em.MLP([4, 6]), tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_onnx(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`em.onnx` is there; what needs the package names the extra."""
+    real = builtins.__import__
+
+    def refuse(name: str, *args: Any, **options: Any) -> Any:
+        if name.partition(".")[0] == "onnx":
+            raise ImportError(name)
+        return real(name, *args, **options)
+
+    from eigenmlp.onnx import _package
+
+    monkeypatch.setattr(_package, "import_module", refuse)
+    for call in (lambda: em.onnx.export(em.MLP([1, 1]), "x"), lambda: em.onnx.load("x")):
+        with pytest.raises(ImportError, match=r"pip install 'eigenmlp\[onnx\]'"):
+            call()
+
+
+def test_eigenmlp_does_not_import_onnx(in_subprocess: Any) -> None:
+    done = in_subprocess(
+        "import sys, eigenmlp as em; em.onnx; print('onnx' in sys.modules, 'torch' in sys.modules)"
+    )
+    assert done.stdout.split() == ["False", "False"], done.stderr
