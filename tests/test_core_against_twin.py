@@ -259,6 +259,10 @@ RICH = [
 LIMITED = [
     em.SGD(0.05, momentum=0.5, weight_decay=0.02, clip_norm=0.3, l1=0.01, max_norm=1.0),
     em.SGD(0.05, l1=0.01),
+    em.SGD(0.05, momentum=0.7, nesterov=True, lr_in_velocity=True, penalty=0.5),
+    em.SGD(0.05, momentum=0.9, lr_in_velocity=True),
+    em.Adam(0.01, eps=1e-2, raw_eps=True, penalty=0.3, clip_norm=0.5),
+    em.AdamW(0.01, penalty=0.1, max_norm=1.0),
     em.SGD(0.05, momentum=0.5, max_norm=0.7),
     em.Adam(0.01, eps=1e-3, clip_norm=0.2),
 ]

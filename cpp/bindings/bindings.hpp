@@ -31,30 +31,68 @@ void register_segments(py::module_& m);
 template <class T>
 using Array = py::array_t<T, py::array::c_style>;
 
+// The scalar type of an array, if the core reads it. By type numbers, since comparing dtype objects
+// costs more than a small network's forward pass.
+inline std::optional<Scalar> scalar_of(const py::array& array) {
+  constexpr int usable = py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+  if ((array.flags() & usable) != usable || array.dtype().byteorder() == '>') return std::nullopt;
+  switch (py::detail::array_descriptor_proxy(array.dtype().ptr())->type_num) {
+  case py::detail::npy_api::NPY_FLOAT_:
+    return Scalar::float32;
+  case py::detail::npy_api::NPY_DOUBLE_:
+    return Scalar::float64;
+  case py::detail::npy_api::NPY_UBYTE_:
+    return Scalar::uint8;
+  default:
+    return std::nullopt;
+  }
+}
+
+// A CSR matrix as SciPy describes it, by its attributes; nothing if it is something else.
+inline std::optional<Rows> sparse_rows_of(py::handle object, Index columns) {
+  for (const char* name : {"data", "indices", "indptr", "shape", "format"})
+    if (!py::hasattr(object, name)) return std::nullopt;
+  if (py::str(object.attr("format")).cast<std::string>() != "csr") return std::nullopt;
+  const auto shape = object.attr("shape").cast<std::vector<Index>>();
+  const auto flat = [&](const char* name) -> std::optional<py::array> {
+    const py::object attribute = object.attr(name);
+    if (!py::isinstance<py::array>(attribute)) return std::nullopt;
+    const auto array = py::reinterpret_borrow<py::array>(attribute);
+    return array.ndim() == 1 && (array.flags() & py::array::c_style) ? std::optional(array)
+                                                                     : std::nullopt;
+  };
+  const auto data = flat("data"), places = flat("indices"), starts = flat("indptr");
+  if (shape.size() != 2 || shape[0] < 1 || shape[1] != columns || !data || !places || !starts)
+    return std::nullopt;
+  const auto scalar = scalar_of(*data);
+  const bool wide = py::isinstance<py::array_t<std::int64_t>>(*starts);
+  const bool fits = wide ? py::isinstance<py::array_t<std::int64_t>>(*places)
+                         : py::isinstance<py::array_t<std::int32_t>>(*places) &&
+                               py::isinstance<py::array_t<std::int32_t>>(*starts);
+  if (!scalar || !fits || starts->size() != shape[0] + 1) return std::nullopt;
+  Rows rows;
+  rows.data = data->data();
+  rows.scalar = *scalar;
+  rows.rows = shape[0];
+  rows.columns = columns;
+  rows.starts = starts->data();
+  rows.places = places->data();
+  rows.stored = std::min(data->size(), places->size());
+  rows.wide = wide;
+  return rows;
+}
+
 // A matrix of a scalar type that the core reads; nothing if it is something else. A vector counts
 // as one column where that is allowed.
 inline std::optional<Rows> rows_of(py::handle object, Index columns, bool flat_allowed = false) {
-  if (!py::isinstance<py::array>(object)) return std::nullopt;
+  if (!py::isinstance<py::array>(object)) return sparse_rows_of(object, columns);
   const auto array = py::reinterpret_borrow<py::array>(object);
   const bool column = flat_allowed && array.ndim() == 1 && columns == 1;
   if (!(array.ndim() == 2 && array.shape(1) == columns) && !column) return std::nullopt;
   Rows rows;
-  // Type numbers, since comparing dtype objects costs more than a small network's forward pass.
-  switch (py::detail::array_descriptor_proxy(array.dtype().ptr())->type_num) {
-  case py::detail::npy_api::NPY_FLOAT_:
-    rows.scalar = Scalar::float32;
-    break;
-  case py::detail::npy_api::NPY_DOUBLE_:
-    rows.scalar = Scalar::float64;
-    break;
-  case py::detail::npy_api::NPY_UBYTE_:
-    rows.scalar = Scalar::uint8;
-    break;
-  default:
-    return std::nullopt;
-  }
-  constexpr int usable = py::detail::npy_api::NPY_ARRAY_ALIGNED_;
-  if ((array.flags() & usable) != usable || array.dtype().byteorder() == '>') return std::nullopt;
+  const auto scalar = scalar_of(array);
+  if (!scalar) return std::nullopt;
+  rows.scalar = *scalar;
   rows.data = array.data();
   rows.rows = array.shape(0);
   rows.columns = columns;
@@ -256,6 +294,7 @@ void register_network(py::module_& m, const char* name) {
 // What a run did, in arrays; the same attributes as the twin's.
 struct PyRunResult {
   Array<double> losses, seconds;
+  Array<double> batch_losses, penalties; // of all batches, one epoch after the other
   Array<std::int64_t> correct;
   Index epochs = 0, steps = 0, diverged_step = -1;
   bool interrupted = false, refused = false;
@@ -289,6 +328,12 @@ PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::ha
   std::vector<EpochResult> results(static_cast<std::size_t>(epochs.count));
   RunResult done;
   PyRunResult result;
+  result.batch_losses = Array<double>(batches * epochs.count);
+  result.penalties = Array<double>(batches * epochs.count);
+  epochs.losses = result.batch_losses.mutable_data();
+  epochs.penalties = result.penalties.mutable_data();
+  std::fill_n(epochs.losses, result.batch_losses.size(), 0.0);
+  std::fill_n(epochs.penalties, result.penalties.size(), 0.0);
   const bool main = in_main_thread();
   {
     const WithoutGil without_gil;
@@ -364,15 +409,17 @@ void register_trainer(py::module_& m, const char* name) {
   py::class_<Self>(m, name)
       .def(py::init([](py::object network, const std::string& rule,
                        const std::map<std::string, double>& hyper, double clip_norm, double l1,
-                       double max_norm, Index accumulate, const std::vector<double>& dropout,
-                       std::uint64_t dropout_key) {
-             const Settings settings{{clip_norm, l1, max_norm}, accumulate, dropout, dropout_key};
+                       double max_norm, double penalty, Index accumulate,
+                       const std::vector<double>& dropout, std::uint64_t dropout_key) {
+             const Limits limits{clip_norm, l1, max_norm, penalty};
+             const Settings settings{limits, accumulate, dropout, dropout_key};
              return std::make_unique<Self>(std::move(network), rule, hyper, settings);
            }),
            py::arg("network"), py::arg("rule"), py::arg("hyper"),
            py::arg("clip_norm") = Limits{}.clip_norm, py::arg("l1") = 0.0,
-           py::arg("max_norm") = Limits{}.max_norm, py::arg("accumulate") = 1,
-           py::arg("dropout") = std::vector<double>{}, py::arg("dropout_key") = 0)
+           py::arg("max_norm") = Limits{}.max_norm, py::arg("penalty") = 0.0,
+           py::arg("accumulate") = 1, py::arg("dropout") = std::vector<double>{},
+           py::arg("dropout_key") = 0)
       .def_property_readonly("state_names",
                              [](Self& self) {
                                std::vector<std::string> names;

@@ -30,11 +30,14 @@ PYBIND11_MODULE(EIGENMLP_MODULE, m) {
   m.attr("optimizers") = names(optimizer_table<float>);
   m.def("max_threads", &max_threads);
   m.def("set_max_threads", &set_max_threads);
+  m.def("limit_threads", &limit_threads);
 
   py::class_<PyRunResult>(m, "RunResult")
       .def_readonly("losses", &PyRunResult::losses)
       .def_readonly("correct", &PyRunResult::correct)
       .def_readonly("seconds", &PyRunResult::seconds)
+      .def_readonly("batch_losses", &PyRunResult::batch_losses)
+      .def_readonly("penalties", &PyRunResult::penalties)
       .def_readonly("epochs", &PyRunResult::epochs)
       .def_readonly("steps", &PyRunResult::steps)
       .def_readonly("error", &PyRunResult::error)

@@ -62,7 +62,7 @@ std::vector<ForwardMemory<T>>& forward_memory(const Network<T>& net, int threads
 template <class T>
 bool reads_plainly(const Network<T>& net, const Rows& X) {
   constexpr Index size = sizeof(T);
-  return X.rows >= most_rows &&
+  return X.rows >= most_rows && !X.starts &&
          X.scalar == (size == sizeof(float) ? Scalar::float32 : Scalar::float64) &&
          X.column_stride == size && X.row_stride % size == 0 && net.input_scale() == T(1) &&
          !net.rounds();

@@ -1,5 +1,6 @@
-// What holds an update back, beside the optimizer's rule: L1, clipping by the gradient's global
-// norm, and max-norm. Sums run by panels of columns, in an order that only the shapes set.
+// What holds an update back, beside the optimizer's rule: L1, a penalty on the squares of the
+// weights, clipping by the gradient's global norm, and max-norm. Sums run by panels of columns, in
+// an order that only the shapes set.
 #pragma once
 
 #include <limits>
@@ -14,6 +15,7 @@ struct Limits {
   double clip_norm = std::numeric_limits<double>::infinity();
   double l1 = 0;
   double max_norm = std::numeric_limits<double>::infinity();
+  double penalty = 0; // ½ penalty Σ W² is added to the sum of a batch's losses, before its division
 
   bool clips() const { return std::isfinite(clip_norm); }
   bool bounds_columns() const { return std::isfinite(max_norm); }

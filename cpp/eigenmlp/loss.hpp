@@ -4,6 +4,7 @@
 
 #include "eigenmlp/activation.hpp"
 #include "eigenmlp/losses/absolute_error.hpp"
+#include "eigenmlp/losses/half_squared_error.hpp"
 #include "eigenmlp/losses/huber.hpp"
 #include "eigenmlp/losses/poisson.hpp"
 #include "eigenmlp/losses/quantile.hpp"
@@ -59,6 +60,7 @@ inline constexpr std::array loss_table = {
     detail::loss_entry<T, SoftmaxCrossEntropy>(),
     detail::loss_entry<T, SigmoidCrossEntropy>(),
     detail::loss_entry<T, SquaredError>(),
+    detail::loss_entry<T, HalfSquaredError>(),
     detail::loss_entry<T, AbsoluteError>(),
     detail::loss_entry<T, Huber>(),
     detail::loss_entry<T, Quantile>(),

@@ -49,13 +49,17 @@ constexpr Index panel_stride(Index rows) {
   return (rows | 1) * panel_width<T>;
 }
 
-// The user's rows, as NumPy describes them.
+// The user's rows, as NumPy or, where there are `starts`, as SciPy's CSR matrices describe them:
+// row i then holds data[j] in column places[j] for j = starts[i] … starts[i + 1] - 1, and zeros.
 enum class Scalar { float32, float64, uint8 };
 struct Rows {
   const void* data = nullptr;
   Scalar scalar = Scalar::float64;
   Index rows = 0, columns = 0;
   Index row_stride = 0, column_stride = 0; // bytes
+  const void *starts = nullptr, *places = nullptr;
+  Index stored = 0;  // entries of data and places
+  bool wide = false; // starts and places are int64, not int32
 };
 
 // Calls body with a null pointer of the rows' scalar type.
@@ -122,15 +126,45 @@ bool gather(const Rows& X, const std::int64_t* order, Index first, Index count, 
     for (Index i = 0; i < count; ++i) not_finite += line(out.at(out_row + i, c)) * T(0);
   return !std::isnan(static_cast<double>(not_finite.sum()));
 }
+
+// The same of sparse rows, whose places are of type I; those that come twice add up.
+template <class T, class S, class I>
+bool gather_sparse(const Rows& X, const std::int64_t* order, Index first, Index count, T scale,
+                   Panels<T> out, Index out_row) {
+  constexpr auto p = static_cast<std::uint64_t>(panel_width<T>);
+  const auto* starts = static_cast<const I*>(X.starts);
+  const auto* places = static_cast<const I*>(X.places);
+  const auto* values = static_cast<const S*>(X.data);
+  T not_finite = 0;
+  for (Index i = 0; i < count; ++i) {
+    const Index row = order ? static_cast<Index>(order[first + i]) : first + i;
+    const auto begin = static_cast<Index>(starts[row]), end = static_cast<Index>(starts[row + 1]);
+    if (begin < 0 || begin > end || end > X.stored) return false;
+    for (Index c = 0; c < panel_count<T>(X.columns); ++c)
+      line(out.at(out_row + i, c)) = Line<T>::Zero();
+    for (Index j = begin; j < end; ++j) {
+      const auto d = static_cast<std::uint64_t>(places[j]);
+      if (d >= static_cast<std::uint64_t>(X.columns)) return false;
+      const T x = static_cast<T>(values[j]) * scale;
+      out.at(out_row + i, static_cast<Index>(d / p))[d % p] += x;
+      not_finite += x * T(0);
+    }
+  }
+  return !std::isnan(not_finite);
+}
 } // namespace detail
 
 // out[out_row + i] = scale · X[order[first + i]] for i < count (order null: rows as they come).
-// False if a number is not finite.
+// False if a number is not finite, or if sparse rows do not hold together.
 template <class T>
 bool gather_rows(const Rows& X, const std::int64_t* order, Index first, Index count, T scale,
                  Panels<T> out, Index out_row) {
   return with_scalar(X.scalar, [&](auto* s) {
     using S = std::remove_const_t<std::remove_pointer_t<decltype(s)>>;
+    if (X.starts)
+      return (X.wide ? detail::gather_sparse<T, S, std::int64_t>
+                     : detail::gather_sparse<T, S, std::int32_t>)(X, order, first, count, scale,
+                                                                  out, out_row);
     return detail::gather<T, S>(X, order, first, count, scale, out, out_row);
   });
 }

@@ -86,6 +86,14 @@ inline void set_max_threads(int n) {
   omp_set_num_threads(n);
 }
 
+// At most n threads in regions that this thread starts, from now on; returns what to give to undo
+// it.
+inline int limit_threads(int n) {
+  const int before = omp_get_max_threads();
+  omp_set_num_threads(n);
+  return before;
+}
+
 // Results too small for a normal number count as zero while this lives: a velocity that dies away
 // would otherwise slow every step down a hundredfold once it gets there.
 class FlushDenormals {

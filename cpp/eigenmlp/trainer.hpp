@@ -6,9 +6,11 @@
 #include <functional>
 #include <limits>
 #include <mutex>
+#include <optional>
 #include <span>
 
 #include "eigenmlp/limits.hpp"
+#include "eigenmlp/weight_squares.hpp"
 
 namespace eigenmlp {
 
@@ -31,6 +33,9 @@ struct Epochs {
   const std::int64_t* order = nullptr;    // (count, N) rows in the order of use; null: as they come
   std::span<const double> learning_rates; // one for all updates, or one an update
   bool whole = true; // an epoch's last batch is also the last one of its update
+  // Where each batch's loss goes, and what the penalty adds to it, before the update; null:
+  // nowhere.
+  double *losses = nullptr, *penalties = nullptr;
 };
 
 struct EpochResult {
@@ -78,6 +83,7 @@ public:
     std::copy_n(hyper.begin(), std::min(hyper.size(), hyper_.size()), hyper_.begin());
     states_used_ = static_cast<std::size_t>(optimizer_.states_used(hyper_.data()));
     for (std::size_t i = 0; i < states_used_; ++i) state_[i].reset(net.panel_size());
+    if (settings.limits.penalty > 0) squares_of_weights_.emplace(net);
   }
 
   const Optimizer<T>& optimizer() const { return optimizer_; }
@@ -115,6 +121,7 @@ public:
     RunResult result;
     std::unique_lock lock(net_.mutex());
     const Progress before = progress_;
+    const Watch watch(*this, epochs.penalties != nullptr);
     in_parallel(threads, [&](const Team& team) {
       Progress progress = before;
       for (Index epoch = 0; epoch < epochs.count; ++epoch) {
@@ -129,6 +136,11 @@ public:
           const bool last = epochs.whole && first + size >= N;
           const StepResult done = this->step(team, data, {order, first, rows, divisor, last},
                                              lr[lr.size() == 1 ? 0 : update], progress);
+          if (team.index == 0) {
+            const Index batch = epoch * ceil_div(N, size) + first / size;
+            if (epochs.losses) epochs.losses[batch] = done.loss;
+            if (epochs.penalties) epochs.penalties[batch] = penalty_;
+          }
           sum.loss += done.loss * divisor;
           sum.correct += done.correct;
           total += divisor;
@@ -249,6 +261,7 @@ private:
   StepResult step(const Team& team, const Data& data, const BatchRows& batch, double lr,
                   Progress& progress) {
     const Index rows = batch.count;
+    if (team.index == 0 && watches_) penalty_ = penalty(batch.divisor);
     const bool by_columns = shares_columns_ && team.size > 1;
     const BatchView<T>& view =
         by_columns && !net_.rounds() ? by_columns_[static_cast<std::size_t>(team.index)] : batch_;
@@ -281,7 +294,9 @@ private:
       if (progress.batches >= settings_.accumulate || batch.last)
         update_from(team, gradient_.data(), lr, progress);
     } else {
-      if (!update_share(net_, view, rows, team, by_columns, rule(lr, progress))) overflowed_ = true;
+      Rule<T> rule = this->rule(lr, progress);
+      rule.l2 = share_of_penalty(batch.divisor);
+      if (!update_share(net_, view, rows, team, by_columns, rule)) overflowed_ = true;
       team.wait();
       finish_update(team, progress);
     }
@@ -295,6 +310,7 @@ private:
     Rule<T> rule = this->rule(lr, progress);
     if (settings_.accumulate > 1 && progress.batches > 0 && !net_.sums())
       rule.scale = progress.weight > 0 ? static_cast<T>(1 / progress.weight) : T(0);
+    if (progress.batches > 0) rule.l2 = share_of_penalty(net_.sums() ? 1 : progress.weight);
     if (settings_.limits.clips()) {
       sum_squares(net_, team, gradient, rule, squares_.data());
       team.wait();
@@ -314,6 +330,29 @@ private:
       team.wait();
     }
   }
+
+  // What a batch's penalty ½ penalty Σ W² / divisor has as its derivative, divided by W.
+  T share_of_penalty(double divisor) const {
+    return divisor > 0 ? static_cast<T>(settings_.limits.penalty / divisor) : T(0);
+  }
+
+  // ½ penalty Σ W² / divisor of the next batch.
+  double penalty(double divisor) {
+    if (settings_.limits.bounds_columns()) squares_of_weights_->renew();
+    const double factor = settings_.limits.penalty;
+    return divisor > 0 ? 0.5 * factor / divisor * squares_of_weights_->sum() : 0.0;
+  }
+  // While it lives, if `wanted` and there is a factor, the penalty of each batch is known.
+  struct Watch {
+    Watch(Trainer& trainer, bool wanted) : watches(trainer.watches_) {
+      watches = wanted && trainer.squares_of_weights_.has_value();
+      if (watches) trainer.squares_of_weights_->renew();
+    }
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+    ~Watch() { watches = false; }
+    bool& watches;
+  };
 
   double seconds_since_epoch_began() {
     const auto began = std::exchange(epoch_began_, Clock::now());
@@ -354,6 +393,7 @@ private:
     Rule<T> rule{};
     rule.optimizer = &optimizer_;
     rule.l1 = static_cast<T>(settings_.limits.l1);
+    if (watches_) rule.squares = squares_of_weights_->layers();
     const Numbers numbers =
         optimizer_.numbers(hyper_.data(), lr, static_cast<double>(progress.steps) + 1);
     std::transform(numbers.begin(), numbers.end(), rule.numbers.begin(),
@@ -369,7 +409,9 @@ private:
   std::array<Buffer<T>, most_states> state_;
   std::size_t states_used_ = 0;
   Settings settings_;
-  bool gathers_ = false, drops_ = false, shares_columns_ = false;
+  bool gathers_ = false, drops_ = false, shares_columns_ = false, watches_ = false;
+  std::optional<WeightSquares<T>> squares_of_weights_; // where there is a penalty
+  double penalty_ = 0;                                 // of the batch
   Buffer<T> gradient_;          // gathered for the next update, where the step keeps it
   std::vector<double> squares_; // of the gradient, by panels of columns
   Progress progress_;           // written by thread 0; the others have copies

@@ -110,21 +110,42 @@ template <class T>
 struct Rule {
   const Optimizer<T>* optimizer;
   std::array<T, most_numbers> numbers;
-  std::array<T*, most_states> state; // laid out like the parameters, or null
-  T l1 = 0, scale = 1, clip = 1;     // see final_gradient
+  std::array<T*, most_states> state;     // laid out like the parameters, or null
+  T l1 = 0, l2 = 0, scale = 1, clip = 1; // see final_gradient
+  double* const* squares = nullptr; // of each layer, where Σ W² of every tile goes; null: nowhere
 
   // What the optimizer is given, of a panel's row G of weights (or biases) W:
-  // (scale · G + l1 · sign(W)) · clip, without l1 for biases.
+  // (scale · G + l1 · sign(W) + l2 · W) · clip, without l1 and l2 for biases.
   void final_gradient(const T* G, const T* W, bool weights, T* out) const {
-    const T l = weights ? l1 : T(0);
+    const T l = weights ? l1 : T(0), decay = weights ? l2 : T(0);
 #pragma omp simd
     for (Index j = 0; j < panel_width<T>; ++j) {
       const T sign = W[j] > T(0) ? T(1) : W[j] < T(0) ? T(-1) : T(0);
-      out[j] = (scale * G[j] + l * sign) * clip;
+      out[j] = (scale * G[j] + l * sign + decay * W[j]) * clip;
     }
   }
-  bool changes_gradient() const { return l1 != T(0) || scale != T(1) || clip != T(1); }
+  bool changes_gradient() const {
+    return l1 != T(0) || l2 != T(0) || scale != T(1) || clip != T(1);
+  }
 };
+
+// Σ W² of the tiles (p rows of one panel) from row d, a multiple of p, of panel k of a layer, in
+// to[k · input panels + d / p] and on: sums of their own, so that their total does not depend on
+// who computes them.
+template <class T>
+void square_tiles(const Layer<T>& layer, Index d, Index count, Index k, double* to) {
+  constexpr Index p = panel_width<T>;
+  for (Index i = d; i < d + count; i += p) {
+    Line<T> sum = Line<T>::Zero();
+    for (Index r = i; r < std::min(i + p, d + count); ++r) sum += line(layer.W.at(r, k)).square();
+    to[k * layer.input_panels() + i / p] = static_cast<double>(sum.sum());
+  }
+}
+
+template <class T>
+std::size_t layer_number(const Network<T>& net, const Layer<T>& layer) {
+  return static_cast<std::size_t>(&layer - net.layers().data());
+}
 
 // The optimizer's rule on rows d … d + count - 1 of panel k of W (the bias is row D), whose
 // gradient is G, which it may change. False if that made one of them infinite.
@@ -139,6 +160,8 @@ bool update_rows(const Network<T>& net, const Layer<T>& layer, Index d, Index co
     for (Index i = 0; i < u.n; i += panel_width<T>)
       rule.final_gradient(G + i, u.W + i, u.decays, G + i);
   rule.optimizer->update(u);
+  if (rule.squares && u.decays)
+    square_tiles(layer, d, count, k, rule.squares[layer_number(net, layer)]);
   return (ConstRun<T>(u.W, u.n) * T(0)).sum() == T(0); // Inf · 0 and NaN · 0 are NaN
 }
 

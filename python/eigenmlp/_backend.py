@@ -44,6 +44,8 @@ class RunResult(Protocol):
     losses: NDArray[Any]
     correct: NDArray[Any]
     seconds: NDArray[Any]
+    batch_losses: NDArray[Any]  # of all batches, one epoch after the other
+    penalties: NDArray[Any]  # what the optimizer's penalty adds to them
     epochs: int
     steps: int
     diverged_step: int

@@ -124,6 +124,13 @@ class SquaredError(Loss):
 
 
 @dataclass(frozen=True)
+class HalfSquaredError(Loss):
+    """``½ Σₖ (yₖ - tₖ)²``, as scikit-learn's regressor has it."""
+
+    name: ClassVar[str] = "half_squared_error"
+
+
+@dataclass(frozen=True)
 class AbsoluteError(Loss):
     """``Σₖ |yₖ - tₖ|``, whose derivative counts as 0 at 0."""
 
@@ -216,6 +223,7 @@ class SegmentCrossEntropy(Loss):
 softmax_cross_entropy = SoftmaxCrossEntropy
 sigmoid_cross_entropy = SigmoidCrossEntropy
 squared_error = SquaredError
+half_squared_error = HalfSquaredError
 absolute_error = AbsoluteError
 huber = Huber
 quantile = Quantile
@@ -226,7 +234,7 @@ LOSSES: dict[str, type[Loss]] = {
     kind.name: kind
     for kind in (
         *(SoftmaxCrossEntropy, SigmoidCrossEntropy, SquaredError, AbsoluteError, Huber, Quantile),
-        *(Poisson, SegmentCrossEntropy),
+        *(Poisson, SegmentCrossEntropy, HalfSquaredError),
     )
 }
 

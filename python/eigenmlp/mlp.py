@@ -48,10 +48,10 @@ class MLP:
         An activation or ``"softmax"``; the cross-entropies bring their own and need ``"identity"``.
     loss : str or em.losses.Loss
         ``"softmax_cross_entropy"``, ``"sigmoid_cross_entropy"``, ``"squared_error"``,
-        ``"absolute_error"``, ``"huber"``, ``"quantile"``, ``"poisson"``; an object such as
-        ``em.losses.Huber(delta=0.5)``, or its text form. Each is the mean over rows of the sum over
-        outputs. ``"segment_cross_entropy"``: one output scores the rows, from each group of which
-        one was chosen (see `Choices`); the mean over groups.
+        ``"half_squared_error"``, ``"absolute_error"``, ``"huber"``, ``"quantile"``, ``"poisson"``;
+        an object such as ``em.losses.Huber(delta=0.5)``, or its text form. Each is the mean over
+        rows of the sum over outputs. ``"segment_cross_entropy"``: one output scores the rows, from
+        each group of which one was chosen (see `Choices`); the mean over groups.
     bias : bool
         Whether layers have biases.
     init : str or callable

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ._core import core
 
@@ -36,6 +38,19 @@ def set_num_threads(n: int) -> None:
 def get_num_threads() -> int:
     """How many threads a native call started here may use."""
     return int(core.max_threads())
+
+
+@contextmanager
+def limited(n: int | None) -> Iterator[None]:
+    """At most `n` threads for what this thread calls inside; no limit of its own if None."""
+    if n is None:
+        yield
+        return
+    before = core.limit_threads(_checked(n, "n_threads"))
+    try:
+        yield
+    finally:
+        core.limit_threads(before)
 
 
 def _checked(n: object, where: str) -> int:

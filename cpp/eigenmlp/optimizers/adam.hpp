@@ -10,16 +10,17 @@ namespace eigenmlp {
 // PyTorch's Adam, in update t = 1, 2, …:  g ← G + weight_decay · W;
 // m ← β₁ m + (1 - β₁) g;  v ← β₂ v + (1 - β₂) g²;
 // W ← W - lr · (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + eps). State: both moments m and v.
+// With raw_eps, eps stands beside the uncorrected root:  (√v + eps) / √(1 - β₂ᵗ).
 struct Adam {
   static constexpr const char* name = "adam";
-  static constexpr std::array hyper = {"beta1", "beta2", "eps", "weight_decay"};
+  static constexpr std::array hyper = {"beta1", "beta2", "eps", "weight_decay", "raw_eps"};
   static constexpr std::array state = {"mean", "mean_square"};
 
   static int states_used(const double*) { return 2; }
 
   static Numbers numbers(const double* h, double lr, double t) {
     const auto [rate, root] = corrections(h, lr, t);
-    return {1 - h[0], h[1], 1 - h[1], rate, root, h[2], h[3]};
+    return {1 - h[0], h[1], 1 - h[1], rate, root, h[4] != 0 ? h[2] * root : h[2], h[3]};
   }
 
   template <class T>

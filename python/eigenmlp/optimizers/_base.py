@@ -29,12 +29,17 @@ class Optimizer:
     max_norm : float, optional
         After each update, the incoming weights of each unit (a column of W) are scaled to a norm
         of at most this.
+    penalty : float
+        Adds ``penalty / 2 · Σ W²`` (weights only, not biases) to the sum of each batch's losses,
+        before that is divided by the rows or their weights: scikit-learn's alpha. The losses
+        that are reported are those without it, and `Trainer.apply` leaves it out.
     """
 
     lr: LearningRate
     clip_norm: float | None = field(default=None, kw_only=True)
     l1: float = field(default=0.0, kw_only=True)
     max_norm: float | None = field(default=None, kw_only=True)
+    penalty: float = field(default=0.0, kw_only=True)
 
     rule: ClassVar[str]  # its name in the core and the twin
 
@@ -42,6 +47,7 @@ class Optimizer:
         if not callable(self.lr):
             self._check("lr", 0.0)
         self._check("l1", 0.0)
+        self._check("penalty", 0.0)
         for name in ("clip_norm", "max_norm"):
             if getattr(self, name) is not None:
                 self._check_positive(name)
@@ -55,7 +61,12 @@ class Optimizer:
 
     def limits(self) -> dict[str, float | None]:
         """What holds an update back, beside the rule; the constructor's keywords."""
-        return {"clip_norm": self.clip_norm, "l1": float(self.l1), "max_norm": self.max_norm}
+        return {
+            "clip_norm": self.clip_norm,
+            "l1": float(self.l1),
+            "max_norm": self.max_norm,
+            "penalty": float(self.penalty),
+        }
 
     def hyper(self) -> dict[str, float]:
         """The numbers that the rule uses, by name."""

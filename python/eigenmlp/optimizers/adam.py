@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from .. import _validate
@@ -17,6 +17,9 @@ class Adam(Optimizer):
     ``v ← β₂ v + (1 - β₂) g²``, and in update t
     ``W ← W - lr · m / (1 - β₁ᵗ) / (√(v / (1 - β₂ᵗ)) + eps)``.
 
+    With `raw_eps` the eps is added to √v before the correction, as in the efficient form of the
+    paper's section 2 and in scikit-learn: ``W ← W - lr · √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + eps)``.
+
     Parameters
     ----------
     lr : float or callable
@@ -27,7 +30,9 @@ class Adam(Optimizer):
         Above 0.
     weight_decay : float
         Not negative.
-    clip_norm, l1, max_norm
+    raw_eps : bool
+        A keyword: see above.
+    clip_norm, l1, max_norm, penalty
         Keywords of every optimizer: see `Optimizer`.
 
     Raises
@@ -46,6 +51,7 @@ class Adam(Optimizer):
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     weight_decay: float = 0.0
+    raw_eps: bool = field(default=False, kw_only=True)
 
     rule: ClassVar[str] = "adam"
 
@@ -58,6 +64,7 @@ class Adam(Optimizer):
         object.__setattr__(self, "betas", betas)  # a list would be neither frozen nor hashable
         self._check_positive("eps")
         self._check("weight_decay", 0.0)
+        self._check_flag("raw_eps")
 
     def hyper(self) -> dict[str, float]:
         """The numbers that the rule uses, by name."""
@@ -66,10 +73,12 @@ class Adam(Optimizer):
             "beta2": float(self.betas[1]),
             "eps": float(self.eps),
             "weight_decay": float(self.weight_decay),
+            "raw_eps": float(self.raw_eps),
         }
 
     @staticmethod
     def arguments(hyper: dict[str, float]) -> dict[str, Any]:
         """The constructor's arguments, but `lr`, from what `hyper` gave."""
         others = {name: x for name, x in hyper.items() if name not in ("beta1", "beta2")}
-        return {**others, "betas": (hyper["beta1"], hyper["beta2"])}
+        raw_eps = bool(hyper.get("raw_eps", False))
+        return {**others, "betas": (hyper["beta1"], hyper["beta2"]), "raw_eps": raw_eps}

@@ -30,7 +30,7 @@ class RMSprop(Optimizer):
         In [0, 1).
     centered : bool
         Divide by the running deviation ``√(s - a²)`` instead, a being the running mean of g.
-    clip_norm, l1, max_norm
+    clip_norm, l1, max_norm, penalty
         Keywords of every optimizer: see `Optimizer`.
 
     Raises

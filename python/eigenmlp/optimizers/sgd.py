@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ._base import Optimizer
@@ -15,17 +16,23 @@ class SGD(Optimizer):
     ``g ← dW + weight_decay · W`` (weights only, not biases), ``v ← momentum · v + g``,
     ``W ← W - lr · v``; with Nesterov ``W ← W - lr · (g + momentum · v)``.
 
+    With `lr_in_velocity` the velocity holds the learning rates of its time, as in Sutskever et al.
+    (2013) and in scikit-learn: ``v ← momentum · v + lr · g``, ``W ← W - v``; with Nesterov
+    ``W ← W - (lr · g + momentum · v)``. That is the same as long as `lr` stays.
+
     Parameters
     ----------
     lr : float or callable
         Learning rate, or a function of the step's number (from 0) that gives it.
     momentum : float
-        In [0, 1).
+        In [0, 1); with `lr_in_velocity` also 1.
     nesterov : bool
         Needs a momentum.
     weight_decay : float
         Not negative.
-    clip_norm, l1, max_norm
+    lr_in_velocity : bool
+        A keyword: see above.
+    clip_norm, l1, max_norm, penalty
         Keywords of every optimizer: see `Optimizer`.
 
     Raises
@@ -43,12 +50,15 @@ class SGD(Optimizer):
     momentum: float = 0.0
     nesterov: bool = False
     weight_decay: float = 0.0
+    lr_in_velocity: bool = field(default=False, kw_only=True)
 
     rule: ClassVar[str] = "sgd"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check("momentum", 0.0, below=1.0)
+        self._check_flag("lr_in_velocity")
+        below = math.nextafter(1.0, 2.0) if self.lr_in_velocity else 1.0
+        self._check("momentum", 0.0, below=below)
         self._check("weight_decay", 0.0)
         self._check_flag("nesterov")
         if self.nesterov and self.momentum == 0:
@@ -60,9 +70,11 @@ class SGD(Optimizer):
             "momentum": float(self.momentum),
             "nesterov": float(self.nesterov),
             "weight_decay": float(self.weight_decay),
+            "lr_in_velocity": float(self.lr_in_velocity),
         }
 
     @staticmethod
     def arguments(hyper: dict[str, float]) -> dict[str, Any]:
         """The constructor's arguments, but `lr`, from what `hyper` gave."""
-        return {**hyper, "nesterov": bool(hyper["nesterov"])}
+        flags = {name: bool(hyper.get(name, False)) for name in ("nesterov", "lr_in_velocity")}
+        return {**hyper, **flags}

@@ -1,4 +1,7 @@
-"""What holds an update back, beside the optimizer's rule: L1, clipping by norm, and max-norm."""
+"""What holds an update back, beside the optimizer's rule.
+
+L1, a penalty on the squares of the weights, clipping by norm, and max-norm.
+"""
 
 import numpy as np
 
@@ -15,6 +18,30 @@ def add_l1(dW: Floats, W: Floats, is_weight: Bools, l1: float) -> Floats:
     array([ 0.5, -0.5,  0. ])
     """
     return dW + l1 * np.where(is_weight, np.sign(W), 0) if l1 else dW
+
+
+def add_penalty(dW: Floats, W: Floats, is_weight: Bools, factor: float) -> Floats:
+    """dW + factor W, the derivative with factor / 2 · ΣW² in the loss; biases are left out.
+
+    Examples
+    --------
+    >>> dW, W, is_weight = np.ones(3), np.array([2.0, -3.0, 4.0]), np.array([True, True, False])
+    >>> add_penalty(dW, W, is_weight, 0.5)
+    array([ 2. , -0.5,  1. ])
+    """
+    return dW + factor * np.where(is_weight, W, 0) if factor else dW
+
+
+def penalty(W: Floats, is_weight: Bools, factor: float) -> float:
+    """factor / 2 · ΣW², summed in float64; biases are left out.
+
+    Examples
+    --------
+    >>> penalty(np.array([2.0, 3.0, 4.0]), np.array([True, True, False]), 0.5)
+    3.25
+    """
+    w = np.where(is_weight, W, 0).astype(np.promote_types(W.dtype, np.float64))
+    return float(factor / 2 * np.sum(w * w))
 
 
 def clip(dW: Floats, clip_norm: float) -> Floats:

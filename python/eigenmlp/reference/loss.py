@@ -12,6 +12,7 @@ import numpy as np
 from eigenmlp.reference.choice import parse
 from eigenmlp.reference.losses import (
     absolute_error,
+    half_squared_error,
     huber,
     poisson,
     quantile,
@@ -57,6 +58,7 @@ LOSSES: dict[str, Loss] = {
     "softmax_cross_entropy": softmax_cross_entropy,
     "sigmoid_cross_entropy": sigmoid_cross_entropy,
     "squared_error": squared_error,
+    "half_squared_error": half_squared_error,
     "absolute_error": absolute_error,
     "huber": huber,
     "quantile": quantile,

@@ -25,6 +25,8 @@ class RunResult:
     losses: Doubles  # (E,) mean over the epoch, each batch before its update
     correct: Ints  # (E,) rows classified right, before the updates; -1: the loss does not classify
     seconds: Doubles  # (E,)
+    batch_losses: Doubles  # (E · batches,) before each update
+    penalties: Doubles  # like batch_losses: what the penalty adds to them
     epochs: int = 0  # completed
     steps: int = 0  # completed
     diverged_step: int = -1  # the step, counted from 0, whose loss was not finite; -1 if none
@@ -48,7 +50,7 @@ class Trainer:
     hyper : dict of str to float
         The optimizer's hyperparameters, for "sgd" momentum, nesterov (0 or 1) and weight_decay;
         those left out have their defaults.
-    clip_norm, l1, max_norm : float
+    clip_norm, l1, max_norm, penalty : float
         See `limits.py`; infinite or 0 where not wanted.
     accumulate : int
         Batches that make one update, as if they were one batch.
@@ -87,6 +89,7 @@ class Trainer:
         clip_norm: float = math.inf,
         l1: float = 0.0,
         max_norm: float = math.inf,
+        penalty: float = 0.0,
         accumulate: int = 1,
         dropout: Sequence[float] = (),
         dropout_key: int = 0,
@@ -94,7 +97,7 @@ class Trainer:
         self.network = network
         self.optimizer = OPTIMIZERS[rule]
         self.hyper = {name: float(x) for name, x in (self.optimizer.defaults | hyper).items()}
-        self.clip_norm, self.l1, self.max_norm = clip_norm, l1, max_norm
+        self.clip_norm, self.l1, self.max_norm, self.penalty = clip_norm, l1, max_norm, penalty
         self.accumulate = accumulate
         self.dropout, self.dropout_key = tuple(dropout), dropout_key
         self.state_names = self.optimizer.state_names
@@ -172,7 +175,8 @@ class Trainer:
         gradient, _ = network.backward_pass(passes, dY, masks)
 
         if self.accumulate == 1:
-            finite = self.apply(gradient, lr)
+            divisor = loss.divisor(network.loss, len(X), sample_weight)
+            finite = self.apply(gradient, lr, self._share_of_penalty(divisor))
         else:
             finite = self._gather(
                 gradient, len(X), loss.divisor(network.loss, len(X), sample_weight), lr
@@ -205,17 +209,23 @@ class Trainer:
         """The update by what was gathered so far, if that is anything."""
         if self.batches == 0:
             return True
-        scale = 1 / self.weight if self.weight > 0 else 0.0
-        if loss.find(self.network.loss).is_sum:
-            scale = 1.0
-        if not self.apply(self.gathered * scale, lr):
+        is_sum = loss.find(self.network.loss).is_sum
+        weight = 1.0 if is_sum else self.weight
+        scale = 1 / weight if weight > 0 else 0.0
+        if not self.apply(self.gathered * scale, lr, self._share_of_penalty(weight)):
             return False
         self.set_progress(self.steps)
         return True
 
+    def _share_of_penalty(self, divisor: float) -> float:
+        """What the penalty of a batch with this divisor has as its derivative, divided by W."""
+        return self.penalty / divisor if divisor > 0 else 0.0
+
     @np.errstate(over="ignore", invalid="ignore")
-    def apply(self, gradient: Array, lr: float) -> bool:
+    def apply(self, gradient: Array, lr: float, l2: float = 0.0) -> bool:
         """Update the parameters once, with a gradient (P,); False if that made one infinite.
+
+        `l2` times the weights is added to it.
 
         Examples
         --------
@@ -228,6 +238,7 @@ class Trainer:
         network = self.network
         dW = gradient.astype(network.dtype)
         dW = limits.add_l1(dW, network.parameters, network.is_weight, self.l1)
+        dW = limits.add_penalty(dW, network.parameters, network.is_weight, l2)
         dW = limits.clip(dW, self.clip_norm)
         t = self.steps + 1
         self.optimizer.update(
@@ -279,7 +290,15 @@ class Trainer:
         array([1.872])
         """
         N, E = len(X), len(orders)
-        result = RunResult(np.full(E, np.nan), np.full(E, -1, np.int64), np.zeros(E))
+        batches = E * -(-N // batch_size)
+        result = RunResult(
+            np.full(E, np.nan),
+            np.full(E, -1, np.int64),
+            np.zeros(E),
+            np.zeros(batches),
+            np.zeros(batches),
+        )
+        batch = 0
         natural_order = np.arange(N)
         chosen_loss = self.network.loss
         step = 0
@@ -299,6 +318,12 @@ class Trainer:
                     lr = learning_rates[0] if len(learning_rates) == 1 else learning_rates[step]
 
                     steps = self.steps
+                    weight = loss.divisor(chosen_loss, len(rows), w)
+                    result.penalties[batch] = limits.penalty(
+                        self.network.parameters,
+                        self.network.is_weight,
+                        self._share_of_penalty(weight),
+                    )
                     batch_loss, batch_correct = self._step(X[rows], T[rows], lr, w)
                     if whole and start + batch_size >= N and not self.flush(lr):
                         batch_loss = math.inf
@@ -307,7 +332,8 @@ class Trainer:
                         result.diverged_loss = batch_loss
                         return result
 
-                    weight = loss.divisor(chosen_loss, len(rows), w)
+                    result.batch_losses[batch] = batch_loss
+                    batch += 1
                     loss_sum += batch_loss * weight
                     weight_sum += weight
                     correct += batch_correct

@@ -5,6 +5,10 @@
     v = beta2 v + (1 - beta2) g²
     W = W - lr (m / (1 - beta1ᵗ)) / (√(v / (1 - beta2ᵗ)) + eps)
 
+or, with raw_eps, √v + eps before the root's correction:
+
+    W = W - lr √(1 - beta2ᵗ) / (1 - beta1ᵗ) m / (√v + eps)
+
 in update t = 1, 2, …; the moments m ("mean") and v ("mean_square") are 0 at first.
 """
 
@@ -15,7 +19,7 @@ import numpy as np
 from eigenmlp.reference.types import Bools, Floats
 
 state_names: tuple[str, ...] = ("mean", "mean_square")
-defaults = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
+defaults = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0, "raw_eps": 0.0}
 
 
 def update(
@@ -51,4 +55,5 @@ def move(
     m += (1 - beta1) * (g - m)
     v[:] = beta2 * v + (1 - beta2) * (g * g)
     rate, root = lr / (1 - beta1**t), 1 / math.sqrt(1 - beta2**t)
-    W -= rate * m / (np.sqrt(v) * root + hyper["eps"])
+    eps = hyper["eps"] * (root if hyper["raw_eps"] else 1.0)
+    W -= rate * m / (np.sqrt(v) * root + eps)

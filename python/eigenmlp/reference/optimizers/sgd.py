@@ -4,6 +4,11 @@
     v = momentum v + g
     W = W - lr v                 or, with Nesterov's momentum, W - lr (g + momentum v)
 
+With lr_in_velocity (Sutskever et al. 2013), which is the same while lr stays:
+
+    v = momentum v + lr g
+    W = W - v                    or W - (lr g + momentum v)
+
 The velocity v is 0 at first.
 """
 
@@ -12,7 +17,7 @@ import numpy as np
 from eigenmlp.reference.types import Bools, Floats
 
 state_names: tuple[str, ...] = ("velocity",)
-defaults = {"momentum": 0.0, "nesterov": 0.0, "weight_decay": 0.0}
+defaults = {"momentum": 0.0, "nesterov": 0.0, "weight_decay": 0.0, "lr_in_velocity": 0.0}
 
 
 def update(
@@ -30,7 +35,7 @@ def update(
     --------
     >>> W, dW, is_weight = np.array([1.0, 1.0]), np.array([0.5, 0.5]), np.array([True, False])
     >>> state = {"velocity": np.zeros(2)}
-    >>> hyper = {"momentum": 0.9, "nesterov": 0, "weight_decay": 1.0}
+    >>> hyper = {**defaults, "momentum": 0.9, "weight_decay": 1.0}
     >>> update(W, dW, is_weight, state, 0.1, hyper, t=1)
     >>> W, state["velocity"]
     (array([0.85, 0.95]), array([1.5, 0.5]))
@@ -41,9 +46,10 @@ def update(
         W -= lr * g
         return
 
+    into, out_of = (lr, 1.0) if hyper["lr_in_velocity"] else (1.0, lr)
     v = state["velocity"]
-    v[:] = momentum * v + g
+    v[:] = momentum * v + into * g
     if hyper["nesterov"]:
-        W -= lr * (g + momentum * v)
+        W -= out_of * (into * g + momentum * v)
     else:
-        W -= lr * v
+        W -= out_of * v

@@ -1,0 +1,323 @@
+"""What the classifier and the regressor share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    InvalidParameterError,
+    Options,
+    StrOptions,
+)
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from ..activations import Activation
+from ..mlp import MLP
+from ..threads import limited
+from . import _lbfgs, _saved, _stochastic
+from ._network import NetworkMixin
+from ._problem import Problem
+from ._stochastic import Validation
+
+Array = NDArray[Any]
+
+# scikit-learn's names of activations that have another name here.
+ACTIVATION_NAMES = {"logistic": "sigmoid"}
+STOCHASTIC_SOLVERS = ("sgd", "adam")
+
+
+class BaseMLP(NetworkMixin, BaseEstimator, ABC):  # type: ignore[misc]
+    """Fitting, and outputs; targets and predictions are the subclasses' work."""
+
+    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012, scikit-learn's name and form
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [str, Activation, "array-like"],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose", StrOptions({"bar"})],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [
+            Interval(Integral, 1, None, closed="left"),
+            Options(Real, {np.inf}),
+        ],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "callbacks": [None, "array-like", HasMethods("__iter__")],
+        "n_threads": [None, Interval(Integral, 1, None, closed="left")],
+    }
+
+    @abstractmethod
+    def _validate_input(
+        self, X: Any, y: Any, incremental: bool, reset: bool
+    ) -> tuple[Any, Array, Any]:
+        """X as floats, the core's targets, and how many outputs they need; y as users see it."""
+
+    @abstractmethod
+    def _problem(self, X: Any, T: Array, y: Any, weights: Array | None) -> Problem:
+        """With the weights and the scale of the loss."""
+
+    @abstractmethod
+    def _chosen_loss(self) -> Any:
+        """The loss of the core."""
+
+    @abstractmethod
+    def _score(self, X: Any, y: Any, sample_weight: Array | None = None) -> float:
+        """Of rows that were checked before."""
+
+    # ---- fitting
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        incremental: bool,
+        validation_data: tuple[Any, Any] | None = None,
+    ) -> None:
+        hidden = self._hidden_sizes()
+        first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+        X, T, y = self._validate_input(X, y, incremental, reset=first)
+        weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(sample_weight, X).astype(np.float64)
+            if not weights.any():
+                raise ValueError("sample_weight: expected weights that are not all 0, got zeros")
+        self.n_outputs_ = self._output_count(T)
+        units = [int(X.shape[1]), *hidden, self.n_outputs_]
+        self._random_state = check_random_state(self.random_state)
+        if first:
+            self._initialize(units, X.dtype)
+        else:
+            self._renew(units)
+        validation = self._checked_validation(validation_data)
+        with limited(self.n_threads):
+            if self.solver == "lbfgs":
+                if validation is not None:
+                    raise ValueError("validation_data: expected None with lbfgs, got rows")
+                _lbfgs.fit(self, self._problem(X, T, y, weights))
+            else:
+                if self.early_stopping and validation is None:
+                    X, T, y, weights, validation = self._split(X, T, y, weights)
+                if validation is not None and self.validation_scores_ is None:
+                    self.validation_scores_, self.best_validation_score_ = [], -np.inf
+                problem = self._problem(X, T, y, weights)
+                _stochastic.fit(self, problem, validation, incremental)
+        assert self._net is not None
+        if not np.isfinite(self._net.parameters).all():
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large "
+                "values and need to be preprocessed."
+            )
+
+    def _hidden_sizes(self) -> list[int]:
+        sizes = self.hidden_layer_sizes
+        sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+        if np.any(np.array(sizes) <= 0):
+            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+        return sizes
+
+    def _output_count(self, T: Array) -> int:
+        return 1 if T.ndim == 1 else int(T.shape[1])
+
+    def _activations(self, hidden: int) -> list[Any]:
+        """One for each hidden layer."""
+        chosen = self.activation
+        if isinstance(chosen, (str, Activation)):
+            chosen = [chosen] * hidden
+        return [ACTIVATION_NAMES.get(one, one) if isinstance(one, str) else one for one in chosen]
+
+    def _make_net(self, units: list[int], dtype: Any) -> MLP:
+        """A network of zeros."""
+        try:
+            return MLP(
+                units,
+                activation=self._activations(len(units) - 2),
+                loss=self._chosen_loss(),
+                init="zeros",
+                dtype=str(np.dtype(dtype)),
+                dropout=self.dropout,
+            )
+        except (TypeError, ValueError) as error:
+            raise InvalidParameterError(str(error)) from error
+
+    def _initialize(self, units: list[int], dtype: Any) -> None:
+        """The first parameters, drawn as scikit-learn draws them, and all attributes."""
+        net = self._make_net(units, dtype)
+        activations = net.config["activation"] or [str(self.activation)]
+        parts: list[Array] = []
+        for layer, (D, K) in enumerate(pairwise(units)):
+            text = activations[min(layer, len(activations) - 1)]
+            factor = 2.0 if text in ("sigmoid", "logistic") else 6.0
+            bound = np.sqrt(factor / (D + K))
+            parts.append(self._random_state.uniform(-bound, bound, (D, K)).ravel())
+            parts.append(self._random_state.uniform(-bound, bound, K))
+        net.parameters = np.concatenate(parts)
+        self._net, self._trainer = net, None
+        self._parameters_changed()
+        self.n_iter_ = self.t_ = 0
+        self.n_layers_ = len(units)
+        self.out_activation_ = self._output_activation()
+        if self.solver not in STOCHASTIC_SOLVERS:
+            return
+        self.loss_curve_: list[float] = []
+        self._no_improvement_count = 0
+        self._best_parameters: Array | None = net.parameters
+        self.stopped_ = False
+        early = self.early_stopping
+        self.validation_scores_: list[float] | None = [] if early else None
+        self.best_validation_score_ = -np.inf if early else None
+        self.best_loss_ = None if early else np.inf
+
+    @abstractmethod
+    def _output_activation(self) -> str:
+        """scikit-learn's name of it."""
+
+    def _renew(self, units: list[int]) -> None:
+        """The network that goes on, with what may have been set in between."""
+        old = self._network()
+        if old.layer_sizes != units:
+            raise ValueError(
+                f"expected layers of the sizes {old.layer_sizes} of the earlier fit, got {units}"
+            )
+        new = self._make_net(units, old.dtype)
+        if new.config == old.config:
+            return
+        new.parameters = old.parameters
+        self._net = new
+        self._parameters_changed()
+
+    def _checked_validation(self, validation_data: tuple[Any, Any] | None) -> Validation | None:
+        if validation_data is None:
+            return None
+        if not (isinstance(validation_data, (tuple, list)) and len(validation_data) == 2):
+            raise TypeError(
+                f"validation_data: expected (X, y), got {type(validation_data).__name__}"
+            )
+        X = self._checked_rows(validation_data[0])
+        y = np.asarray(validation_data[1])
+        if len(y) != X.shape[0]:
+            raise ValueError(f"validation_data: expected {X.shape[0]} rows of y, got {len(y)}")
+        return Validation(X, y, None)
+
+    def _split(
+        self, X: Any, T: Array, y: Any, weights: Array | None
+    ) -> tuple[Any, Array, Any, Array | None, Validation]:
+        """Rows to train on, and rows to validate with, drawn as scikit-learn draws them."""
+        stratify = T if is_classifier(self) and self.n_outputs_ == 1 else None
+        train, held = train_test_split(
+            np.arange(X.shape[0]),
+            random_state=self._random_state,
+            test_size=self.validation_fraction,
+            stratify=stratify,
+        )
+        if len(held) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of "
+                "your dataset."
+            )
+        validation = Validation(X[held], y[held], None if weights is None else weights[held])
+        kept = None if weights is None else weights[train]
+        return X[train], T[train], y[train], kept, validation
+
+    def _call_back(self, epoch: int) -> bool:
+        """Tell the callbacks; True if one of them wants to end."""
+        calls: Sequence[Callable[[int, Any], bool | None]] = self.callbacks or ()
+        return any([call(epoch, self) for call in calls])
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> None:
+        if getattr(self, "stopped_", False):
+            return
+        self._fit(X, y, sample_weight, incremental=True)
+        if self.early_stopping and self._no_improvement_count > self.n_iter_no_change:
+            self.stopped_ = True
+            self._network().parameters = self._best_parameters  # type: ignore[assignment]
+            self._parameters_changed()
+
+    def _check_solver(self) -> bool:
+        if self.solver not in STOCHASTIC_SOLVERS:
+            raise AttributeError(
+                "partial_fit is only available for stochastic optimizers. "
+                f"{self.solver} is not stochastic."
+            )
+        return True
+
+    # ---- outputs
+
+    def _checked_rows(self, X: Any) -> Any:
+        """Rows that the core reads as they are."""
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        return readable(X)
+
+    def _forward(self, X: Any, checked: bool = False) -> Array:
+        """Outputs (N, K); logits for the cross-entropies."""
+        net = self.__dict__.get("_net")
+        if net is None:
+            check_is_fitted(self)
+        net = self._network()
+        # One row at a time is what services ask for: what the core reads as it is, is right.
+        if checked or (type(X) is np.ndarray and "feature_names_in_" not in self.__dict__):
+            with limited(self.n_threads):
+                Y = net._network.forward(X)
+            if Y is not None:
+                return Y  # type: ignore[no-any-return]
+        X = self._checked_rows(X)
+        with limited(self.n_threads):
+            Y = net._network.forward(X)
+        if Y is None:
+            raise ValueError(f"X: expected numbers that {net.dtype} can hold, got larger ones")
+        return Y  # type: ignore[no-any-return]
+
+    def to_sklearn(self) -> Any:
+        """The same estimator of `sklearn.neural_network`, fitted if this one is.
+
+        `class_weight`, `dropout`, `callbacks` and `n_threads`, which scikit-learn does not have,
+        are left out: they change no prediction.
+
+        Raises
+        ------
+        ValueError
+            If an activation or the loss is not one of scikit-learn's.
+        """
+        from ._convert import to_sklearn
+
+        return to_sklearn(self)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def readable(X: Any) -> Any:
+    """X as float32 or float64, dense or CSR with one type of indices."""
+    if not isinstance(X, np.ndarray):
+        X = X.tocsr()
+        if X.indices.dtype != X.indptr.dtype:
+            X.indices = X.indices.astype(X.indptr.dtype)
+    return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)

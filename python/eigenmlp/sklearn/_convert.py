@@ -1,0 +1,176 @@
+"""From scikit-learn's estimators to these, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.neural_network import MLPClassifier as TheirClassifier
+from sklearn.neural_network import MLPRegressor as TheirRegressor
+
+from ..trainer import Trainer
+from ._base import BaseMLP
+from ._classifier import MLPClassifier
+from ._regressor import MLPRegressor
+from ._stochastic import make_optimizer
+
+Array = NDArray[Any]
+
+_SHARED = (
+    *("n_features_in_", "feature_names_in_", "classes_", "n_outputs_", "n_layers_", "n_iter_", "t_"),
+    *("out_activation_", "loss_", "loss_curve_", "best_loss_", "validation_scores_"),
+    *("best_validation_score_", "_label_binarizer", "_random_state", "_no_improvement_count"),
+)
+_THEIR_ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
+
+
+def from_sklearn(estimator: Any) -> MLPClassifier | MLPRegressor:
+    """The same estimator of this library, fitted if `estimator` is.
+
+    Parameters
+    ----------
+    estimator : sklearn.neural_network.MLPClassifier or MLPRegressor
+        It is left as it is. `partial_fit` goes on where it was.
+
+    Raises
+    ------
+    TypeError
+        For anything else.
+
+    Examples
+    --------
+    >>> import sklearn.neural_network
+    >>> from eigenmlp.sklearn import from_sklearn
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
+    >>> theirs = sklearn.neural_network.MLPClassifier((5,), solver="lbfgs", random_state=0)
+    >>> from_sklearn(theirs.fit(X, y)).predict(X)
+    array([0, 0, 1, 1])
+    """
+    new: MLPClassifier | MLPRegressor
+    if isinstance(estimator, TheirClassifier):
+        new = MLPClassifier(**estimator.get_params(deep=False))
+    elif isinstance(estimator, TheirRegressor):
+        new = MLPRegressor(**estimator.get_params(deep=False))
+    else:
+        raise TypeError(
+            "from_sklearn: expected an MLPClassifier or MLPRegressor of sklearn.neural_network, "
+            f"got {type(estimator).__name__}"
+        )
+    if not hasattr(estimator, "coefs_"):
+        return new
+    _copy_attributes(estimator, new)
+    units = [len(estimator.coefs_[0]), *(len(b) for b in estimator.intercepts_)]
+    new._net = net = new._make_net(units, np.result_type(*estimator.coefs_))
+    net.parameters = _flat(estimator.coefs_, estimator.intercepts_)
+    new.stopped_ = False
+    if hasattr(estimator, "_best_coefs"):
+        new._best_parameters = _flat(estimator._best_coefs, estimator._best_intercepts)
+    if hasattr(estimator, "_optimizer"):
+        _take_over(new, estimator._optimizer)
+    return new
+
+
+def to_sklearn(estimator: BaseMLP) -> Any:
+    """See `BaseMLP.to_sklearn`."""
+    classifies = isinstance(estimator, MLPClassifier)
+    theirs = TheirClassifier if classifies else TheirRegressor
+    names = theirs().get_params(deep=False)
+    parameters = {name: x for name, x in estimator.get_params(deep=False).items() if name in names}
+    parameters["verbose"] = bool(parameters["verbose"])
+    parameters["activation"] = _their_activation(estimator)
+    if not classifies and estimator.loss not in ("squared_error", "poisson"):
+        raise ValueError(
+            "to_sklearn: expected loss='squared_error' or 'poisson', which scikit-learn has, got "
+            f"{estimator.loss!r}"
+        )
+    new = theirs(**parameters)
+    if not hasattr(estimator, "coefs_"):
+        return new
+    _copy_attributes(estimator, new)
+    new.coefs_ = [W.copy() for W in estimator.coefs_]
+    new.intercepts_ = [b.copy() for b in estimator.intercepts_]
+    new._best_coefs = [W.copy() for W in new.coefs_]
+    new._best_intercepts = [b.copy() for b in new.intercepts_]
+    if estimator._trainer is not None:
+        _hand_over(estimator, new)
+    return new
+
+
+def _copy_attributes(old: Any, new: Any) -> None:
+    for name in _SHARED:
+        if name in vars(old):
+            value = vars(old)[name]
+            setattr(new, name, list(value) if isinstance(value, list) else value)
+
+
+def _flat(coefs: list[Array], intercepts: list[Array]) -> Array:
+    """W0, b0, W1, b1, … (P,)."""
+    pairs = zip(coefs, intercepts, strict=True)
+    return np.concatenate([part.ravel() for pair in pairs for part in pair])
+
+
+def _their_activation(estimator: BaseMLP) -> str:
+    names = {"sigmoid": "logistic"}
+    hidden = estimator._activations(len(estimator._hidden_sizes()))
+    found = {names.get(one, one) if isinstance(one, str) else one for one in hidden}
+    if not found:
+        return "relu"
+    if len(found) > 1 or found.isdisjoint(_THEIR_ACTIVATIONS):
+        raise ValueError(
+            f"to_sklearn: expected one activation of {[*_THEIR_ACTIVATIONS]} for all layers, which "
+            f"scikit-learn has, got {estimator.activation!r}"
+        )
+    return str(found.pop())
+
+
+# scikit-learn's optimizers hold lists, all weights first; its velocity is what is added.
+
+
+def _take_over(new: BaseMLP, optimizer: Any) -> None:
+    """A trainer in the state of scikit-learn's optimizer."""
+    net = new._net
+    assert net is not None
+    trainer = Trainer(net, make_optimizer(new), seed=0)
+    new._trainer, new._learning_rate = trainer, float(optimizer.learning_rate)
+
+    def flat(arrays: list[Array]) -> Array:
+        half = len(arrays) // 2
+        return _flat(arrays[:half], arrays[half:]).astype(net.dtype)
+
+    if hasattr(optimizer, "velocities"):
+        trainer._trainer.set_state("velocity", -flat(optimizer.velocities))
+        return
+    new._learning_rate = float(optimizer.learning_rate_init)
+    trainer._trainer.set_progress(int(optimizer.t))
+    trainer._trainer.set_state("mean", flat(optimizer.ms))
+    trainer._trainer.set_state("mean_square", flat(optimizer.vs))
+
+
+def _hand_over(estimator: BaseMLP, new: Any) -> None:
+    """scikit-learn's optimizer in the state of a trainer."""
+    from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
+
+    from ._network import layers
+
+    trainer, e = estimator._trainer, estimator
+    assert trainer is not None
+    parameters = new.coefs_ + new.intercepts_
+
+    def lists(name: str) -> list[Array]:
+        coefs, intercepts = layers(trainer._trainer.get_state(name), trainer.net.layer_sizes)
+        return coefs + intercepts
+
+    if e.solver == "sgd":
+        new._optimizer = SGDOptimizer(
+            *(parameters, e.learning_rate_init, e.learning_rate, e.momentum),
+            *(e.nesterovs_momentum, e.power_t),
+        )
+        new._optimizer.learning_rate = e._learning_rate
+        new._optimizer.velocities = [-v for v in lists("velocity")]
+    else:
+        new._optimizer = AdamOptimizer(
+            parameters, e.learning_rate_init, e.beta_1, e.beta_2, e.epsilon
+        )
+        new._optimizer.t = trainer.steps
+        new._optimizer.ms, new._optimizer.vs = lists("mean"), lists("mean_square")

@@ -1,0 +1,254 @@
+"""SGD and Adam as scikit-learn runs them: its shuffles, its losses, its reasons to stop."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from .. import _mapped
+from ..errors import DivergenceError
+from ..history import History
+from ..optimizers import SGD, Adam, Optimizer
+from ..progress import Bar, progress_bar
+from ..trainer import Trainer
+from . import _saved
+
+if TYPE_CHECKING:
+    from ._base import BaseMLP
+    from ._problem import Problem
+
+Array = NDArray[Any]
+
+_AHEAD = 1 << 21  # row numbers that are shuffled ahead of a native call
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Rows that tell when to stop, or that are only looked at."""
+
+    X: Any
+    y: Any
+    weights: Array | None
+
+
+def fit(
+    estimator: BaseMLP, problem: Problem, validation: Validation | None, incremental: bool
+) -> None:
+    """Train until the loss (or the validation score) no longer improves, or for one epoch."""
+    run = _Run(estimator, problem, validation)
+    run.prepare(incremental)
+    bar = progress_bar(estimator.max_iter, estimator.verbose == "bar" and not incremental)
+    try:
+        with bar as shown:
+            for done in run.epochs(1 if incremental else estimator.max_iter, shown):
+                if done:
+                    break
+            else:
+                if not incremental:
+                    warnings.warn(
+                        f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) "
+                        "reached and the optimization hasn't converged yet.",
+                        ConvergenceWarning,
+                        stacklevel=5,
+                    )
+    except KeyboardInterrupt:
+        warnings.warn("Training interrupted by user.", stacklevel=5)
+    except DivergenceError as error:
+        raise ValueError(
+            "Solver produced non-finite parameter weights. The input data may contain large "
+            f"values and need to be preprocessed: {error}"
+        ) from error
+    finally:
+        estimator._parameters_changed()
+    if run.scores_stop and not incremental:
+        run.restore_best()
+
+
+class _Run:
+    """The loop over epochs of one call of `fit` or `partial_fit`."""
+
+    def __init__(
+        self, estimator: BaseMLP, problem: Problem, validation: Validation | None
+    ) -> None:
+        self.estimator, self.problem, self.validation = estimator, problem, validation
+        self.scores_stop = bool(estimator.early_stopping)
+        self.rows = problem.rows
+        self.size = _batch_size(estimator.batch_size, self.rows)
+        self.batches = -(-self.rows // self.size)
+        self.batch_rows = np.full(self.batches, self.size)
+        self.batch_rows[-1] = self.rows - (self.batches - 1) * self.size
+        self.history = History(rows=self.rows)
+
+    def prepare(self, incremental: bool) -> None:
+        """A trainer: a fresh one, or the one that goes on."""
+        e = self.estimator
+        net = e._network()
+        e._parameters_changed()
+        if incremental and e._trainer is not None:
+            if e._trainer.net is not net or e._trainer.optimizer.penalty != e.alpha:
+                e._trainer = _saved.continued(e._trainer, net, make_optimizer(e))
+        else:
+            # Draws only if it has to: with dropout, whose masks come from a key.
+            seed = e._random_state.randint(2**31) if net._drops else 0
+            e._trainer = Trainer(net, make_optimizer(e), self.size, seed=int(seed))
+            e._learning_rate = float(e.learning_rate_init)
+        e.n_iter_ = 0
+        self.order = np.arange(self.rows)
+
+    def epochs(self, most: int, bar: Bar | None) -> Iterator[bool]:
+        """Runs epoch after epoch; after each, whether it was the last."""
+        e = self.estimator
+        while e.n_iter_ < most:
+            count = self.epochs_ahead(most - e.n_iter_, bar is not None)
+            losses, error = self.run(count)
+            for loss in losses:
+                yield self.finish_epoch(loss, bar)
+            if error is not None:
+                raise error
+
+    def epochs_ahead(self, left: int, bar: bool) -> int:
+        """How many epochs nobody needs to look at before they are all done."""
+        e = self.estimator
+        if self.validation is not None or e.verbose or e.callbacks or bar:
+            return 1
+        until_stop = max(1, e.n_iter_no_change + 1 - e._no_improvement_count)
+        return int(min(left, until_stop, max(1, _AHEAD // max(self.rows, self.batches))))
+
+    def run(self, count: int) -> tuple[Array, BaseException | None]:
+        """The losses of `count` epochs, or of those that were done before an error."""
+        e, problem = self.estimator, self.problem
+        trainer = e._trainer
+        assert trainer is not None
+        rates = np.repeat(self.learning_rates(count), self.batches)
+        orders = np.empty((count, self.rows if e.shuffle else 0), dtype=np.int64)
+        if e.shuffle:
+            for order in orders:
+                shuffled = np.arange(self.rows)
+                e._random_state.shuffle(shuffled)
+                order[:] = self.order = self.order[shuffled]
+        check = _mapped.watch(X=problem.X, y=problem.T, sample_weight=problem.weights)
+        if check is not None:
+            check()
+        result = trainer._trainer.run(
+            problem.X, problem.T, problem.weights, self.size, orders, rates, check=check
+        )
+        error: BaseException | None = None
+        try:
+            trainer._refuse(result, result.diverged_step % self.batches + 1)
+        except (ArithmeticError, ValueError, KeyboardInterrupt) as refused:
+            error = refused
+        shape = (count, self.batches)
+        losses = problem.loss_scale * result.batch_losses.reshape(shape)
+        losses += result.penalties.reshape(shape)
+        for loss, order in zip(losses, orders, strict=True):
+            loss += problem.batch_constants(order if e.shuffle else self.order, self.size)
+        return (losses @ self.batch_rows / self.rows)[: result.epochs], error
+
+    def learning_rates(self, count: int) -> Array:
+        """Of the next epochs."""
+        e = self.estimator
+        if e.solver == "sgd" and e.learning_rate == "invscaling":
+            ends = e.t_ + self.rows * np.arange(count)
+            rates: Array = float(e.learning_rate_init) / (ends + 1.0) ** e.power_t
+            rates[0] = e._learning_rate
+            return rates
+        return np.full(count, e._learning_rate)
+
+    def finish_epoch(self, loss: float, bar: Bar | None) -> bool:
+        """What follows an epoch; True if it was the last."""
+        e = self.estimator
+        e._parameters_changed()
+        e.n_iter_ += 1
+        e.loss_ = float(loss)
+        e.t_ += self.rows
+        e.loss_curve_.append(e.loss_)
+        self.say(f"Iteration {e.n_iter_}, loss = {e.loss_:.8f}")
+        self.count_improvement()
+        if e.solver == "sgd" and e.learning_rate == "invscaling":
+            e._learning_rate = float(e.learning_rate_init) / (e.t_ + 1) ** e.power_t
+        if bar is not None:
+            self.history.loss.append(e.loss_)
+            bar.advance(1, self.history)
+        stopped = e._call_back(e.n_iter_)
+        if e._no_improvement_count > e.n_iter_no_change:
+            if self.stops():
+                return True
+            e._no_improvement_count = 0
+        return stopped
+
+    def count_improvement(self) -> None:
+        """Remember the best epoch, and count those since."""
+        e = self.estimator
+        if self.validation is not None:
+            score = e._score(self.validation.X, self.validation.y, self.validation.weights)
+            e.validation_scores_.append(score)
+            self.say(f"Validation score: {score:f}")
+            worse = score < e.best_validation_score_ + e.tol
+            if score > e.best_validation_score_:
+                e.best_validation_score_ = score
+                e._best_parameters = e._network().parameters
+        if not self.scores_stop:
+            worse = e.loss_ > e.best_loss_ - e.tol
+            e.best_loss_ = min(e.best_loss_, e.loss_)
+        e._no_improvement_count = e._no_improvement_count + 1 if worse else 0
+
+    def stops(self) -> bool:
+        """Whether training is over; if not, the learning rate was made smaller."""
+        e = self.estimator
+        what = "Validation score" if self.scores_stop else "Training loss"
+        message = (
+            f"{what} did not improve more than tol={e.tol:f} for {e.n_iter_no_change} "
+            "consecutive epochs."
+        )
+        if e.solver != "sgd" or e.learning_rate != "adaptive":
+            self.say(f"{message} Stopping.")
+            return True
+        if e._learning_rate <= 1e-6:
+            self.say(f"{message} Learning rate too small. Stopping.")
+            return True
+        e._learning_rate /= 5.0
+        self.say(f"{message} Setting learning rate to {e._learning_rate:f}")
+        return False
+
+    def restore_best(self) -> None:
+        """The parameters of the best validation score."""
+        e = self.estimator
+        if e._best_parameters is not None:
+            e._network().parameters = e._best_parameters
+            e._parameters_changed()
+
+    def say(self, message: str) -> None:
+        """Print it, if the estimator is to talk."""
+        if self.estimator.verbose and self.estimator.verbose != "bar":
+            print(message)
+
+
+def _batch_size(asked: int | str, rows: int) -> int:
+    if asked == "auto":
+        return min(200, rows)
+    if int(asked) > rows:
+        warnings.warn(
+            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
+            stacklevel=7,
+        )
+    return min(int(asked), rows)
+
+
+def make_optimizer(estimator: BaseMLP) -> Optimizer:
+    """scikit-learn's rule; the learning rate is given to each run."""
+    e = estimator
+    if e.solver == "sgd":
+        return SGD(
+            1.0,
+            momentum=e.momentum,
+            nesterov=bool(e.nesterovs_momentum) and e.momentum > 0,
+            lr_in_velocity=True,
+            penalty=e.alpha,
+        )
+    return Adam(1.0, betas=(e.beta_1, e.beta_2), eps=e.epsilon, raw_eps=True, penalty=e.alpha)
