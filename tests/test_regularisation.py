@@ -295,3 +295,86 @@ def test_bad_accumulate() -> None:
     for bad, text in ((0, "at least 1, got 0"), (2.0, "int, got 2.0"), (True, "int, got True")):
         with pytest.raises((TypeError, ValueError), match=f"accumulate.*{text}"):
             em.Trainer(make(), em.SGD(0.1), accumulate=bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("backend", ["native", "numpy"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_penalty_is_that_of_the_sum(backend: str, weighted: bool) -> None:
+    """A batch's penalty is divided as its loss is: small batches are punished more by the row."""
+    sizes, rows = [9, 7, 3], 23
+    rng = np.random.default_rng(2)
+    X, T = rng.normal(size=(rows, 9)), rng.normal(size=(rows, 3))
+    w = rng.uniform(0.5, 2, rows) if weighted else None
+    net = em.MLP(sizes, loss="squared_error", dtype="float64", seed=1, backend=backend)
+    trainer = em.Trainer(net, em.SGD(0.0, penalty=0.7), batch_size=10)
+    point, mask = net.parameters, net._is_weight()
+    squares = float(((point * mask) ** 2).sum())
+    result = trainer._trainer.run(X, T, w, 10, np.empty((2, 0), np.int64), np.array([0.0]))
+    parts = [slice(0, 10), slice(10, 20), slice(20, 23)]
+    divisors = np.array([10.0, 10.0, 3.0] if w is None else [w[part].sum() for part in parts])
+    losses = [net.loss(X[part], T[part], None if w is None else w[part]) for part in parts]
+    np.testing.assert_allclose(result.penalties, np.tile(0.35 * squares / divisors, 2), rtol=1e-14)
+    np.testing.assert_allclose(result.batch_losses, np.tile(losses, 2), rtol=1e-14)
+
+    for part, divisor in zip(parts, divisors, strict=True):
+        part_weights = None if w is None else w[part]
+        _, gradient = net.loss_and_gradient(X[part], T[part], sample_weight=part_weights)
+        other = em.MLP(**{**net.config, "init": "zeros"})
+        other.parameters = point
+        one = em.Trainer(other, em.SGD(0.5, penalty=0.7))._trainer
+        one.step(X[part], T[part], 0.5, part_weights)
+        moved = gradient + 0.7 / divisor * mask * point
+        np.testing.assert_allclose(other.parameters, point - 0.5 * moved, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("limits", [{}, {"clip_norm": 0.1}, {"max_norm": 0.5}], ids=str)
+def test_penalties_follow_the_weights(limits: dict[str, float]) -> None:
+    """The core keeps Σ W² while it updates; the twin adds it up anew in every batch."""
+    X, T = np.random.default_rng(0).normal(size=(2, 40, 21))
+    results = []
+    for backend in ("native", "numpy"):
+        net = em.MLP([21, 33, 21], loss="squared_error", dtype="float64", seed=1, backend=backend)
+        trainer = em.Trainer(net, em.SGD(0.01, momentum=0.5, penalty=2.0, **limits), batch_size=16)
+        orders = np.tile(np.arange(40), (3, 1))
+        results.append(trainer._trainer.run(X, T, None, 16, orders, np.array([0.01])))
+    for name in ("batch_losses", "penalties"):
+        mine, twin = (getattr(result, name) for result in results)
+        np.testing.assert_allclose(mine, twin, rtol=1e-12)
+        assert len(mine) == 9 and mine.min() > 0
+
+
+def test_rules_of_scikit_learn_differ_where_they_say() -> None:
+    """Velocities that hold learning rates differ once these change; eps, while roots are young."""
+    X, T = np.random.default_rng(0).normal(size=(2, 30, 4))
+
+    def trained(*rates: float, **options: bool) -> Any:
+        net = em.MLP([4, 4], loss="squared_error", dtype="float64", seed=1)
+        kind = em.SGD if "lr_in_velocity" in options else em.Adam
+        more = {"momentum": 0.9} if kind is em.SGD else {"eps": 0.1}
+        rule = kind(lambda step: rates[step], **more, **options)  # type: ignore[arg-type]
+        em.Trainer(net, rule, 30).run(X, T, epochs=len(rates), shuffle=False)
+        return net.parameters
+
+    fixed = [trained(0.1, 0.1, 0.1, lr_in_velocity=held) for held in (False, True)]
+    np.testing.assert_allclose(*fixed, rtol=1e-12)
+    changed = [trained(0.1, 0.05, 0.01, lr_in_velocity=held) for held in (False, True)]
+    assert np.abs(changed[0] - changed[1]).max() > 1e-3
+    moved = [trained(0.1, raw_eps=raw) for raw in (False, True)]
+    assert np.abs(moved[0] - moved[1]).max() > 1e-3
+
+
+def test_penalised_runs_have_the_same_bits_for_every_number_of_threads() -> None:
+    X, T = np.random.default_rng(0).normal(size=(2, 300, 90))
+    before = em.get_num_threads()
+    seen = []
+    try:
+        for threads in (1, 2, 3):
+            em.set_num_threads(threads)
+            net = em.MLP([90, 200, 90], loss="half_squared_error", seed=1)
+            trainer = em.Trainer(net, em.Adam(0.01, penalty=0.5), batch_size=100)
+            orders = np.empty((2, 0), np.int64)
+            result = trainer._trainer.run(X, T, None, 100, orders, np.array([0.01]))
+            seen.append((result.penalties.tolist(), net.parameters.tobytes()))
+    finally:
+        em.set_num_threads(before)
+    assert seen[0] == seen[1] == seen[2]

@@ -76,5 +76,5 @@ class SGD(Optimizer):
     @staticmethod
     def arguments(hyper: dict[str, float]) -> dict[str, Any]:
         """The constructor's arguments, but `lr`, from what `hyper` gave."""
-        flags = {name: bool(hyper.get(name, False)) for name in ("nesterov", "lr_in_velocity")}
-        return {**hyper, **flags}
+        in_velocity = bool(hyper.get("lr_in_velocity", False))  # not in older files
+        return {**hyper, "nesterov": bool(hyper["nesterov"]), "lr_in_velocity": in_velocity}

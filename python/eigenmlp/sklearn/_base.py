@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -13,19 +12,14 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import (
-    HasMethods,
-    Interval,
-    InvalidParameterError,
-    Options,
-    StrOptions,
-)
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from ..activations import Activation
 from ..mlp import MLP
 from ..threads import limited
-from . import _lbfgs, _saved, _stochastic
+from . import _lbfgs, _stochastic
+from ._constraints import CONSTRAINTS
 from ._network import NetworkMixin
 from ._problem import Problem
 from ._stochastic import Validation
@@ -37,40 +31,26 @@ ACTIVATION_NAMES = {"logistic": "sigmoid"}
 STOCHASTIC_SOLVERS = ("sgd", "adam")
 
 
-class BaseMLP(NetworkMixin, BaseEstimator, ABC):  # type: ignore[misc]
+class BaseMLP(NetworkMixin, BaseEstimator, ABC):
     """Fitting, and outputs; targets and predictions are the subclasses' work."""
 
-    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012, scikit-learn's name and form
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [str, Activation, "array-like"],
-        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose", StrOptions({"bar"})],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [
-            Interval(Integral, 1, None, closed="left"),
-            Options(Real, {np.inf}),
-        ],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
-        "callbacks": [None, "array-like", HasMethods("__iter__")],
-        "n_threads": [None, Interval(Integral, 1, None, closed="left")],
-    }
+    _parameter_constraints = CONSTRAINTS
+
+    # What fitting leaves, beside the network.
+    n_iter_: int
+    t_: int
+    n_layers_: int
+    n_outputs_: int
+    out_activation_: str
+    loss_: float
+    loss_curve_: list[float]
+    best_loss_: Any
+    validation_scores_: Any
+    best_validation_score_: Any
+    stopped_: bool
+    _learning_rate: float
+    _no_improvement_count: int
+    _best_parameters: Array | None
 
     @abstractmethod
     def _validate_input(
@@ -185,12 +165,12 @@ class BaseMLP(NetworkMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self.out_activation_ = self._output_activation()
         if self.solver not in STOCHASTIC_SOLVERS:
             return
-        self.loss_curve_: list[float] = []
+        self.loss_curve_ = []
         self._no_improvement_count = 0
-        self._best_parameters: Array | None = net.parameters
+        self._best_parameters = net.parameters
         self.stopped_ = False
         early = self.early_stopping
-        self.validation_scores_: list[float] | None = [] if early else None
+        self.validation_scores_ = [] if early else None
         self.best_validation_score_ = -np.inf if early else None
         self.best_loss_ = None if early else np.inf
 

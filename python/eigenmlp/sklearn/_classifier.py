@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,12 +17,13 @@ from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import validate_data
 
 from ._base import BaseMLP, readable
+from ._constraints import CONSTRAINTS
 from ._problem import Problem
 
 Array = NDArray[Any]
 
 
-class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
+class MLPClassifier(ClassifierMixin, BaseMLP):
     """A multi-layer perceptron that classifies: `sklearn.neural_network.MLPClassifier`, faster.
 
     The parameters, their defaults, the attributes and the results are scikit-learn's, whose
@@ -72,8 +73,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     True
     """
 
-    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012
-        **BaseMLP._parameter_constraints,
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **CONSTRAINTS,
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
     }
 
@@ -225,7 +226,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         if classes is None and not multilabel:
             raise ValueError("classes must be passed on the first call to partial_fit.")
         self._label_binarizer = LabelBinarizer().fit(y if multilabel else np.asarray(classes))
-        self.classes_ = self._label_binarizer.classes_ if classes is None else unique_labels(classes)
+        self.classes_ = (
+            self._label_binarizer.classes_ if classes is None else unique_labels(classes)
+        )
 
     def _validate_input(
         self, X: Any, y: Any, incremental: bool, reset: bool

@@ -18,7 +18,15 @@ from ._stochastic import make_optimizer
 Array = NDArray[Any]
 
 _SHARED = (
-    *("n_features_in_", "feature_names_in_", "classes_", "n_outputs_", "n_layers_", "n_iter_", "t_"),
+    *(
+        "n_features_in_",
+        "feature_names_in_",
+        "classes_",
+        "n_outputs_",
+        "n_layers_",
+        "n_iter_",
+        "t_",
+    ),
     *("out_activation_", "loss_", "loss_curve_", "best_loss_", "validation_scores_"),
     *("best_validation_score_", "_label_binarizer", "_random_state", "_no_improvement_count"),
 )

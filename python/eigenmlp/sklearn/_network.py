@@ -72,7 +72,7 @@ class NetworkMixin:
         self._lists = self._seen = None
 
     def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())  # type: ignore[arg-type]
+        state: dict[str, Any] = {**super().__getstate__()}  # type: ignore[dict-item]
         if self._net is None:
             return state
         net = self._network()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,12 +16,13 @@ from sklearn.utils.validation import validate_data
 from .._described import described
 from ..losses import LOSSES, Loss, Quantile
 from ._base import BaseMLP, readable
+from ._constraints import CONSTRAINTS
 from ._problem import Problem
 
 Array = NDArray[Any]
 
 
-class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
+class MLPRegressor(RegressorMixin, BaseMLP):
     """A multi-layer perceptron that regresses: `sklearn.neural_network.MLPRegressor`, faster.
 
     The parameters, their defaults, the attributes and the results are scikit-learn's, whose
@@ -68,8 +69,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     True
     """
 
-    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012
-        **BaseMLP._parameter_constraints,
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **CONSTRAINTS,
         "loss": [str, Loss],
     }
 

@@ -73,9 +73,7 @@ def fit(
 class _Run:
     """The loop over epochs of one call of `fit` or `partial_fit`."""
 
-    def __init__(
-        self, estimator: BaseMLP, problem: Problem, validation: Validation | None
-    ) -> None:
+    def __init__(self, estimator: BaseMLP, problem: Problem, validation: Validation | None) -> None:
         self.estimator, self.problem, self.validation = estimator, problem, validation
         self.scores_stop = bool(estimator.early_stopping)
         self.rows = problem.rows

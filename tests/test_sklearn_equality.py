@@ -1,0 +1,339 @@
+"""The estimators give scikit-learn's numbers: the same random_state, the same coefficients."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="needs scikit-learn: pip install 'eigenmlp[sklearn]'")
+
+import scipy.sparse
+import sklearn.neural_network
+from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
+
+import eigenmlp.sklearn
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+RELATIVE = 1e-6  # what is promised; some epochs of float64 leave about 1e-15
+KINDS = ["MLPClassifier", "MLPRegressor"]
+NUMBERS = ("loss_", "best_loss_", "best_validation_score_", "loss_curve_", "validation_scores_")
+SAME = ("n_iter_", "t_", "n_layers_", "n_outputs_", "out_activation_", "n_features_in_")
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[Any, Any]:
+    X, y = load_digits(return_X_y=True)
+    return X[:600] / 16, y[:600]
+
+
+@pytest.fixture(scope="module")
+def targets(digits: tuple[Any, Any]) -> Any:
+    """Three of them, one for poisson not negative."""
+    X, _ = digits
+    return np.abs(np.tanh(X @ np.random.default_rng(0).normal(size=(X.shape[1], 3))))
+
+
+def both(kind: str, **parameters: Any) -> tuple[Any, Any]:
+    parameters = {"hidden_layer_sizes": (20, 10), "random_state": 3, "max_iter": 6, **parameters}
+    modules = (eigenmlp.sklearn, sklearn.neural_network)
+    ours, theirs = (getattr(module, kind)(**parameters) for module in modules)
+    return ours, theirs
+
+
+def assert_equal(ours: Any, theirs: Any, X: Any) -> None:
+    for mine, his in zip(
+        ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True
+    ):
+        assert mine.shape == his.shape and mine.dtype == his.dtype
+        np.testing.assert_allclose(mine, his, rtol=RELATIVE, atol=RELATIVE * np.abs(his).max())
+    for name in SAME:
+        assert getattr(ours, name) == getattr(theirs, name), name
+    for name in NUMBERS:
+        assert hasattr(ours, name) == hasattr(theirs, name), name
+        mine, his = getattr(ours, name, None), getattr(theirs, name, None)
+        if his is None:
+            assert mine is None, name
+        else:
+            np.testing.assert_allclose(mine, his, rtol=RELATIVE, err_msg=name)
+    for method in ("predict", "predict_proba", "predict_log_proba"):
+        if hasattr(theirs, method):
+            mine, his = getattr(ours, method)(X), getattr(theirs, method)(X)
+            assert mine.shape == his.shape and mine.dtype == his.dtype
+            if his.dtype.kind == "f":
+                np.testing.assert_allclose(mine, his, rtol=1e-5, atol=1e-9)
+            else:
+                assert (mine == his).all()
+
+
+@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+def test_classes(digits: Any, solver: str, activation: str) -> None:
+    X, y = digits
+    ours, theirs = both("MLPClassifier", solver=solver, activation=activation)
+    assert_equal(ours.fit(X, y), theirs.fit(X, y), X)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+@pytest.mark.parametrize("kind", ["two", "strings", "several", "one"])
+def test_kinds_of_labels(digits: Any, solver: str, kind: str) -> None:
+    X, y = digits
+    labels = {
+        "two": y > 4,
+        "strings": np.array(["odd", "even"])[y % 2],
+        "several": np.stack([y > 3, y % 2 == 0, y == 1], axis=1).astype(int),
+        "one": np.zeros_like(y),
+    }[kind]
+    ours, theirs = both("MLPClassifier", solver=solver)
+    assert_equal(ours.fit(X, labels), theirs.fit(X, labels), X)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "poisson"])
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+def test_numbers(digits: Any, targets: Any, solver: str, outputs: int, loss: str) -> None:
+    X, _ = digits
+    y = targets[:, 0] if outputs == 1 else targets
+    ours, theirs = both("MLPRegressor", solver=solver, loss=loss)
+    assert_equal(ours.fit(X, y), theirs.fit(X, y), X)
+
+
+@pytest.mark.parametrize("nesterovs_momentum", [True, False])
+@pytest.mark.parametrize("momentum", [0.0, 0.9, 1.0])
+@pytest.mark.parametrize("learning_rate", ["constant", "invscaling", "adaptive"])
+def test_learning_rates(
+    digits: Any, learning_rate: str, momentum: float, nesterovs_momentum: bool
+) -> None:
+    """Few epochs without progress are borne, so that `adaptive` makes its steps smaller."""
+    X, y = digits
+    ours, theirs = both(
+        "MLPClassifier",
+        solver="sgd",
+        learning_rate=learning_rate,
+        momentum=momentum,
+        nesterovs_momentum=nesterovs_momentum,
+        learning_rate_init=0.01,
+        power_t=0.2,
+        tol=0.03,
+        n_iter_no_change=1,
+        max_iter=40,
+    )
+    assert_equal(ours.fit(X, y), theirs.fit(X, y), X)
+    if learning_rate == "adaptive" and momentum == 0.9:
+        assert ours._learning_rate == theirs._optimizer.learning_rate < 0.01
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"alpha": 3.0, "batch_size": 70},
+        {"alpha": 0.0, "batch_size": 1, "max_iter": 1},
+        {"batch_size": 600, "shuffle": False},
+        {"solver": "sgd", "shuffle": False, "batch_size": 17, "alpha": 0.5},
+        {"beta_1": 0.5, "beta_2": 0.6, "epsilon": 0.1, "alpha": 1.0},
+        {"hidden_layer_sizes": ()},
+        {"hidden_layer_sizes": 7},
+        {"n_iter_no_change": np.inf, "max_iter": 12, "tol": 10.0},
+        {"tol": 0.02, "n_iter_no_change": 3, "max_iter": 200},
+        {"learning_rate_init": 0.03, "alpha": 1.0, "n_iter_no_change": 4, "max_iter": 60},
+    ],
+    ids=str,
+)
+def test_parameters(digits: Any, parameters: dict[str, Any]) -> None:
+    X, y = digits
+    ours, theirs = both("MLPClassifier", **parameters)
+    assert_equal(ours.fit(X, y), theirs.fit(X, y), X)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_sample_weights(digits: Any, targets: Any, solver: str, kind: str) -> None:
+    X, y = digits
+    y = y if kind == "MLPClassifier" else targets
+    w = np.random.default_rng(1).uniform(0, 3, len(X))
+    ours, theirs = both(kind, solver=solver, alpha=0.1)
+    assert_equal(ours.fit(X, y, sample_weight=w), theirs.fit(X, y, sample_weight=w), X)
+
+
+def test_sample_weights_with_poisson(digits: Any, targets: Any) -> None:
+    X, _ = digits
+    w = np.random.default_rng(1).uniform(0, 3, len(X))
+    ours, theirs = both("MLPRegressor", loss="poisson", batch_size=64)
+    assert_equal(ours.fit(X, targets, w), theirs.fit(X, targets, w), X)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize("kind", ["classes", "two", "several", "number", "numbers"])
+def test_early_stopping(digits: Any, targets: Any, kind: str, solver: str, weighted: bool) -> None:
+    X, y = digits
+    y = {
+        "classes": y,
+        "two": y % 2,
+        "several": np.stack([y > 3, y % 2 == 0], axis=1).astype(int),
+        "number": targets[:, 0],
+        "numbers": targets,
+    }[kind]
+    w = np.random.default_rng(1).uniform(0.1, 3, len(X)) if weighted else None
+    ours, theirs = both(
+        "MLPRegressor" if kind.startswith("number") else "MLPClassifier",
+        solver=solver,
+        early_stopping=True,
+        n_iter_no_change=2,
+        max_iter=30,
+        learning_rate_init=0.01,
+    )
+    assert_equal(ours.fit(X, y, sample_weight=w), theirs.fit(X, y, sample_weight=w), X)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_warm_start(digits: Any, targets: Any, solver: str, kind: str) -> None:
+    X, y = digits
+    y = y if kind == "MLPClassifier" else targets
+    for estimator in (pair := both(kind, solver=solver, warm_start=True, max_iter=3)):
+        estimator.fit(X, y)
+        estimator.set_params(alpha=0.1, max_iter=4)
+        estimator.fit(X[:400], y[:400])
+    assert_equal(*pair, X)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize("kind", ["classes", "two", "several", "numbers"])
+def test_partial_fit(digits: Any, targets: Any, kind: str, solver: str) -> None:
+    X, y = digits
+    y = {
+        "classes": y,
+        "two": y % 2,
+        "several": np.stack([y > 3, y % 2 == 0], axis=1).astype(int),
+        "numbers": targets,
+    }[kind]
+    classes = {"classes": np.arange(10), "two": [0, 1], "several": [0, 1]}.get(kind)
+    name = "MLPRegressor" if kind == "numbers" else "MLPClassifier"
+    for estimator in (pair := both(name, solver=solver, learning_rate="invscaling", alpha=0.2)):
+        first = {} if classes is None else {"classes": classes}
+        estimator.partial_fit(X[:50], y[:50], **first)
+        for start in range(50, 600, 110):
+            estimator.partial_fit(X[start : start + 110], y[start : start + 110])
+        estimator.set_params(alpha=0.01)  # counts at once; what was gathered stays
+        estimator.partial_fit(X, y)
+    assert_equal(*pair, X)
+
+
+@pytest.mark.parametrize("make", ["csr_matrix", "csc_matrix", "csr_array", "coo_array"])
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+def test_sparse_rows(digits: Any, solver: str, make: str) -> None:
+    X, y = digits
+    sparse = getattr(scipy.sparse, make)(X)
+    ours, theirs = both("MLPClassifier", solver=solver, early_stopping=True)
+    assert_equal(ours.fit(sparse, y), theirs.fit(sparse, y), sparse)
+    dense, _ = both("MLPClassifier", solver=solver, early_stopping=True)
+    for mine, his in zip(ours.coefs_, dense.fit(X, y).coefs_, strict=True):
+        assert (mine == his).all()  # the rows that are gathered are the same to the bit
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_float32_stays_float32(digits: Any, targets: Any, solver: str, kind: str) -> None:
+    """scikit-learn's own float32 is the yardstick: both are its distance from float64 away."""
+    X, y = digits
+    y = y if kind == "MLPClassifier" else targets.astype(np.float32)
+    ours, theirs = both(kind, solver=solver, max_iter=4)
+    exact, _ = both(kind, solver=solver, max_iter=4)
+    ours.fit(X.astype(np.float32), y), theirs.fit(X.astype(np.float32), y), exact.fit(X, y)
+    assert all(W.dtype == np.float32 for W in ours.coefs_ + ours.intercepts_)
+    output = ours.predict_proba if kind == "MLPClassifier" else ours.predict
+    assert output(X.astype(np.float32)).dtype == np.float32
+    for mine, his, right in zip(ours.coefs_, theirs.coefs_, exact.coefs_, strict=True):
+        rounding = np.abs(his - right).max()
+        assert np.abs(mine - right).max() <= 4 * rounding + 4 * np.finfo(np.float32).eps
+
+
+def test_warnings_and_errors_are_of_the_same_class(digits: Any) -> None:
+    X, y = digits
+
+    def outcome(estimator: Any, *arguments: Any, call: str = "fit", **parameters: Any) -> Any:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                estimator.set_params(**parameters)
+                getattr(estimator, call)(*arguments)
+                error = None
+            except Exception as raised:
+                error = type(raised)
+        return error, [warning.category for warning in caught]
+
+    cases: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
+        ((X, y), {"max_iter": 2}),
+        ((X, y), {"max_iter": 2, "solver": "lbfgs"}),
+        ((X, y), {"batch_size": 1000, "max_iter": 200, "tol": 10.0, "n_iter_no_change": 1}),
+        ((X, y), {"hidden_layer_sizes": (3, 0)}),
+        ((X, y), {"hidden_layer_sizes": (-3,)}),
+        ((X, y), {"solver": "newton"}),
+        ((X, y), {"activation": "nothing"}),
+        ((X, y), {"alpha": -1}),
+        ((X, y), {"momentum": 2}),
+        ((X, y), {"max_iter": 0}),
+        ((X, y), {"tol": -1.0}),
+        ((X, y), {"n_iter_no_change": 0}),
+        ((X, y), {"random_state": "seed"}),
+        ((X, y[:-1]), {}),
+        ((X, np.linspace(0, 1, len(X))), {}),
+        ((X, np.stack([y, y], axis=1)), {}),
+        ((np.full_like(X, np.nan), y), {}),
+        ((X[0], y), {}),
+        ((X[:0], y[:0]), {}),
+        ((X, y[:, None]), {"max_iter": 1}),
+        ((X[:10], y[:10]), {"early_stopping": True}),
+        ((X * 1e300, y), {"solver": "sgd", "learning_rate_init": 10.0, "max_iter": 2}),
+    ]
+    for arguments, parameters in cases:
+        ours, theirs = both("MLPClassifier")
+        expected = outcome(theirs, *arguments, **parameters)
+        mine = outcome(ours, *arguments, **parameters)
+        numpy_noise = {RuntimeWarning}
+        assert mine[0] is expected[0], (parameters, mine, expected)
+        if expected[0] is None:  # where there is no answer, there need be no warning
+            assert set(mine[1]) - numpy_noise == set(expected[1]) - numpy_noise, parameters
+
+    ours, theirs = both("MLPClassifier")
+    assert outcome(ours, X, call="predict")[0] is outcome(theirs, X, call="predict")[0]
+    assert outcome(ours, X, y, call="partial_fit") == outcome(theirs, X, y, call="partial_fit")
+    for estimator in (ours, theirs):
+        estimator.fit(X, y)
+    wide = np.hstack([X, X])
+    assert outcome(ours, wide, call="predict") == outcome(theirs, wide, call="predict")
+    unknown = y + 5
+    assert outcome(ours, X, unknown, call="partial_fit") == outcome(
+        theirs, X, unknown, call="partial_fit"
+    )
+    for estimator in (ours, theirs):
+        estimator.set_params(warm_start=True)
+    assert outcome(ours, X, unknown)[0] is outcome(theirs, X, unknown)[0] is ValueError
+    for estimator in (ours, theirs):
+        estimator.set_params(solver="lbfgs")
+        assert not hasattr(estimator, "partial_fit")
+
+
+def test_convergence_warnings_say_how_many_iterations(digits: Any) -> None:
+    X, y = digits
+    for solver in ("sgd", "adam", "lbfgs"):
+        ours, _ = both("MLPClassifier", solver=solver, max_iter=3)
+        with pytest.warns(ConvergenceWarning, match="3"):
+            ours.fit(X, y)
+
+
+def test_verbose_lines(digits: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    X, y = digits
+    for parameters in (
+        {"early_stopping": True, "tol": 0.5, "n_iter_no_change": 1},
+        {"solver": "sgd", "learning_rate": "adaptive", "tol": 1.0, "n_iter_no_change": 1},
+        {"tol": 1.0, "n_iter_no_change": 2, "max_iter": 20},
+    ):
+        said = []
+        for estimator in both("MLPClassifier", verbose=True, **parameters):
+            estimator.fit(X, y)
+            said.append(capsys.readouterr().out)
+        assert said[0] == said[1] != ""
