@@ -224,7 +224,7 @@ def test_rows_that_cannot_be_used(digits: Any) -> None:
             fitted.predict(bad)
     with pytest.raises(ValueError, match="float32 can hold"):
         MLPClassifier((5,), max_iter=2).fit(X.astype(np.float32), y).predict(X * 1e300 + 1e300)
-    with pytest.raises(ValueError, match="non-zero|not all 0"):
+    with pytest.raises(ValueError, match=r"non-zero|not all 0"):
         MLPClassifier().fit(X, y, sample_weight=np.zeros(len(y)))
     with pytest.raises(ValueError, match="counts of at least 0"):
         MLPRegressor(loss="poisson").fit(X, -y)
