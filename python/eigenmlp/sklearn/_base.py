@@ -81,6 +81,9 @@ class BaseMLP(NetworkMixin, BaseEstimator, ABC):
         validation_data: tuple[Any, Any] | None = None,
     ) -> None:
         hidden = self._hidden_sizes()
+        for call in self.callbacks or ():
+            if not callable(call):
+                raise TypeError(f"callbacks: expected callables, got {call!r}")
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         X, T, y = self._validate_input(X, y, incremental, reset=first)
         weights = None
