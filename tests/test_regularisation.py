@@ -378,3 +378,9 @@ def test_penalised_runs_have_the_same_bits_for_every_number_of_threads() -> None
     finally:
         em.set_num_threads(before)
     assert seen[0] == seen[1] == seen[2]
+
+
+def test_penalty_is_refused_for_choices() -> None:
+    net = em.MLP([3, 1], loss="segment_cross_entropy", seed=0)
+    with pytest.raises(ValueError, match=r"penalty: expected 0 with a loss over choices, got 0\.5"):
+        em.Trainer(net, em.SGD(0.1, penalty=0.5))

@@ -96,6 +96,8 @@ class ChoiceRunResult:
     losses: Array
     correct: Array
     seconds: Array
+    batch_losses: Array
+    penalties: Array
     epochs: int = 0
     steps: int = 0
     diverged_step: int = -1
@@ -140,7 +142,15 @@ class ChoiceTrainer:
         from .reference.interrupt import ctrl_c_waits
 
         S, E = len(T), len(orders)
-        result = ChoiceRunResult(np.full(E, np.nan), np.zeros(E, np.int64), np.zeros(E))
+        batches = E * -(-S // batch_size)
+        result = ChoiceRunResult(
+            np.full(E, np.nan),
+            np.zeros(E, np.int64),
+            np.zeros(E),
+            np.zeros(batches),
+            np.zeros(batches),
+        )
+        batch = 0
         with ctrl_c_waits() as ctrl_c:
             for epoch in range(E):
                 began = time.perf_counter()
@@ -167,6 +177,8 @@ class ChoiceTrainer:
                     if not math.isfinite(loss):
                         result.diverged_step, result.diverged_loss = result.steps, loss
                         return result
+                    result.batch_losses[batch] = loss
+                    batch += 1
                     divisor = self.network.loss.divisor(len(choices), w)
                     loss_sum += loss * divisor
                     divisors += divisor

@@ -93,6 +93,10 @@ class Trainer:
             learning_rates(optimizer.lr, 0, 1, _validate.largest(net._dtype))
         limits = {name: x for name, x in optimizer.limits().items() if x is not None}
         _check_hyper({**optimizer.hyper(), **limits}, net._dtype)
+        if optimizer.penalty and net._of_choices:
+            raise ValueError(
+                f"penalty: expected 0 with a loss over choices, got {optimizer.penalty}"
+            )
         schedule = optimizer.lr if isinstance(optimizer.lr, ReduceOnPlateau) else None
         self._plateau = schedule.start() if schedule else None
         self._rng = net._rng if seed is None else _validate.generator(seed)

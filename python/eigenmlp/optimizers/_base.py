@@ -32,7 +32,8 @@ class Optimizer:
     penalty : float
         Adds ``penalty / 2 · Σ W²`` (weights only, not biases) to the sum of each batch's losses,
         before that is divided by the rows or their weights: scikit-learn's alpha. The losses
-        that are reported are those without it, and `Trainer.apply` leaves it out.
+        that are reported are those without it, and `Trainer.apply` leaves it out. Not for
+        ``segment_cross_entropy``.
     """
 
     lr: LearningRate

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ STOCHASTIC_SOLVERS = ("sgd", "adam")
 class BaseMLP(NetworkMixin, BaseEstimator, ABC):
     """Fitting, and outputs; targets and predictions are the subclasses' work."""
 
-    _parameter_constraints = CONSTRAINTS
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
 
     # What fitting leaves, beside the network.
     n_iter_: int
