@@ -233,8 +233,8 @@ segment_cross_entropy = SegmentCrossEntropy
 LOSSES: dict[str, type[Loss]] = {
     kind.name: kind
     for kind in (
-        *(SoftmaxCrossEntropy, SigmoidCrossEntropy, SquaredError, AbsoluteError, Huber, Quantile),
-        *(Poisson, SegmentCrossEntropy, HalfSquaredError),
+        *(SoftmaxCrossEntropy, SigmoidCrossEntropy, SquaredError, HalfSquaredError),
+        *(AbsoluteError, Huber, Quantile, Poisson, SegmentCrossEntropy),
     )
 }
 

@@ -68,7 +68,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     >>> import eigenmlp as em
     >>> from eigenmlp.sklearn import MLPClassifier
     >>> X, y = em.datasets.load_digits()
-    >>> clf = MLPClassifier((50,), max_iter=300, random_state=0).fit(X[:1500], y[:1500])
+    >>> clf = MLPClassifier((50,), max_iter=1000, random_state=0).fit(X[:1500], y[:1500])
     >>> clf.score(X[1500:], y[1500:]) > 0.9
     True
     """
