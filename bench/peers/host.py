@@ -22,7 +22,6 @@ from .tasks import CHECK_LR, CHECK_STEPS, Data, Task, output_loss
 ROOT = Path(__file__).parents[2]
 _LIMIT_SECONDS = 0.1  # of a turn of the multiply-add loop
 _QUARTILES = ("q25", "median", "q75")
-_TOLERANCE = 1e-3  # of losses in float32, relative
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def measure(task: Task, plan: Plan) -> dict[str, object]:
         for variant in variants_of(task, plan.ours, plan.peers):
             worker = Worker(variant, task, plan)
             stack.callback(worker.end)
-            reason = _refusal(worker, workers, expected)
+            reason = _refusal(worker, workers, expected, task.tolerance)
             if reason:
                 absent[variant] = reason
                 print(f"  {variant}: {reason}", file=sys.stderr)
@@ -167,7 +166,9 @@ def _expected_losses(task: Task) -> list[float]:
     return [program.first() for _ in range(CHECK_STEPS)]
 
 
-def _refusal(worker: Worker, ready: list[Worker], expected: list[float]) -> str | None:
+def _refusal(
+    worker: Worker, ready: list[Worker], expected: list[float], tolerance: float
+) -> str | None:
     """Why a worker takes no part: it is missing, or computes something else."""
     if not worker.is_ready:
         return f"{worker.state['status']}: {worker.state['reason']}"
@@ -178,6 +179,6 @@ def _refusal(worker: Worker, ready: list[Worker], expected: list[float]) -> str 
     for name, right in references.items():
         for step, (a, b) in enumerate(zip(losses, right, strict=True), 1):
             # A single row may be learnt in one step: near 0, a loss is a difference of logits.
-            if not math.isclose(a, b, rel_tol=_TOLERANCE, abs_tol=1e-6 * expected[0]):
+            if not math.isclose(a, b, rel_tol=tolerance, abs_tol=1e-6 * expected[0]):
                 return f"refused: loss {a:.6g} at step {step}, {b:.6g} with {name}"
     return None

@@ -11,7 +11,13 @@ import eigenmlp as em
 
 from .tasks import MOMENTUM, Data, Program, Task, Unsupported
 
-VARIANTS = ("eigenmlp", "eigenmlp run", "eigenmlp 1 thread", "eigenmlp predict")
+VARIANTS = (
+    "eigenmlp",
+    "eigenmlp run",
+    "eigenmlp 1 thread",
+    "eigenmlp predict",
+    "eigenmlp bfloat16",
+)
 ISA_VARIANTS = ("eigenmlp v4", "eigenmlp v3")
 MODULES = ("eigenmlp",)
 
@@ -25,6 +31,7 @@ def make(task: Task, data: Data, variant: str, lr: float) -> Program:
         activation=task.activation,
         output_activation=task.output_activation,
         loss=task.loss,
+        compute_dtype="bfloat16" if variant.endswith("bfloat16") else None,
     )
     layers = zip(data.weights, data.biases, strict=True)
     net.parameters = np.concatenate([a.ravel() for layer in layers for a in layer])

@@ -1,4 +1,7 @@
-"""PyTorch: eager and `torch.compile`, `inference_mode` to predict, SGD in its fused form."""
+"""PyTorch: eager and `torch.compile`, `inference_mode` to predict, SGD in its fused form.
+
+In bfloat16 by `torch.autocast`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from torch import nn
 
 from .tasks import MOMENTUM, Data, Program, Task
 
-VARIANTS = ("torch", "torch compile")
+VARIANTS = ("torch", "torch compile", "torch bfloat16", "torch compile bfloat16")
 MODULES = ("torch",)
 
 _ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}
@@ -36,16 +39,21 @@ def make(task: Task, data: Data, variant: str, lr: float) -> Program:
     """The usual loop body; compiled: the network and its loss as one graph."""
     net = network(task, data)
     X, y = torch.from_numpy(data.X), torch.from_numpy(data.y)
-    compiled = variant == "torch compile"
+    compiled = variant.startswith("torch compile")
+    bfloat16 = variant.endswith("bfloat16")
+
+    def precision() -> torch.autocast:
+        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16)
+
     notes: dict[str, object] = {"threads": torch.get_num_threads()}
     if task.kind == "predict":
         forward = torch.compile(net) if compiled else net
 
         def predict() -> torch.Tensor:
-            with torch.inference_mode():
+            with torch.inference_mode(), precision():
                 return forward(X)
 
-        return Program(lambda: predict().numpy(), predict, notes=notes)
+        return Program(lambda: predict().float().numpy(), predict, notes=notes)
 
     def loss_of(X: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         if task.loss == "squared_error":
@@ -57,7 +65,8 @@ def make(task: Task, data: Data, variant: str, lr: float) -> Program:
 
     def step() -> torch.Tensor:
         optimizer.zero_grad(set_to_none=True)
-        loss = compute(X, y)
+        with precision():
+            loss = compute(X, y)
         loss.backward()
         optimizer.step()
         return loss

@@ -11,6 +11,15 @@ OURS = {
     "eigenmlp predict": "peer_eigenmlp",
 }
 ISA_LEVELS = {"eigenmlp v4": "peer_eigenmlp", "eigenmlp v3": "peer_eigenmlp"}
+# The first of these is compared with the others.
+BFLOAT16 = {
+    "eigenmlp bfloat16": "peer_eigenmlp",
+    "eigenmlp": "peer_eigenmlp",
+    "torch": "peer_torch",
+    "torch compile": "peer_torch",
+    "torch bfloat16": "peer_torch",
+    "torch compile bfloat16": "peer_torch",
+}
 PEERS = {
     "torch": "peer_torch",
     "torch compile": "peer_torch",
@@ -21,7 +30,7 @@ PEERS = {
     "mlpfile": "peer_mlpfile",
     "numpy": "peer_numpy",
 }
-MODULES = OURS | ISA_LEVELS | PEERS
+MODULES = OURS | ISA_LEVELS | BFLOAT16 | PEERS
 
 # The fastest of these is the one to beat; the others are shown beside them.
 YARDSTICKS = ("torch", "torch compile", "jax", "sklearn", "onnxruntime")
@@ -34,6 +43,9 @@ def variants_of(task: Task, ours: list[str], chosen: list[str]) -> list[str]:
     """Those that take part in a task; ours, which all are compared with, comes first."""
     if task.isa:
         return [*ISA_LEVELS]
+    if task.bfloat16:
+        left_out = () if "torch" in chosen else ("torch",)
+        return [name for name in BFLOAT16 if not name.startswith(left_out)]
     without = _ONLY_PREDICT if task.kind == "train" else _ONLY_TRAIN
     names = [*ours, *(name for name in PEERS if name in chosen)]
     if task.rows > 1:

@@ -34,6 +34,8 @@ class Task:
     output_activation: str = "identity"
     loss: str = "softmax_cross_entropy"
     isa: bool = False  # compares our own instruction sets
+    bfloat16: bool = False  # compares bfloat16 with our own float32, and with PyTorch's both
+    float32_goal: float | None = None  # times our own float32
     ratio_goal: float | None = None
     share_goal: float | None = None
     p50_goal: float | None = None  # microseconds
@@ -61,7 +63,14 @@ def operations(kind: str, sizes: list[int], rows: int) -> float:
     return rows * (4.0 * products[0] + 6.0 * sum(products[1:]))
 
 
+    @property
+    def tolerance(self) -> float:
+        """Of losses, relative."""
+        return 2e-2 if self.bfloat16 else 1e-3
+
+
 _B, _C, _D = [784, 128, 10], [784, 512, 512, 10], [1024, 2048, 2048, 1000]
+_BF16 = {"bfloat16": True}
 
 TASKS = {
     task.name: task
@@ -86,6 +95,10 @@ TASKS = {
         Task("isa-B", "train", _B, 64, isa=True, ratio_goal=0.5),
         Task("isa-C", "train", _C, 128, isa=True, ratio_goal=0.5, share_goal=0.80),
         Task("isa-D", "train", _D, 1024, isa=True, ratio_goal=0.5, share_goal=0.80),
+        Task("bf16-B", "train", _B, 64, ratio_goal=15, float32_goal=1.6, **_BF16),
+        Task("bf16-C", "train", _C, 128, ratio_goal=6, float32_goal=2.8, **_BF16),
+        Task("bf16-D", "train", _D, 1024, ratio_goal=2.2, float32_goal=4.5, **_BF16),
+        Task("bf16-rows", "predict", _C, 10_000, ratio_goal=2, float32_goal=3, **_BF16),
     )
 }
 
