@@ -94,6 +94,7 @@ class TestTrain:
         net = em.MLP.load("digits.safetensors")
         assert net.layer_sizes == [64, 12, 7, 10]
 
+    @pytest.mark.filterwarnings('ignore:compute_dtype="bfloat16"')
     @pytest.mark.parametrize(
         ("options", "shown"),
         [
@@ -101,6 +102,7 @@ class TestTrain:
             ("adamw --lr 0.01", "adamw, lr 0.01"),
             ("rmsprop --momentum 0.5 --lr 0.001", "rmsprop, lr 0.001, momentum 0.5"),
             ("adam --dropout 0.2", "adam, lr 0.001, dropout 0.2"),
+            ("adam --compute-dtype bfloat16", "adam, lr 0.001, bfloat16"),
             ("adamw --lr 0.01 --schedule cosine", "adamw, lr 0.01, cosine"),
             ("sgd --schedule one_cycle", "lr 0.2, one_cycle, momentum 0.9"),
             ("adam --weight-decay 0 --clip-norm 1", "adam, lr 0.001, weight decay 0, clip norm 1"),

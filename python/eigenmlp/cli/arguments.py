@@ -45,6 +45,7 @@ class Recipe:
     schedule: str = "constant"
     weight_decay: float | None = None  # the optimizer's own
     clip_norm: float | None = None
+    compute_dtype: str | None = None  # float32
 
 
 RECIPES = {
@@ -201,6 +202,11 @@ def _add_train(commands: _Commands[_Parser]) -> None:
     )
     parser.add_argument(
         "--clip-norm", type=_positive_float, metavar="C", help="clip the gradient's norm"
+    )
+    parser.add_argument(
+        "--compute-dtype",
+        choices=("float32", "bfloat16"),
+        help="of the products' operands (float32); bfloat16 is faster with AMX",
     )
     _add_run_options(parser)
     parser.add_argument("--save", type=Path, metavar="FILE", help="the model (NAME.safetensors)")

@@ -99,7 +99,9 @@ def _shown(recipe: Recipe, loss: em.losses.Loss) -> str:
     parts.append(f"lr {recipe.lr:g}")
     parts += [] if recipe.schedule == "constant" else [recipe.schedule]
     parts += [f"{name.replace('_', ' ')} {x:g}" for name, x in _given(recipe).items()]
-    return ", ".join(parts + ([f"dropout {recipe.dropout:g}"] if recipe.dropout else []))
+    parts += [f"dropout {recipe.dropout:g}"] if recipe.dropout else []
+    parts += ["bfloat16"] if recipe.compute_dtype == "bfloat16" else []
+    return ", ".join(parts)
 
 
 def _network(command: TrainCommand, split: Split, loss: em.losses.Loss) -> em.MLP:
@@ -117,4 +119,5 @@ def _network(command: TrainCommand, split: Split, loss: em.losses.Loss) -> em.ML
         seed=command.seed,
         backend=command.backend,
         dropout=command.recipe.dropout,
+        compute_dtype=command.recipe.compute_dtype,
     )
