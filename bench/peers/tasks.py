@@ -62,7 +62,6 @@ def operations(kind: str, sizes: list[int], rows: int) -> float:
         return 2.0 * rows * sum(products)
     return rows * (4.0 * products[0] + 6.0 * sum(products[1:]))
 
-
     @property
     def tolerance(self) -> float:
         """Of losses, relative."""
