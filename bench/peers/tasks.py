@@ -48,6 +48,11 @@ class Task:
         return operations(self.kind, self.sizes, self.rows)
 
     @property
+    def tolerance(self) -> float:
+        """Of losses, relative."""
+        return 2e-2 if self.bfloat16 else 1e-3
+
+    @property
     def title(self) -> str:
         shape = "-".join(map(str, self.sizes))
         if self.kind == "train":
@@ -61,11 +66,6 @@ def operations(kind: str, sizes: list[int], rows: int) -> float:
     if kind == "predict":
         return 2.0 * rows * sum(products)
     return rows * (4.0 * products[0] + 6.0 * sum(products[1:]))
-
-    @property
-    def tolerance(self) -> float:
-        """Of losses, relative."""
-        return 2e-2 if self.bfloat16 else 1e-3
 
 
 _B, _C, _D = [784, 128, 10], [784, 512, 512, 10], [1024, 2048, 2048, 1000]
