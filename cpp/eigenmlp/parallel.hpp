@@ -116,7 +116,14 @@ private:
 #endif
 };
 
-// How many threads are worth their while on work of so many floating-point operations, in which the
+// How many of float32's floating-point operations take as long as so many of T's: half of them fit
+// into a vector.
+template <class T>
+constexpr double as_float32(double operations) {
+  return operations * static_cast<double>(sizeof(T)) / sizeof(float);
+}
+
+// How many threads are worth their while on work of so many operations in float32, in which the
 // threads read so many cache lines that others wrote, and wait for each other so many times. The
 // constants were measured on 2 cores with AVX-512; only their ratios matter.
 inline int threads_for(double operations, double lines, int barriers) {

@@ -134,7 +134,8 @@ double lines_exchanged(const Network<T>& net, Index rows, bool by_columns) {
 template <class T>
 int threads_for_net(const Network<T>& net, double operations, double lines, int barriers) {
   const bool fast = net.rounds() && rounded::hardware;
-  return threads_for(fast ? operations / 4 : operations, fast ? lines / 2 : lines, barriers);
+  return threads_for(fast ? operations / 4 : as_float32<T>(operations), fast ? lines / 2 : lines,
+                     barriers);
 }
 
 // Rows that a thread takes through all layers at once, so that a layer's inputs stay in L2.

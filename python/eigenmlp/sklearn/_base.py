@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ..activations import Activation
 from ..mlp import MLP
@@ -259,22 +259,23 @@ class BaseMLP(NetworkMixin, BaseEstimator, ABC):
 
     def _forward(self, X: Any, checked: bool = False) -> Array:
         """Outputs (N, K); logits for the cross-entropies."""
-        net = self.__dict__.get("_net")
-        if net is None:
-            check_is_fitted(self)
         net = self._network()
         # One row at a time is what services ask for: what the core reads as it is, is right.
         if checked or (type(X) is np.ndarray and "feature_names_in_" not in self.__dict__):
-            with limited(self.n_threads):
-                Y = net._network.forward(X)
+            Y = self._outputs(net, X)
             if Y is not None:
-                return Y  # type: ignore[no-any-return]
-        X = self._checked_rows(X)
-        with limited(self.n_threads):
-            Y = net._network.forward(X)
+                return Y
+        Y = self._outputs(net, self._checked_rows(X))
         if Y is None:
             raise ValueError(f"X: expected numbers that {net.dtype} can hold, got larger ones")
-        return Y  # type: ignore[no-any-return]
+        return Y
+
+    def _outputs(self, net: MLP, X: Any) -> Array | None:
+        """None if the core cannot read X as it is."""
+        if self.n_threads is None:
+            return net._network.forward(X)  # type: ignore[no-any-return]
+        with limited(self.n_threads):
+            return net._network.forward(X)  # type: ignore[no-any-return]
 
     def to_sklearn(self) -> Any:
         """The same estimator of `sklearn.neural_network`, fitted if this one is.

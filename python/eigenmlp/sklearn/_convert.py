@@ -12,6 +12,7 @@ from sklearn.neural_network import MLPRegressor as TheirRegressor
 from ..trainer import Trainer
 from ._base import BaseMLP
 from ._classifier import MLPClassifier
+from ._network import flattened, layers
 from ._regressor import MLPRegressor
 from ._stochastic import make_optimizer
 
@@ -70,10 +71,10 @@ def from_sklearn(estimator: Any) -> MLPClassifier | MLPRegressor:
     _copy_attributes(estimator, new)
     units = [len(estimator.coefs_[0]), *(len(b) for b in estimator.intercepts_)]
     new._net = net = new._make_net(units, np.result_type(*estimator.coefs_))
-    net.parameters = _flat(estimator.coefs_, estimator.intercepts_)
+    net.parameters = flattened(estimator.coefs_, estimator.intercepts_)
     new.stopped_ = False
     if hasattr(estimator, "_best_coefs"):
-        new._best_parameters = _flat(estimator._best_coefs, estimator._best_intercepts)
+        new._best_parameters = flattened(estimator._best_coefs, estimator._best_intercepts)
     if hasattr(estimator, "_optimizer"):
         _take_over(new, estimator._optimizer)
     return new
@@ -112,12 +113,6 @@ def _copy_attributes(old: Any, new: Any) -> None:
             setattr(new, name, list(value) if isinstance(value, list) else value)
 
 
-def _flat(coefs: list[Array], intercepts: list[Array]) -> Array:
-    """W0, b0, W1, b1, … (P,)."""
-    pairs = zip(coefs, intercepts, strict=True)
-    return np.concatenate([part.ravel() for pair in pairs for part in pair])
-
-
 def _their_activation(estimator: BaseMLP) -> str:
     names = {"sigmoid": "logistic"}
     hidden = estimator._activations(len(estimator._hidden_sizes()))
@@ -144,7 +139,7 @@ def _take_over(new: BaseMLP, optimizer: Any) -> None:
 
     def flat(arrays: list[Array]) -> Array:
         half = len(arrays) // 2
-        return _flat(arrays[:half], arrays[half:]).astype(net.dtype)
+        return flattened(arrays[:half], arrays[half:]).astype(net.dtype)
 
     if hasattr(optimizer, "velocities"):
         trainer._trainer.set_state("velocity", -flat(optimizer.velocities))
@@ -158,8 +153,6 @@ def _take_over(new: BaseMLP, optimizer: Any) -> None:
 def _hand_over(estimator: BaseMLP, new: Any) -> None:
     """scikit-learn's optimizer in the state of a trainer."""
     from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
-
-    from ._network import layers
 
     trainer, e = estimator._trainer, estimator
     assert trainer is not None

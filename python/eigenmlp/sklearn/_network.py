@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from itertools import pairwise
 from typing import Any
 
@@ -19,13 +20,14 @@ Array = NDArray[Any]
 class NetworkMixin:
     """A network whose parameters can be read and changed as lists of arrays.
 
-    The parameters live in the network. The lists are made when somebody asks for them; from then
-    on, each use of the network looks whether they were changed.
+    The parameters live in the network. The lists are made when somebody asks for them; as long as
+    somebody may have them, or one of their arrays, each use of the network looks whether they were
+    changed.
     """
 
     _net: MLP | None = None
     _trainer: Trainer | None = None
-    _lists: tuple[list[Array], list[Array]] | None = None
+    _lists: tuple[Layers, Layers] | None = None
     _seen: Array | None = None  # what the lists held when the network last had the same
 
     @property
@@ -35,7 +37,7 @@ class NetworkMixin:
 
     @coefs_.setter
     def coefs_(self, coefs: list[Array]) -> None:
-        self._lists = (coefs, self._get_lists("coefs_")[1])
+        self._lists = (Layers(coefs), self._get_lists("coefs_")[1])
 
     @property
     def intercepts_(self) -> list[Array]:
@@ -44,9 +46,9 @@ class NetworkMixin:
 
     @intercepts_.setter
     def intercepts_(self, intercepts: list[Array]) -> None:
-        self._lists = (self._get_lists("intercepts_")[0], intercepts)
+        self._lists = (self._get_lists("intercepts_")[0], Layers(intercepts))
 
-    def _get_lists(self, name: str) -> tuple[list[Array], list[Array]]:
+    def _get_lists(self, name: str) -> tuple[Layers, Layers]:
         if self._net is None:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         if self._lists is None:
@@ -54,17 +56,36 @@ class NetworkMixin:
             self._lists = layers(self._seen.copy(), self._net.layer_sizes)
         return self._lists
 
+    def _take_changes(self) -> None:
+        """From the lists; which are forgotten if nobody else can change them any more."""
+        assert self._lists is not None and self._net is not None
+        coefs, intercepts = self._lists
+        flat = flattened(coefs, intercepts)
+        if not np.array_equal(flat, self._seen):  # type: ignore[arg-type]
+            self._net.parameters = flat
+            self._seen = flat
+        whole = coefs[0].base  # of all arrays, as they were made
+        if not all(array.base is whole for array in (*coefs, *intercepts)):
+            return  # there are others among them, which anybody may have
+        lists, held = (weakref.ref(coefs), weakref.ref(intercepts)), weakref.ref(whole)
+        self._lists = None
+        del coefs, intercepts, whole
+        whole = held()
+        if whole is not None:
+            made = layers(whole, self._net.layer_sizes)
+            both = [ref() for ref in lists]
+            self._lists = (
+                made[0] if both[0] is None else both[0],
+                made[1] if both[1] is None else both[1],
+            )
+
     def _network(self) -> MLP:
         """The network, with the parameters that the lists hold."""
         if self._net is None:
             check_is_fitted(self)  # complains
             raise AttributeError("expected a fitted estimator, got one without a network")
         if self._lists is not None:
-            pairs = zip(*self._lists, strict=True)
-            flat = np.concatenate([np.ravel(part) for pair in pairs for part in pair])
-            if not np.array_equal(flat, self._seen):  # type: ignore[arg-type]
-                self._net.parameters = flat
-                self._seen = flat
+            self._take_changes()
         return self._net
 
     def _parameters_changed(self) -> None:
@@ -87,9 +108,19 @@ class NetworkMixin:
             self._net, self._trainer = _saved.restored(saved)
 
 
-def layers(flat: Array, sizes: list[int]) -> tuple[list[Array], list[Array]]:
+def flattened(coefs: list[Array], intercepts: list[Array]) -> Array:
+    """The flat vector W0, b0, W1, b1, … (P,)."""
+    pairs = zip(coefs, intercepts, strict=True)
+    return np.concatenate([np.ravel(part) for pair in pairs for part in pair])
+
+
+class Layers(list[Array]):
+    """A list that weak references can point to."""
+
+
+def layers(flat: Array, sizes: list[int]) -> tuple[Layers, Layers]:
     """W and b of each layer, as parts of the flat vector (P,)."""
-    coefs, intercepts, at = [], [], 0
+    coefs, intercepts, at = Layers(), Layers(), 0
     for D, K in pairwise(sizes):
         coefs.append(flat[at : at + D * K].reshape(D, K))
         at += D * K

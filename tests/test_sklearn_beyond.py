@@ -1,0 +1,445 @@
+"""What the estimators have that scikit-learn's have not."""
+
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="needs scikit-learn: pip install 'eigenmlp[sklearn]'")
+
+import scipy.sparse
+import sklearn.neural_network
+from sklearn.datasets import load_digits
+from sklearn.utils.class_weight import compute_sample_weight
+
+import eigenmlp as em
+import eigenmlp.sklearn
+from eigenmlp.sklearn import MLPClassifier, MLPRegressor, from_sklearn
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+SOLVERS = ["sgd", "adam", "lbfgs"]
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[Any, Any]:
+    X, y = load_digits(return_X_y=True)
+    return X[:500] / 16, y[:500]
+
+
+@pytest.fixture(scope="module")
+def curve() -> tuple[Any, Any]:
+    """A noisy line with outliers."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, 600)
+    y = 2 * x + rng.normal(0, 0.1, 600)
+    y[::10] += 20
+    return x[:, None], y
+
+
+def same(a: Any, b: Any) -> bool:
+    pairs = zip(a.coefs_ + a.intercepts_, b.coefs_ + b.intercepts_, strict=True)
+    return all(np.array_equal(V, W) for V, W in pairs)
+
+
+# ---- classes and labels
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_class_weights_are_sample_weights(digits: Any, solver: str) -> None:
+    X, y = digits
+    several = np.stack([y > 3, y % 2 == 0], axis=1).astype(int)
+    cases: list[tuple[Any, Any]] = [
+        (y, {0: 3.0, 7: 0.5}),
+        (y, "balanced"),
+        (y % 2, "balanced"),
+        (several, [{0: 1.0, 1: 4.0}, {0: 2.0, 1: 1.0}]),
+    ]
+    own = np.random.default_rng(0).uniform(0.5, 2, len(y))
+    for labels, weights in cases:
+        parameters: dict[str, Any] = {"solver": solver, "max_iter": 4, "random_state": 0}
+        by_class = MLPClassifier((8,), class_weight=weights, **parameters).fit(X, labels, own)
+        product = own * compute_sample_weight(weights, labels)
+        assert same(by_class, MLPClassifier((8,), **parameters).fit(X, labels, product))
+        assert not same(by_class, MLPClassifier((8,), **parameters).fit(X, labels, own))
+
+
+def test_partial_fit_for_several_labels_needs_no_classes(digits: Any) -> None:
+    X, y = digits
+    several = np.stack([y > 3, y % 2 == 0, y == 1], axis=1).astype(int)
+    with_classes, without = (MLPClassifier((8,), random_state=0) for _ in range(2))
+    with_classes.partial_fit(X, several, classes=[0, 1, 2])
+    without.partial_fit(X, several)
+    for _ in range(60):
+        without.partial_fit(X, several)
+    assert (without.classes_ == [0, 1, 2]).all()
+    assert without.predict(X).shape == (500, 3)
+    assert without.score(X, several) > 0.5 > with_classes.score(X, several)
+
+
+@pytest.mark.parametrize("kind", ["classes", "several", "numbers"])
+def test_partial_fit_with_early_stopping(digits: Any, kind: str) -> None:
+    """It ends by itself, at the parameters of the best score, and then leaves them alone."""
+    X, y = digits
+    y = {
+        "classes": y,
+        "several": np.stack([y > 3, y % 2 == 0], axis=1).astype(int),
+        "numbers": np.tanh(X @ np.linspace(-1, 1, 64)),
+    }[kind]
+    parameters: dict[str, Any] = {
+        "hidden_layer_sizes": 20, "early_stopping": True, "random_state": 0,
+        "n_iter_no_change": 3, "learning_rate_init": 0.02,
+    }  # fmt: skip
+    estimator = (MLPRegressor if kind == "numbers" else MLPClassifier)(**parameters)
+    first = {"classes": np.arange(10)} if kind == "classes" else {}
+    calls = 0
+    best: list[Any] = []
+    while calls < 300 and not getattr(estimator, "stopped_", False):
+        estimator.partial_fit(X, y, **(first if calls == 0 else {}))
+        calls += 1
+        *before, last = estimator.validation_scores_
+        if last > max(before, default=-np.inf):
+            best = [W.copy() for W in estimator.coefs_]
+    assert estimator.stopped_ and 5 < calls < 300
+    scores = estimator.validation_scores_
+    assert len(scores) == len(estimator.loss_curve_) == calls
+    assert estimator.best_validation_score_ == max(scores)
+    at_best = [W.copy() for W in estimator.coefs_]
+    estimator.partial_fit(X, y)
+    assert len(estimator.validation_scores_) == calls
+    assert all(np.array_equal(V, W) for V, W in zip(at_best, estimator.coefs_, strict=True))
+    assert all(np.array_equal(V, W) for V, W in zip(at_best, best, strict=True))
+    estimator.set_params(max_iter=3).fit(X, y)
+    assert not estimator.stopped_ and len(estimator.loss_curve_) <= 3
+
+
+# ---- layers
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_an_activation_for_each_layer(digits: Any, solver: str) -> None:
+    X, y = digits
+    chosen = ["logistic", em.activations.LeakyRelu(0.2), "gelu"]
+    estimator = MLPClassifier(
+        (9, 8, 7), activation=chosen, solver=solver, max_iter=60, learning_rate_init=0.02,
+        random_state=0,
+    ).fit(X, y)  # fmt: skip
+    assert estimator.score(X, y) > 0.5
+    net = em.MLP(
+        [64, 9, 8, 7, 10], activation=["sigmoid", chosen[1], "gelu"], dtype="float64", seed=0
+    )
+    pairs = zip(estimator.coefs_, estimator.intercepts_, strict=True)
+    net.parameters = np.concatenate([part.ravel() for pair in pairs for part in pair])
+    np.testing.assert_allclose(estimator.predict_proba(X), net.predict_proba(X), rtol=1e-12)
+
+
+def test_one_activation_as_a_list_draws_as_its_name(digits: Any) -> None:
+    X, y = digits
+    for name in ("logistic", "tanh"):
+        one, listed = (
+            MLPClassifier((6, 5), activation=chosen, max_iter=2, random_state=0).fit(X, y)
+            for chosen in (name, [name, name])
+        )
+        assert same(one, listed)
+
+
+def test_activations_that_do_not_fit(digits: Any) -> None:
+    X, y = digits
+    for wrong in (["tanh"], ["tanh"] * 3, ["tanh", "softmax"], ["tanh", 3], "relu(slope=1.0)"):
+        with pytest.raises(ValueError, match=r"activation|relu"):
+            MLPClassifier((4, 4), activation=wrong).fit(X, y)
+
+
+def test_dropout(digits: Any) -> None:
+    X, y = digits
+    parameters: dict[str, Any] = {"max_iter": 30, "learning_rate_init": 0.02, "random_state": 0}
+    plain = MLPClassifier((40,), **parameters).fit(X, y)
+    dropped = [MLPClassifier((40,), dropout=0.5, **parameters).fit(X, y) for _ in range(2)]
+    assert same(*dropped) and not same(dropped[0], plain)
+    assert dropped[0].loss_ > 1.5 * plain.loss_  # training is made harder, prediction is whole
+    assert dropped[0].score(X, y) > 0.9
+    assert np.array_equal(dropped[0].predict_proba(X), dropped[0].predict_proba(X))
+    with pytest.raises(ValueError, match="one for each hidden layer"):
+        MLPClassifier((4, 4), dropout=[0.5]).fit(X, y)
+    with pytest.raises(ValueError, match="dropout"):
+        MLPClassifier((4, 4), dropout=1.0).fit(X, y)
+
+
+# ---- losses
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_losses_that_outliers_do_not_move(curve: Any, solver: str) -> None:
+    """A tenth of the targets is 20 too high: the mean goes up by 2, the median hardly."""
+    X, y = curve
+    inside = np.arange(len(y)) % 10 != 0
+    parameters: dict[str, Any] = {
+        "hidden_layer_sizes": (), "solver": solver, "alpha": 0.0, "max_iter": 500, "tol": 0.0,
+        "n_iter_no_change": 500, "learning_rate_init": 0.02, "random_state": 0,
+    }  # fmt: skip
+    if solver == "sgd":
+        parameters["learning_rate"] = "invscaling"
+        parameters["power_t"] = 0.1
+    offsets = {}
+    for loss in ("squared_error", "absolute_error", "huber", em.losses.Quantile(0.5)):
+        regressor = MLPRegressor(loss=loss, **parameters).fit(X, y)
+        offsets[str(loss)] = float(np.mean(regressor.predict(X) - 2 * X[:, 0])), regressor
+        name = "half_squared_error" if loss == "squared_error" else loss
+        net = em.MLP([1, 1], loss=name, dtype="float64", init="zeros")
+        net.parameters = [regressor.coefs_[0][0, 0], regressor.intercepts_[0][0]]
+        if solver == "lbfgs":
+            assert regressor.loss_ == pytest.approx(net.loss(X, y), rel=1e-9)
+    assert offsets.pop("squared_error")[0] == pytest.approx(2.0, abs=0.2)
+    for name, (offset, _) in offsets.items():
+        assert abs(offset) < 0.3, name
+    assert inside.mean() == 0.9
+
+
+def test_several_quantiles_are_several_outputs(curve: Any) -> None:
+    X, y = curve
+    levels = (0.1, 0.5, 0.8)
+    regressor = MLPRegressor(
+        loss=em.losses.Quantile(levels), hidden_layer_sizes=(), learning_rate_init=0.02,
+        max_iter=400, n_iter_no_change=100, random_state=0,
+    ).fit(X, y)  # fmt: skip
+    predicted = regressor.predict(X)
+    assert predicted.shape == (600, 3) and regressor.n_outputs_ == 3
+    np.testing.assert_allclose((y[:, None] < predicted).mean(axis=0), levels, atol=0.06)
+
+
+def test_losses_that_are_refused(curve: Any) -> None:
+    X, y = curve
+    for wrong in ("softmax_cross_entropy", "no_loss", "huber(delta=0.0)", 3):
+        with pytest.raises(ValueError, match=r"loss|delta"):
+            MLPRegressor(loss=wrong).fit(X, y)
+
+
+# ---- watching
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_validation_data(digits: Any, solver: str) -> None:
+    """It is scored after each epoch and changes nothing, unless training is to stop by it."""
+    X, y = digits
+    train, rest = (X[:400], y[:400]), (X[400:], y[400:])
+    parameters: dict[str, Any] = {
+        "solver": solver, "max_iter": 25, "learning_rate_init": 0.02, "random_state": 0,
+    }  # fmt: skip
+    alone = MLPClassifier((20,), **parameters).fit(*train)
+    watched = MLPClassifier((20,), **parameters).fit(*train, validation_data=rest)
+    assert same(alone, watched)
+    assert len(watched.validation_scores_) == watched.n_iter_
+    assert watched.validation_scores_[-1] == watched.score(*rest)
+    assert watched.best_validation_score_ == max(watched.validation_scores_)
+    stopped = MLPClassifier((20,), early_stopping=True, n_iter_no_change=2, **parameters)
+    stopped.fit(*train, validation_data=rest)
+    assert stopped.score(*rest) == stopped.best_validation_score_
+    assert stopped.loss_curve_ == watched.loss_curve_[: stopped.n_iter_]
+
+
+def test_validation_data_that_cannot_be_used(digits: Any) -> None:
+    X, y = digits
+    for wrong, words in (((X[:5, :3], y[:5]), "3 features"), ((X[:5], y), "5 rows"), (X, "got")):
+        with pytest.raises((TypeError, ValueError), match=words):
+            MLPClassifier(max_iter=1).fit(X, y, validation_data=wrong)
+    with pytest.raises(ValueError, match="lbfgs"):
+        MLPClassifier(solver="lbfgs").fit(X, y, validation_data=(X, y))
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_callbacks(digits: Any, solver: str) -> None:
+    """They see the estimator as it is after each epoch, and may end the training."""
+    X, y = digits
+    seen: list[tuple[int, int, float, Any]] = []
+
+    def watch(epoch: int, estimator: Any) -> bool:
+        seen.append((epoch, estimator.n_iter_, estimator.loss_, estimator.coefs_[0].copy()))
+        return epoch == 4
+
+    parameters: dict[str, Any] = {"solver": solver, "random_state": 0}
+    watched = MLPClassifier((8,), callbacks=[watch], max_iter=20, **parameters).fit(X, y)
+    assert [entry[0] for entry in seen] == [entry[1] for entry in seen] == [1, 2, 3, 4]
+    assert watched.n_iter_ == 4 and watched.loss_ == seen[-1][2]
+    assert np.array_equal(watched.coefs_[0], seen[-1][3])
+    assert not np.array_equal(seen[0][3], seen[1][3])
+    assert same(watched, MLPClassifier((8,), max_iter=4, **parameters).fit(X, y))
+    with pytest.raises(TypeError, match="callable"):
+        MLPClassifier(callbacks=["bell"], max_iter=1).fit(X, y)
+
+
+def test_progress_bar(digits: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    X, y = digits
+    barred = MLPClassifier((8,), verbose="bar", max_iter=7, random_state=0).fit(X, y)
+    said = capsys.readouterr()
+    assert "7/7" in said.err and "loss" in said.err and said.out == ""
+    assert same(barred, MLPClassifier((8,), max_iter=7, random_state=0).fit(X, y))
+
+
+def test_threads(digits: Any) -> None:
+    X, y = digits
+    before = em.get_num_threads()
+    seen: list[int] = []
+    estimators = []
+    for n_threads in (1, None):
+        estimators.append(
+            MLPClassifier(
+                (40,), max_iter=2, random_state=0, n_threads=n_threads,
+                callbacks=[lambda *_: seen.append(em.get_num_threads())],
+            ).fit(X, y)
+        )  # fmt: skip
+    assert seen == [1, 1, before, before]
+    assert em.get_num_threads() == before
+    assert same(*estimators)
+    assert np.array_equal(*(estimator.predict_proba(X) for estimator in estimators))
+    with pytest.raises(ValueError, match="n_threads"):
+        MLPClassifier(n_threads=0).fit(X, y)
+
+
+# ---- sparse rows
+
+
+def test_sparse_rows_never_become_dense() -> None:
+    """8 GB, if they did."""
+    N, D = 20_000, 50_000
+    rng = np.random.default_rng(0)
+    columns = rng.integers(0, D, (N, 3))
+    y = columns[:, 0] % 2
+    columns[:, 0] = y  # one column for each class, among noise
+    X = scipy.sparse.csr_array(
+        (np.ones(3 * N), columns.ravel(), np.arange(0, 3 * N + 1, 3)), (N, D)
+    )
+    parameters: dict[str, Any] = {"batch_size": 100, "max_iter": 1, "random_state": 0}
+    tracemalloc.start()
+    classifier = MLPClassifier((2,), learning_rate_init=0.1, **parameters).fit(X[:2000], y[:2000])
+    assert classifier.score(X, y) > 0.95
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100 << 20
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
+@pytest.mark.parametrize("index", ["int32", "int64"])
+def test_sparse_rows_in_the_core(dtype: str, index: str) -> None:
+    """Unordered places, empty rows, and entries that come twice, which add up."""
+    values = np.array([1, 2, 3, 4, 5], dtype)
+    places, starts = np.array([4, 0, 2, 2, 5], index), np.array([0, 2, 2, 5], index)
+    X = scipy.sparse.csr_matrix((values, places.astype("int32"), starts.astype("int32")), (3, 6))
+    X.indices, X.indptr = places, starts
+    net = em.MLP([6, 20, 3], seed=0, input_scale=0.5, dtype="float64")
+    sparse, dense = (net._network.forward(rows) for rows in (X, X.toarray()))
+    assert np.array_equal(sparse, dense)
+
+
+@pytest.mark.parametrize(
+    ("places", "starts"),
+    [
+        ([0, 6], [0, 1, 2]),
+        ([0, -1], [0, 1, 2]),
+        ([0, 1], [0, 2, 1]),
+        ([0, 1], [0, 1, 3]),
+        ([0, 1], [-1, 1, 2]),
+        ([0, 1], [0, 9, 2]),
+    ],
+    ids=str,
+)
+def test_broken_sparse_rows_are_refused(places: list[int], starts: list[int]) -> None:
+    """By the core, which looks at each index when it uses it."""
+    X = scipy.sparse.csr_matrix((2, 6))
+    X.data = np.ones(2)
+    X.indices, X.indptr = np.array(places, "int32"), np.array(starts, "int32")
+    net = em.MLP([6, 3], seed=0)
+    before = net.parameters
+    assert net._network.forward(X) is None
+    trainer = em.Trainer(net, em.SGD(0.1))
+    y = np.zeros(2, np.int64)
+    result = trainer._trainer.run(X, y, None, 2, np.empty((1, 0), np.int64), np.array([0.1]))
+    assert result.refused and np.array_equal(net.parameters, before)
+
+
+# ---- to and from scikit-learn
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("kind", ["MLPClassifier", "MLPRegressor"])
+def test_there_and_back(digits: Any, kind: str, solver: str) -> None:
+    """Fitted estimators say the same, and those that go on go on the same way."""
+    X, y = digits
+    y = y if kind == "MLPClassifier" else np.tanh(X[:, 20:22])
+    parameters: dict[str, Any] = {
+        "hidden_layer_sizes": (9, 5), "activation": "logistic", "solver": solver, "max_iter": 5,
+        "learning_rate": "invscaling", "random_state": 0,
+    }  # fmt: skip
+    ours = getattr(eigenmlp.sklearn, kind)(**parameters).fit(X, y)
+    theirs = getattr(sklearn.neural_network, kind)(**parameters).fit(X, y)
+    output = "predict_proba" if kind == "MLPClassifier" else "predict"
+    became_ours, became_theirs = from_sklearn(theirs), ours.to_sklearn()
+    assert type(became_ours) is type(ours) and type(became_theirs) is type(theirs)
+    np.testing.assert_allclose(
+        getattr(became_ours, output)(X), getattr(theirs, output)(X), rtol=1e-10
+    )
+    np.testing.assert_allclose(
+        getattr(became_theirs, output)(X), getattr(ours, output)(X), rtol=1e-10
+    )
+    assert became_theirs.get_params() == theirs.get_params()
+    assert {*vars(theirs)} <= {*vars(became_theirs), "_coef_indptr", "_intercept_indptr"}
+    if solver == "lbfgs":
+        return
+    for estimator in (ours, theirs, became_ours, became_theirs):
+        estimator.partial_fit(X, y).partial_fit(X, y)
+    for name in ("coefs_", "intercepts_", "loss_curve_", "t_"):
+        for other in (became_ours, became_theirs):
+            for mine, his in zip(
+                np.atleast_1d(getattr(other, name)) if name == "t_" else getattr(other, name),
+                np.atleast_1d(getattr(theirs, name)) if name == "t_" else getattr(theirs, name),
+                strict=True,
+            ):
+                np.testing.assert_allclose(mine, his, rtol=1e-9, atol=1e-12)
+
+
+def test_unfitted_estimators_change_sides() -> None:
+    theirs = sklearn.neural_network.MLPRegressor(hidden_layer_sizes=(3,), loss="poisson", tol=0.1)
+    ours = from_sklearn(theirs)
+    assert not hasattr(ours, "coefs_")
+    assert ours.to_sklearn().get_params() == theirs.get_params()
+
+
+def test_what_cannot_change_sides(digits: Any) -> None:
+    X, y = digits
+    with pytest.raises(TypeError, match="got StandardScaler"):
+        from_sklearn(sklearn.preprocessing.StandardScaler())
+    mixed = MLPClassifier((4, 4), activation=["tanh", "relu"], max_iter=1).fit(X, y)
+    with pytest.raises(ValueError, match="one activation"):
+        mixed.to_sklearn()
+    with pytest.raises(ValueError, match="'gelu'"):
+        MLPClassifier((4,), activation="gelu").to_sklearn()
+    with pytest.raises(ValueError, match="'huber'"):
+        MLPRegressor(loss="huber").to_sklearn()
+
+
+# ---- other packages
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_shap_explains(digits: Any) -> None:
+    shap = pytest.importorskip("shap", reason="needs shap")
+    X, y = digits
+    classifier = MLPClassifier((8,), solver="lbfgs", max_iter=30, random_state=0).fit(X, y % 2)
+
+    def even(rows: Any) -> Any:
+        return classifier.predict_proba(rows)[:, 0]
+
+    explained = shap.Explainer(even, X[:20], seed=0)(X[:2], max_evals=2 * X.shape[1] + 1)
+    whole = explained.values.sum(axis=1) + explained.base_values
+    np.testing.assert_allclose(whole, even(X[:2]), atol=1e-8)
+
+
+def test_skops_saves_without_pickle(digits: Any) -> None:
+    skops = pytest.importorskip("skops.io", reason="needs skops")
+    X, y = digits
+    classifier = MLPClassifier((8,), max_iter=3, random_state=0).fit(X, y)
+    data = skops.dumps(classifier)
+    unknown = skops.get_untrusted_types(data=data)
+    assert all(name.startswith("eigenmlp.sklearn.") for name in unknown)
+    copy = skops.loads(data, trusted=unknown)
+    assert np.array_equal(copy.predict_proba(X), classifier.predict_proba(X))
