@@ -10,6 +10,7 @@ pytest.importorskip("sklearn", reason="needs scikit-learn: pip install 'eigenmlp
 
 import scipy.sparse
 import sklearn.neural_network
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.utils.class_weight import compute_sample_weight
 
@@ -149,6 +150,20 @@ def test_activations_that_do_not_fit(digits: Any) -> None:
     for wrong in (["tanh"], ["tanh"] * 3, ["tanh", "softmax"], ["tanh", 3], "relu(slope=1.0)"):
         with pytest.raises(ValueError, match=r"activation|relu"):
             MLPClassifier((4, 4), activation=wrong).fit(X, y)
+
+
+@pytest.mark.filterwarnings('ignore:compute_dtype="bfloat16"')
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_bfloat16(digits: Any) -> None:
+    X, y = digits
+    clf = MLPClassifier((40,), max_iter=30, tol=0, n_iter_no_change=99, random_state=0)
+    exact = clone(clf).fit(X.astype(np.float32), y)
+    rounded = clone(clf).set_params(compute_dtype="bfloat16").fit(X.astype(np.float32), y)
+    assert not np.array_equal(exact.coefs_[0], rounded.coefs_[0])
+    assert abs(rounded.loss_ - exact.loss_) <= 0.05 * exact.loss_
+    # Float64 stays float64.
+    wide = clone(clf).set_params(compute_dtype="bfloat16").fit(X, y)
+    np.testing.assert_array_equal(wide.coefs_[0], clone(clf).fit(X, y).coefs_[0])
 
 
 def test_dropout(digits: Any) -> None:

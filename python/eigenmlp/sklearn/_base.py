@@ -137,6 +137,7 @@ class BaseMLP(NetworkMixin, BaseEstimator, ABC):
 
     def _make_net(self, units: list[int], dtype: Any) -> MLP:
         """A network of zeros."""
+        rounds = self.compute_dtype is not None and np.dtype(dtype) == np.float32
         try:
             return MLP(
                 units,
@@ -145,6 +146,7 @@ class BaseMLP(NetworkMixin, BaseEstimator, ABC):
                 init="zeros",
                 dtype=str(np.dtype(dtype)),
                 dropout=self.dropout,
+                compute_dtype=self.compute_dtype if rounds else None,
             )
         except (TypeError, ValueError) as error:
             raise InvalidParameterError(str(error)) from error
@@ -281,7 +283,7 @@ class BaseMLP(NetworkMixin, BaseEstimator, ABC):
         """The same estimator of `sklearn.neural_network`, fitted if this one is.
 
         `class_weight`, `dropout`, `callbacks` and `n_threads`, which scikit-learn does not have,
-        are left out: they change no prediction.
+        are left out: they change no prediction. So is `compute_dtype`, which rounds.
 
         Raises
         ------

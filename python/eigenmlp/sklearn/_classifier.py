@@ -45,6 +45,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         ends training.
     n_threads : int or None
         At most so many threads; as many as the library may use, if None.
+    compute_dtype : "bfloat16" or None
+        Of the products' operands, where X is float32: see `eigenmlp.MLP`.
 
     Attributes
     ----------
@@ -108,6 +110,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         dropout: Any = 0.0,
         callbacks: Any = None,
         n_threads: int | None = None,
+        compute_dtype: str | None = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -136,6 +139,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.dropout = dropout
         self.callbacks = callbacks
         self.n_threads = n_threads
+        self.compute_dtype = compute_dtype
 
     # scikit-learn's classifier has one loss, and says so.
     loss = "log_loss"

@@ -40,4 +40,5 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
     "callbacks": [None, "array-like", HasMethods("__iter__")],
     "n_threads": [None, Interval(Integral, 1, None, closed="left")],
+    "compute_dtype": [None, StrOptions({"bfloat16"})],
 }

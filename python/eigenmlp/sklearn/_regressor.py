@@ -46,6 +46,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         ends training.
     n_threads : int or None
         At most so many threads; as many as the library may use, if None.
+    compute_dtype : "bfloat16" or None
+        Of the products' operands, where X is float32: see `eigenmlp.MLP`.
 
     Attributes
     ----------
@@ -104,6 +106,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         dropout: Any = 0.0,
         callbacks: Any = None,
         n_threads: int | None = None,
+        compute_dtype: str | None = None,
     ) -> None:
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -132,6 +135,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.dropout = dropout
         self.callbacks = callbacks
         self.n_threads = n_threads
+        self.compute_dtype = compute_dtype
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
