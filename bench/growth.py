@@ -73,7 +73,8 @@ def markdown(results: dict) -> str:
         data = results[sweep]
         decades, first, last = linear_decades(data, size)
         name = "P" if size == "parameters" else "N"
-        stretch = f"for {sweep}s {first} to {last}, {decades:.1f} decades of {name}"
+        plural = {"width": "widths", "batch": "batches"}[sweep]
+        stretch = f"for {plural} {first} to {last}, {decades:.1f} decades of {name}"
         goal = "goal: three decades"
         parts.append(
             f"**{texts[sweep]}.** Ours is within 15 % of linear in {name} "
