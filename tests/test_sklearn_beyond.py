@@ -123,7 +123,7 @@ def test_an_activation_for_each_layer(digits: Any, solver: str) -> None:
     X, y = digits
     chosen = ["logistic", em.activations.LeakyRelu(0.2), "gelu"]
     estimator = MLPClassifier(
-        (9, 8, 7), activation=chosen, solver=solver, max_iter=60, learning_rate_init=0.02,
+        (9, 8, 7), activation=chosen, solver=solver, max_iter=200, learning_rate_init=0.02,
         random_state=0,
     ).fit(X, y)  # fmt: skip
     assert estimator.score(X, y) > 0.5
