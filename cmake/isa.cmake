@@ -23,8 +23,8 @@ elseif(EIGENMLP_ISA STREQUAL "best")
     endif()
   endforeach()
   check_cxx_source_runs("
-    #include \"${PROJECT_SOURCE_DIR}/cpp/bindings/amx_permission.hpp\"
-    int main() { return amx_permission() ? 0 : 1; }" runs_amx)
+    #include \"${PROJECT_SOURCE_DIR}/cpp/eigenmlp/amx_permission.hpp\"
+    int main() { return eigenmlp::amx_permission() ? 0 : 1; }" runs_amx)
   if(runs_amx)
     set(eigenmlp_levels amx)
   endif()

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "amx_permission.hpp"
+#include "../eigenmlp/amx_permission.hpp"
 
 namespace {
 
@@ -14,7 +14,7 @@ std::vector<std::string> supported_levels() {
 #if defined(__x86_64__)
   std::vector<std::string> levels;
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("x86-64-v4") && amx_permission()) levels.emplace_back("amx");
+  if (__builtin_cpu_supports("x86-64-v4") && eigenmlp::amx_permission()) levels.emplace_back("amx");
   if (__builtin_cpu_supports("x86-64-v4")) levels.emplace_back("v4");
   if (__builtin_cpu_supports("x86-64-v3")) levels.emplace_back("v3");
   if (__builtin_cpu_supports("x86-64-v2")) levels.emplace_back("v2");

@@ -2,11 +2,13 @@
 #pragma once
 
 #include "eigenmlp/amx.hpp"
+#include "eigenmlp/amx_permission.hpp"
 #include "eigenmlp/product.hpp"
 
 namespace eigenmlp::rounded {
 
-inline constexpr bool hardware = true;
+inline constexpr bool hardware = true; // whether rounding makes the products faster
+inline bool is_usable() { return amx_permission(); }
 using Operand = amx::bfloat16;
 using Operands = Panels<Operand>;
 using ConstOperands = Panels<const Operand>;

@@ -8,6 +8,7 @@
 namespace eigenmlp::rounded {
 
 inline constexpr bool hardware = false; // whether rounding makes the products faster
+inline bool is_usable() { return true; }
 using Operand = float;
 using Operands = Panels<Operand>;
 using ConstOperands = Panels<const Operand>;

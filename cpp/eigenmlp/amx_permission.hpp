@@ -5,7 +5,11 @@
 #include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#endif
 
+namespace eigenmlp {
+
+#if defined(__x86_64__) && defined(__linux__)
 // Asks for the permission, which holds for all threads of the process and its children.
 inline bool amx_permission() {
   unsigned a = 0, b = 0, c = 0, d = 0;
@@ -21,3 +25,5 @@ inline bool amx_permission() {
 #else
 inline bool amx_permission() { return false; }
 #endif
+
+} // namespace eigenmlp
