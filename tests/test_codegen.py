@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,27 @@ def test_numbers_are_exact(dtype: str, tmp_path: Path) -> None:
     net = em.MLP([1, len(values)], bias=False, loss="squared_error", dtype=dtype)
     net.parameters = np.array(values, dtype)
     np.testing.assert_array_equal(Compiled(net, tmp_path)("forward", [[1.0]])[0], net.parameters)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_choices(dtype: str, tmp_path: Path) -> None:
+    """One row is one alternative; the functions take those of a choice together."""
+    net = make_net([3, 4, 1], loss="segment_cross_entropy", dtype=dtype)
+    X = np.random.default_rng(0).normal(0, 1, (7, 3)).astype(dtype)
+    compiled, real = Compiled(net, tmp_path), ctypes.POINTER(POINTERS[dtype])
+    scores = compiled("forward", X)
+    assert_within(scores, net.forward(X), rounding_bounds(net, X, np.zeros((7, 1))).Y, "forward")
+    compiled.library.predict.restype = ctypes.c_size_t
+    offsets = [0, 1, 4, 7]
+    P, chosen = np.empty(7, dtype), []
+    for begin, end in pairwise(offsets):
+        rows = ctypes.c_size_t(end - begin), X[begin:].ctypes.data_as(real)
+        compiled.library.predict_proba(*rows, P[begin:].ctypes.data_as(real))
+        chosen.append(begin + compiled.library.predict(*rows))
+    expected = net.predict_proba(X, offsets=offsets)
+    # exp of differences of scores that are known to a few units in their last place
+    np.testing.assert_allclose(P, expected, rtol=100 * np.finfo(dtype).eps)
+    assert chosen == net.predict(X, offsets=offsets).tolist()
 
 
 def test_nothing_but_libm(tmp_path: Path) -> None:

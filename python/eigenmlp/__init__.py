@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from . import optimizers as optimizers
     from . import plot as plot
     from . import symbolic as symbolic
+    from . import torch as torch
     from ._differences import GradientEntry
     from .choices import Choices
     from .gradient_check import GradientReport, check_gradients
@@ -63,7 +64,7 @@ __all__ = [
 # milliseconds, and nothing that needs an extra is imported unasked.
 _MODULES = {
     *("activations", "datasets", "losses", "optimizers", "schedules"),
-    *("codegen", "onnx", "plot", "symbolic"),
+    *("codegen", "onnx", "plot", "symbolic", "torch"),
 }
 _MODULE_OF = {
     name: module

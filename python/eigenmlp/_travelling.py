@@ -1,4 +1,4 @@
-"""What every export of a network needs: its layers, and that it is one with finite numbers."""
+"""What networks need to travel: their layers on the way out, their loss on the way in."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._described import described
-from .activations import ACTIVATIONS, Activation
-from .losses import Loss
+from .activations import ACTIVATIONS, Activation, Identity, Sigmoid
+from .losses import Loss, Poisson, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
 from .mlp import MLP
 
 
@@ -47,3 +47,40 @@ def loss_of(net: MLP) -> Loss:
 def input_scale(net: MLP) -> float:
     """What multiplies every input."""
     return float(net.config["input_scale"])
+
+
+class Ending(NamedTuple):
+    """How a network ends."""
+
+    activation: Activation
+    loss: Loss
+
+
+# The losses that bring these functions of the last layer themselves.
+_LINKS: dict[str, type[Loss]] = {
+    "softmax": SoftmaxCrossEntropy,
+    "log_softmax": SoftmaxCrossEntropy,
+    "sigmoid": SigmoidCrossEntropy,
+    "exp": Poisson,
+}
+
+
+def ending(name: str, end: Activation, loss: Loss | None) -> Ending:
+    """The end of a network whose outputs are the function `name` of the last layer.
+
+    `end` is that function as an activation (Identity if it is none); `loss` is what the user says.
+    A loss that takes logits brings the function itself, if it is the right one.
+    """
+    link = _LINKS.get(name)
+    if isinstance(end, Sigmoid) and end.slope != 1:
+        link = None
+    if loss is None:
+        return Ending(end, SquaredError()) if link is None else Ending(Identity(), link())
+    if loss.takes_logits:
+        if name != "identity" and type(loss) is not link:
+            raise ValueError(f"loss: expected one that goes with {name}, got {loss.text!r}")
+        return Ending(Identity(), loss)
+    if name in ("log_softmax", "exp"):
+        expected = _LINKS[name].name
+        raise ValueError(f"loss: expected {expected!r}, which {name} goes with, got {loss.text!r}")
+    return Ending(end, loss)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._exchange import is_foreign, shared
 from ._mapped import whole_file
 
 Array = NDArray[Any]
@@ -73,6 +74,8 @@ def generator(seed: object) -> np.random.Generator:
 def numbers(value: ArrayLike, what: str) -> Array:
     """`value` as an array of bool, integer or real numbers, in the machine's byte order."""
     whole_file(value, what)
+    if is_foreign(value):
+        value = shared(value, what)
     try:
         array = np.asarray(value)
     except ValueError as error:  # ragged nested lists

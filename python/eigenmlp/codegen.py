@@ -114,16 +114,30 @@ static {real} {p}sigmoid({real} z) {{
 }}
 """
 _SOFTMAX = """
-static void {p}softmax({real} y[{K}]) {{
+static void {p}softmax(size_t n, {real} y[]) {{
   {real} largest = y[0], sum = 0;
-  for (size_t k = 1; k < {K}; ++k)
+  for (size_t k = 1; k < n; ++k)
     if (y[k] > largest) largest = y[k];
-  for (size_t k = 0; k < {K}; ++k) {{
+  for (size_t k = 0; k < n; ++k) {{
     y[k] = exp{f}(y[k] - largest); /* cannot overflow */
     sum += y[k];
   }}
-  for (size_t k = 0; k < {K}; ++k) y[k] /= sum;
+  for (size_t k = 0; k < n; ++k) y[k] /= sum;
 }}
+"""
+# Of n rows that are the alternatives of one choice.
+_SCORES = "  for (size_t i = 0; i < n; ++i) {p}forward(x + i * {D}, p + i);\n"
+_BEST = """\
+  {real} y[1], most = 0;
+  size_t best = 0;
+  for (size_t i = 0; i < n; ++i) {{
+    {p}forward(x + i * {D}, y);
+    if (i == 0 || y[0] > most) {{
+      most = y[0];
+      best = i;
+    }}
+  }}
+  return best;
 """
 
 
@@ -143,6 +157,7 @@ class _Writer:
         self.layers = travelling.layers(net)
         self.activations = [layer.activation for layer in self.layers]
         self.loss = travelling.loss_of(net).name
+        self.chooses = travelling.loss_of(net).of_choices
         single = net.dtype == np.float32
         self.names = {
             "p": prefix,
@@ -191,6 +206,7 @@ class _Writer:
         )
 
     def stack_bytes(self) -> int:
+        # Those that predict keeps while it looks for the best.
         logits = self.sizes[-1] if self.loss.endswith("cross_entropy") else 0
         return (sum(self.buffers()) + logits) * self.net.dtype.itemsize
 
@@ -250,7 +266,7 @@ class _Writer:
         if activation.name == "identity":
             return ""
         if activation.name == "softmax":
-            return f"  {self.names['p']}softmax(y);\n"
+            return f"  {self.names['p']}softmax({K}, y);\n"
         values = {**activation.numbers(), "half": 0.5, "root_half": 0.5**0.5}
         factors = {key: self.times(x) for key, x in values.items()}
         formula = _FORMULAS[activation.name].format(z="y[k]", **self.names, **factors)
@@ -274,6 +290,8 @@ class _Writer:
         forward = _Function(
             f"void {p}forward({takes}, {real} y[{K}])", f"{what} of one row", self.forward_body()
         )
+        if self.chooses:
+            return [forward, *self.of_choices()]
         to_probabilities = self.to_probabilities()
         proba = [] if to_probabilities is None else [
             _Function(
@@ -303,6 +321,22 @@ class _Writer:
             predict = _Function(given, "the outputs", run)
         return [forward, *proba, predict]
 
+    def of_choices(self) -> list[_Function]:
+        """What segment_cross_entropy has: functions of the n alternatives of one choice."""
+        real, p, rows = self.names["real"], self.names["p"], f"size_t n, const {self.input} x[]"
+        return [
+            _Function(
+                f"void {p}predict_proba({rows}, {real} p[])",
+                f"probabilities of n > 0 alternatives, {self.sizes[0]} numbers each in x",
+                f"{_SCORES}  {{p}}softmax(n, p);\n".format(**self.names),
+            ),
+            _Function(
+                f"size_t {p}predict({rows})",
+                "the likeliest of n > 0 alternatives, 0 to n - 1; the first of equals",
+                _BEST.format(**self.names),
+            ),
+        ]
+
     def forward_body(self) -> str:
         real, p, last = self.names["real"], self.names["p"], len(self.activations) - 1
         lines = [f"  {real} h{i}[{size}];\n" for i, size in enumerate(self.buffers())]
@@ -316,7 +350,7 @@ class _Writer:
         """Lines that turn outputs y into probabilities; None if there are none."""
         p, K = self.names["p"], self.sizes[-1]
         if self.loss == "softmax_cross_entropy":
-            return f"  {p}softmax(y);\n"
+            return f"  {p}softmax({K}, y);\n"
         if self.loss == "sigmoid_cross_entropy":
             return f"  for (size_t k = 0; k < {K}; ++k) y[k] = {p}sigmoid(y[k]);\n"
         return "" if self.activations[-1].name in ("softmax", "sigmoid") else None

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _mapped, _validate, derivatives, model_file
 from ._backend import BACKENDS, DTYPES, make_network, warn_without_bfloat16
 from ._described import Described, described
+from ._exchange import is_foreign, shared
 from .activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
 from .choices import Choices, best, checked_choices
 from .history import History
@@ -229,6 +230,7 @@ class MLP:
         ----------
         X : array_like (N, D), or iterable of (Xb, yb)
             A `numpy.memmap` is read where it lies; `shuffle=False` reads it in the disk's order.
+            A CPU tensor of PyTorch, here and wherever an array is taken, is read where it lies.
             An iterable (with `y` left out) gives its batches as they come, of any sizes, anew in
             each epoch; a generator gives one epoch.
         y : array_like
@@ -298,7 +300,8 @@ class MLP:
     def forward(self, X: ArrayLike, out: Array | None = None) -> Array:
         """Outputs (N, K) of rows X (N, D), in the network's dtype; logits for the cross-entropies.
 
-        `out`, if given, is a C-order array (N, K) of that dtype that is filled and returned.
+        `out`, if given, is a C-order array (N, K) of that dtype that is filled and returned; it
+        may be a CPU tensor of PyTorch too.
 
         Examples
         --------
@@ -308,6 +311,9 @@ class MLP:
         array([[0.],
                [0.]], dtype=float32)
         """
+        if is_foreign(out):
+            self.forward(X, shared(out, "out"))
+            return out  # type: ignore[return-value]
         if isinstance(X, np.memmap):
             _mapped.whole_file(X, "X")
         if self._backend == "native":

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
+from .. import _travelling as travelling
 from .._described import described
-from ..activations import Activation, Identity, Sigmoid, Softmax
-from ..losses import LOSSES, Loss, Poisson, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
+from ..activations import Activation, Identity, Softmax
+from ..losses import LOSSES, Loss
 from ._terms import Above, Constant, Function, Tail, Term, Value, Z, activation
 
 
-class Head(NamedTuple):
-    """The end of a network."""
-
-    activation: Activation
-    loss: Loss
-
-
-# The losses that bring these functions themselves.
-_LINKS: dict[str, type[Loss]] = {
-    "softmax": SoftmaxCrossEntropy,
-    "log_softmax": SoftmaxCrossEntropy,
-    "sigmoid": SigmoidCrossEntropy,
-    "exp": Poisson,
-}
-
-
-def head(outputs: list[Value], last: Z, loss: Loss | None, given: dict[str, Any]) -> Head:
+def head(
+    outputs: list[Value], last: Z, loss: Loss | None, given: dict[str, Any]
+) -> travelling.Ending:
     """The end that a graph's outputs tell of, with `loss` if the user says one.
 
     `given` is what `export` noted, used if it fits.
@@ -49,30 +36,13 @@ def head(outputs: list[Value], last: Z, loss: Loss | None, given: dict[str, Any]
         name = "softmax"
     if name == "identity" and labels & {"above", "class"}:
         name = "sigmoid"
-    return _with_loss(name, end, loss or _noted(given, name, end))
-
-
-def _with_loss(name: str, end: Activation, loss: Loss | None) -> Head:
-    """The head whose outputs are `end` of the last layer, and whose link is called `name`."""
-    link = _LINKS.get(name)
-    if isinstance(end, Sigmoid) and end.slope != 1:
-        link = None
-    if loss is None:
-        return Head(end, SquaredError()) if link is None else Head(Identity(), link())
-    if loss.takes_logits:
-        if name != "identity" and type(loss) is not link:
-            raise ValueError(f"loss: expected one that goes with {name}, got {loss.text!r}")
-        return Head(Identity(), loss)
-    if name in ("log_softmax", "exp"):
-        expected = _LINKS[name].name
-        raise ValueError(f"loss: expected {expected!r}, which {name} goes with, got {loss.text!r}")
-    return Head(end, loss)
+    return travelling.ending(name, end, loss or _noted(given, name, end))
 
 
 def _noted(given: dict[str, Any], name: str, end: Activation) -> Loss | None:
     """The loss that `export` noted, if it goes with the graph."""
     try:
-        return _with_loss(name, end, described(given["loss"], LOSSES, "loss")).loss
+        return travelling.ending(name, end, described(given["loss"], LOSSES, "loss")).loss
     except (KeyError, TypeError, ValueError):
         return None
 

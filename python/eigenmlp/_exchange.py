@@ -1,0 +1,47 @@
+"""Arrays of other libraries, as PyTorch's tensors, read and written where they lie."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_CPU = (1, 3)  # DLPack's numbers of the devices whose memory a program can read: CPU, pinned
+
+
+def is_foreign(value: object) -> bool:
+    """Whether a value is an array of another library, by the DLPack protocol."""
+    return hasattr(value, "__dlpack__") and not isinstance(value, np.ndarray)
+
+
+def shared(value: Any, what: str) -> NDArray[Any]:
+    """The same numbers as a NumPy array: the same memory, or an error.
+
+    Raises
+    ------
+    TypeError
+        For a tensor that has a gradient to record, lies in a GPU's memory, or has numbers that
+        NumPy has not (bfloat16).
+    """
+    if getattr(value, "requires_grad", False) is True:
+        raise TypeError(
+            f"{what}: expected a tensor without requires_grad, since no gradient is recorded here, "
+            f"got one with it: use {what}.detach()"
+        )
+    try:
+        if hasattr(value, "__dlpack_device__") and value.__dlpack_device__()[0] not in _CPU:
+            raise TypeError(
+                f"{what}: expected an array in the processor's memory, got one on "
+                f"{getattr(value, 'device', 'another device')}: use {what}.cpu()"
+            )
+        array = np.asarray(value) if hasattr(value, "__array__") else np.from_dlpack(value)
+    except (TypeError, ValueError, RuntimeError, BufferError) as error:
+        if str(error).startswith(f"{what}: "):
+            raise
+        dtype = getattr(value, "dtype", "unknown numbers")
+        raise TypeError(
+            f"{what}: expected an array that NumPy can read where it lies, got "
+            f"{type(value).__name__} of {dtype}: {error}"
+        ) from None
+    return array
