@@ -173,6 +173,14 @@ def test_softmax_over_groups(backend):
     assert (errors < [0.011, 0.11, 0.12]).all()
 
 
+def test_model_travels():
+    pytest.importorskip("sklearn")
+    figures = importlib.import_module("model_travels").main()
+    assert figures.pop("test accuracy") > 0.9
+    for name, figure in figures.items():
+        assert figure is True if name.endswith("labels") else figure < 1e-5, name
+
+
 # ---- pictures and the gallery
 
 

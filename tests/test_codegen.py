@@ -16,6 +16,7 @@ import pytest
 from conftest import (
     COMBINATIONS,
     DTYPES,
+    ULPS,
     assert_within,
     both,
     make_data,
@@ -174,8 +175,10 @@ def test_choices(dtype: str, tmp_path: Path) -> None:
     net = make_net([3, 4, 1], loss="segment_cross_entropy", dtype=dtype)
     X = np.random.default_rng(0).normal(0, 1, (7, 3)).astype(dtype)
     compiled, real = Compiled(net, tmp_path), ctypes.POINTER(POINTERS[dtype])
-    scores = compiled("forward", X)
-    assert_within(scores, net.forward(X), rounding_bounds(net, X, np.zeros((7, 1))).Y, "forward")
+    alike = em.MLP(**{**net.config, "loss": "squared_error"})  # as to one row
+    alike.parameters = net.parameters
+    bound, u = rounding_bounds(alike, X, np.zeros((7, 1))).Y, float(np.finfo(dtype).eps)
+    assert_within(compiled("forward", X), net.forward(X), bound, "forward")
     compiled.library.predict.restype = ctypes.c_size_t
     offsets = [0, 1, 4, 7]
     P, chosen = np.empty(7, dtype), []
@@ -184,8 +187,9 @@ def test_choices(dtype: str, tmp_path: Path) -> None:
         compiled.library.predict_proba(*rows, P[begin:].ctypes.data_as(real))
         chosen.append(begin + compiled.library.predict(*rows))
     expected = net.predict_proba(X, offsets=offsets)
-    # exp of differences of scores that are known to a few units in their last place
-    np.testing.assert_allclose(P, expected, rtol=100 * np.finfo(dtype).eps)
+    # exp of differences of scores, over a sum of at most 3 of them
+    bounds = expected * (np.expm1(2 * bound.max()) + 2 * (3 + ULPS) * u)
+    assert_within(P, expected, bounds, "predict_proba")
     assert chosen == net.predict(X, offsets=offsets).tolist()
 
 
@@ -246,7 +250,7 @@ def test_the_stack_is_as_large_as_the_file_says(tmp_path: Path) -> None:
         ({"name": "a\n"}, ValueError, "C identifier"),
         ({"name": None}, TypeError, "C identifier"),
         ({"input_dtype": "int8"}, ValueError, r"input_dtype: expected one of .*'uint8'.*'int8'"),
-        ({"net": "net"}, TypeError, "to_c: expected an MLP, got str"),
+        ({"net": "net"}, TypeError, "to_c: expected an MLP or an estimator of .*, got str"),
     ],
 )
 def test_bad_arguments(arguments: Any, error: Any, match: str, tmp_path: Path) -> None:

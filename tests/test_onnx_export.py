@@ -170,7 +170,8 @@ def test_what_other_programs_drop(tmp_path: Path) -> None:
     "metadata",
     [
         *("", "{", "[]", '{"loss": 3}', '{"loss": "poisson"}', "[" * 100_000),
-        '{"activation": ["elu"], "output_activation": "relu", "input_scale": 1, "dropout": [0.1]}',
+        '{"activation": ["elu"], "output_activation": "relu", "input_scale": 1, "dropout": [0.1], '
+        '"compute_dtype": 7}',
     ],
 )
 def test_metadata_that_do_not_agree(metadata: str, tmp_path: Path) -> None:
@@ -180,6 +181,16 @@ def test_metadata_that_do_not_agree(metadata: str, tmp_path: Path) -> None:
     model.metadata_props[0].value = metadata
     (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
     equal(em.onnx.load(tmp_path / "model.onnx"), net)
+
+
+def test_bfloat16_products(tmp_path: Path) -> None:
+    """The file has the weights in float32, and the setting; it does not round as the network."""
+    net = make_net([4, 30, 2], compute_dtype="bfloat16")
+    em.onnx.export(net, tmp_path / "model.onnx")
+    equal(em.onnx.load(tmp_path / "model.onnx"), net)
+    full = em.MLP(**{**net.config, "compute_dtype": None})
+    full.parameters = net.parameters
+    compare(full, make_data([4, 30, 2], "squared_error", 9, "float32")[0], tmp_path / "full.onnx")
 
 
 @pytest.mark.parametrize("backend", ["native", "numpy"])
@@ -192,7 +203,7 @@ def test_backend(backend: str, tmp_path: Path) -> None:
     ("arguments", "error", "match"),
     [
         ({"input_dtype": "int8"}, ValueError, r"input_dtype: expected one of .*'uint8'.*'int8'"),
-        ({"net": "net"}, TypeError, "onnx.export: expected an MLP, got str"),
+        ({"net": "net"}, TypeError, "onnx.export: expected an MLP or an estimator of .*, got str"),
     ],
 )
 def test_bad_arguments(arguments: Any, error: Any, match: str, tmp_path: Path) -> None:

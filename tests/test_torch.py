@@ -190,7 +190,9 @@ def test_bad_arguments() -> None:
             em.torch.from_torch(model)
     with pytest.raises(ValueError, match=r"loss: expected one of .*'focal'"):
         em.torch.from_torch(nn.Sequential(L), loss="focal")
-    with pytest.raises(TypeError, match="to_torch: expected an MLP, got Linear"):
+    with pytest.raises(
+        TypeError, match=r"to_torch: expected an MLP or an estimator of .*, got Linear"
+    ):
         em.torch.to_torch(L)
     with torch.no_grad():
         bad = nn.Linear(2, 2)

@@ -22,9 +22,15 @@ class Layer(NamedTuple):
 
 
 def network(net: object, function: str) -> MLP:
-    """`net`, if it is a network of finite numbers."""
+    """`net`, or that of an estimator, if it is a network of finite numbers."""
+    of_estimator = getattr(net, "_network", None)
+    if not isinstance(net, MLP) and callable(of_estimator):
+        net = of_estimator()  # which complains if it is not fitted
     if not isinstance(net, MLP):
-        raise TypeError(f"{function}: expected an MLP, got {type(net).__name__}")
+        raise TypeError(
+            f"{function}: expected an MLP or an estimator of eigenmlp.sklearn, got "
+            f"{type(net).__name__}"
+        )
     if not np.isfinite(net.parameters).all():
         raise ValueError(f"{function}: expected finite parameters, got NaN or Inf")
     return net

@@ -35,7 +35,7 @@ def to_c(net: MLP, path: str | Path, name: str = "", input_dtype: str | None = N
 
     Parameters
     ----------
-    net : MLP
+    net : MLP or fitted estimator of `eigenmlp.sklearn`
         Its numbers are written in hexadecimal, so that none is rounded.
     path : str or Path
         As ``"model.c"``.
@@ -56,8 +56,10 @@ def to_c(net: MLP, path: str | Path, name: str = "", input_dtype: str | None = N
     -----
     The functions allocate nothing and have no state: layers lie on the stack (the file says how
     many bytes), constants are ``const``. So calls may overlap, in threads and in interrupts. They
-    do not check their input: a NaN in it comes out as NaN. Sums run in the order of the inputs,
-    so that outputs differ from the network's own by rounding.
+    do not check their input: a NaN in it comes out as NaN. Classes are 0, 1, …, whatever an
+    estimator calls them. Sums run in the order of the inputs,
+    so that outputs differ from the network's own by rounding; with ``compute_dtype="bfloat16"``,
+    whose rounding they do not have, by that.
 
     Examples
     --------

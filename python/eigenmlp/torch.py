@@ -101,7 +101,7 @@ def to_torch(net: MLP) -> Sequential:
 
     Parameters
     ----------
-    net : MLP
+    net : MLP or fitted estimator of `eigenmlp.sklearn`
         Its weights are copied. ``dropout`` becomes ``Dropout``; ``input_scale`` and the slope of a
         sigmoid become modules of this package, since PyTorch has none for them.
 
@@ -128,6 +128,7 @@ def to_torch(net: MLP) -> Sequential:
       (2): Linear(in_features=3, out_features=2, bias=True)
     )
     """
+    net = travelling.network(net, "to_torch")
     torch = _torch()
     nn, own = torch.nn, import_module("eigenmlp._torch_modules")
     make: dict[type[Activation], Callable[[Any], Any]] = {
@@ -142,7 +143,7 @@ def to_torch(net: MLP) -> Sequential:
         Silu: lambda _: nn.SiLU(),
         Softmax: lambda _: nn.Softmax(dim=1),
     }
-    layers = travelling.layers(travelling.network(net, "to_torch"))
+    layers = travelling.layers(net)
     dtype = getattr(torch, net.dtype.name)
     scale, dropout = travelling.input_scale(net), [*net.config["dropout"], 0.0]
     modules = [] if scale == 1 else [own.Scale(scale, dtype)]

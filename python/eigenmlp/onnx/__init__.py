@@ -30,19 +30,21 @@ def export(net: MLP, path: str | Path, input_dtype: str | None = None) -> None:
     The file's input ``X`` (N, D) are rows as `MLP.predict` takes them, any number of them;
     ``input_scale`` is applied in the file. It computes in the network's dtype. Its outputs are
 
-    ===============  ==========================================================================
-    ``logits``       (N, K), for the cross-entropies: what `MLP.forward` gives
-    ``outputs``      (N, K), for other losses: what `MLP.forward` gives
-    ``probabilities``  (N, K), where `MLP.predict_proba` gives them
-    ``rates``        (N, K), for poisson: what `MLP.predict` gives
-    ``labels``       int64, for the cross-entropies: what `MLP.predict` gives, (N,) or (N, K)
-    ===============  ==========================================================================
+    =================  ========================================================================
+    ``logits``         (N, K), for the cross-entropies: what `MLP.forward` gives
+    ``outputs``        (N, K), for other losses: what `MLP.forward` gives
+    ``probabilities``  (N, K), where `MLP.predict_proba` gives them for single rows
+    ``rates``          (N, K), for poisson: what `MLP.predict` gives
+    ``labels``         int64, what `MLP.predict` gives: (N,) for softmax_cross_entropy, (N, K) for
+                       sigmoid_cross_entropy
+    =================  ========================================================================
 
     The file is complete or not there: it is written beside its place, then renamed.
 
     Parameters
     ----------
-    net : MLP
+    net : MLP or fitted estimator of `eigenmlp.sklearn`
+        Of an estimator, ``labels`` are numbers of classes.
     path : str or Path
         As ``"model.onnx"``.
     input_dtype : str, optional
@@ -59,7 +61,8 @@ def export(net: MLP, path: str | Path, input_dtype: str | None = None) -> None:
     Notes
     -----
     The operators are standard ones of ONNX 1.15 (operator set 20). Where ONNX Runtime has none for
-    float64 (leaky_relu, softplus, elu, gelu), the file brings a function made of others.
+    float64 (leaky_relu, softplus, elu, gelu), the file brings a function made of others. With
+    ``compute_dtype="bfloat16"`` the file computes in float32 all the same.
 
     Examples
     --------

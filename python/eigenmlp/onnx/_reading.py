@@ -235,6 +235,8 @@ class Reader:
         try:
             pairs = [*zip(numbers(config), numbers(given), strict=True)]
             noted = {key: given[key] for key in _NOTED}
+            if given["compute_dtype"] is not None and config["dtype"] != "float32":
+                return {}
         except (KeyError, TypeError, ValueError, OverflowError):
             return {}
         u = float(np.finfo(np.float32).eps)
@@ -242,4 +244,4 @@ class Reader:
         return noted if same else {}
 
 
-_NOTED = ("activation", "output_activation", "input_scale", "dropout")
+_NOTED = ("activation", "output_activation", "input_scale", "dropout", "compute_dtype")

@@ -36,7 +36,7 @@ class Writer:
 
     def __init__(self, net: MLP, input_dtype: str | None) -> None:
         self.helper = onnx("helper")
-        self.net = travelling.network(net, "onnx.export")
+        self.net = net = travelling.network(net, "onnx.export")
         dtype = net.dtype
         if input_dtype is None:
             input_dtype = dtype.name
