@@ -3,9 +3,10 @@
     python -m bench.sklearn_drop_in [--tasks digits,mnist-128,mnist-512,row] [--seeds 10] [--write]
 
 The same data, parameters and seeds, in float64 as both have it by default and, where X is float32,
-in float32. For each seed both fit, one after the other, in turns that change places; a ratio is the median over seeds of theirs ÷ ours.
-Accuracies are on rows that were held out; ours counts as no worse if its mean over the seeds is at
-most one standard error of the difference below theirs. A row is predicted 300 times in a turn.
+in float32. For each seed both fit, one after the other, in turns that change places; a ratio is the
+median over seeds of theirs ÷ ours. Accuracies are on rows that were held out; ours counts as no
+worse if its mean over the seeds is at most one standard error of the difference below theirs. A row
+is predicted 300 times in a turn.
 """
 
 from __future__ import annotations
