@@ -3,6 +3,7 @@
 python -m bench.peers --quick
 python -m bench.peers --tasks A,B --peers torch,jax --rounds 9 --json figures.json
 python -m bench.peers --write
+python -m bench.peers --bfloat16 --write
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def main() -> None:
     if args.json:
         readme.save(args.json, results)
     if args.write:
-        readme.write("peers", text, results)
+        readme.write("peers-bfloat16" if args.bfloat16 else "peers", text, results)
 
 
 def _progress(name: str, result: dict, seconds: float) -> None:
@@ -85,7 +86,8 @@ def _arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--quick", action="store_true", help="a look: two rounds, short turns")
-    parser.add_argument("--tasks", type=_names(TASKS), default=[*TASKS], help=",".join(TASKS))
+    parser.add_argument("--tasks", type=_names(TASKS), help=",".join(TASKS))
+    parser.add_argument("--bfloat16", action="store_true", help="the tasks in bfloat16, not those")
     parser.add_argument("--peers", type=_names(PEERS), default=[*PEERS], help=",".join(PEERS))
     parser.add_argument("--rounds", type=int, help="of turns (5)")
     parser.add_argument("--seconds", type=float, help="of a turn (0.35)")
@@ -94,7 +96,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument("--write", action="store_true", help="into README.md and results/")
     parser.add_argument("--verbose", action="store_true", help="show what the workers print")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.tasks is None:
+        args.tasks = [name for name, task in TASKS.items() if task.bfloat16 == args.bfloat16]
+    args.no_overhead |= args.bfloat16
+    return args
 
 
 def _names(known: dict):

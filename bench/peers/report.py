@@ -16,8 +16,9 @@ def markdown(results: dict) -> str:
         summary(results["machine"]),
         f"{results['rounds']} rounds with turns of {results['seconds']} s, "
         f"threads: {results['threads'] or 'defaults'}. {_NOTES}",
-        _table(_GOAL_HEAD, (_goal_row(task, r) for task, r in tasks if not task.bfloat16)),
     ]
+    if exact := [_goal_row(task, r) for task, r in tasks if not task.bfloat16]:
+        parts.append(_table(_GOAL_HEAD, exact))
     if rounded := [_bfloat16_row(task, r["variants"]) for task, r in tasks if task.bfloat16]:
         parts += [_BFLOAT16_NOTES, _table(_BFLOAT16_HEAD, rounded)]
     if results.get("overhead"):
