@@ -311,9 +311,9 @@ class MLP:
         array([[0.],
                [0.]], dtype=float32)
         """
-        if is_foreign(out):
+        if out is not None and not isinstance(out, np.ndarray) and is_foreign(out):
             self.forward(X, shared(out, "out"))
-            return out  # type: ignore[return-value]
+            return out
         if isinstance(X, np.memmap):
             _mapped.whole_file(X, "X")
         if self._backend == "native":
