@@ -105,6 +105,36 @@ def test_products_are_of_rounded_operands(backend, D, K):
     assert np.all(np.abs(net.forward(X) - exact) <= 2 * (D + 1) * EPS * sizes)
 
 
+@pytest.mark.parametrize("backend", ["native", "numpy"])
+@pytest.mark.parametrize("sizes", [[40, 33, 17], [16, 16, 16], [1, 48, 5], [31, 2, 30]], ids=str)
+def test_backward_products_are_of_rounded_operands(backend, sizes):
+    """Integers of 9 bits, which rounding changes, and sums below 2²⁴, which are exact in float32.
+
+    Every operand is then known to the last bit, and float64 sums of them are the oracle: one that
+    is not rounded is off by 2⁻⁹, a hundred times what the sums may be.
+    """
+    net = make(sizes, backend, activation="identity", loss="squared_error")
+    rng = np.random.default_rng(0)
+    (D, H, K), N = sizes, 45
+
+    def whole(*shape):
+        return rng.integers(-511, 512, shape).astype(np.float32)
+
+    X, W0, b0, W1, b1, dY = whole(N, D), whole(D, H), whole(H), whole(H, K), whole(K), whole(N, K)
+    net.parameters = np.concatenate([a.ravel() for a in (W0, b0, W1, b1)])
+    Y = (rounded(X) @ rounded(W0) + b0).astype(np.float32)
+    dZ = rounded(dY) @ rounded(W1).T
+    gradient, dX = net.vjp(X, dY)
+    parts = np.split(gradient, np.cumsum([D * H, H, H * K]))
+    products = [(X.T, dZ, parts[0]), (Y.T, dY, parts[2]), (dZ, W0.T, dX)]
+    for A, B, mine in products:
+        A, B = rounded(A).astype(np.float64), rounded(B).astype(np.float64)
+        bound = 2 * (A.shape[1] + 1) * EPS * (np.abs(A) @ np.abs(B))
+        assert np.all(np.abs(mine.reshape(bound.shape) - A @ B) <= bound)
+    np.testing.assert_array_equal(parts[1], dZ.sum(axis=0))  # sums are not rounded
+    np.testing.assert_array_equal(parts[3], dY.sum(axis=0))
+
+
 # ---- core against twin
 
 
@@ -201,6 +231,20 @@ def test_rows_do_not_depend_on_their_neighbours():
     Y = net.forward(X)
     for i in (0, 17, 128, 299):
         np.testing.assert_array_equal(net.forward(X[i : i + 1])[0], Y[i])
+
+
+@pytest.mark.parametrize("width", [16, 40])
+@pytest.mark.parametrize("rows", [1, 50])
+def test_infinite_activations_leave_no_trace(width, rows):
+    """Threads keep their memory from call to call, and Inf · 0 is NaN where nothing should be."""
+    sizes = [width, width, width, 3]
+    good, bad = make(sizes), make([64, 64, 64, 64, 3], activation="identity")
+    X = np.ones((rows, width), np.float32)
+    before = good.forward(X)
+    assert np.isfinite(before).all()
+    bad.parameters = bad.parameters * np.float32(1e25)
+    assert not np.isfinite(bad.forward(np.ones((rows, 64), np.float32))).any()
+    np.testing.assert_array_equal(good.forward(X), before)
 
 
 # ---- threads

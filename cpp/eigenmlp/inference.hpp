@@ -24,7 +24,7 @@ public:
     buffer_.reserve(2 * widest * panel);
     Y.resize(net.layers().size() + 1);
     Z.assign(Y.size(), {}); // nobody will ask for f'(Z)
-    if (net.rounds()) reserve_rounded(rows, widest);
+    if (net.rounds()) reserve_rounded(net, rows, widest);
     for (std::size_t l = 0; l < Y.size(); ++l)
       Y[l] = {buffer_.data() + (l % 2 == 0 ? 0 : widest * panel), panel};
   }
@@ -32,10 +32,11 @@ public:
   RoundedBatch rounded;
 
 private:
-  void reserve_rounded(Index rows, Index widest) {
+  void reserve_rounded(const Network<T>& net, Index rows, Index widest) {
     using namespace rounded;
     const Index size = left_size(rows, widest * panel_width<T>);
     operands_.reserve(2 * size);
+    rounded.count_panels(net);
     rounded.Yt.assign(Y.size(), {});
     rounded.Y.assign(Y.size(), {});
     for (std::size_t l = 0; l + 1 < Y.size(); ++l)

@@ -58,13 +58,21 @@ inline void store_pairs(const float* from, Index count, Index lines, Operand* to
 }
 } // namespace detail
 
-// Rows row … row + count - 1 of panel c, which lie at `from`.
-inline void store_left(const float* from, Index row, Index count, Index c, Operands left) {
+// Rows row … row + count - 1 of panel c, which lie at `from`, of a Left with so many panels. An odd
+// number of them leaves half a tile over: zeros, as what lay there before may be Inf, and Inf · 0
+// is NaN.
+inline void store_left(const float* from, Index row, Index count, Index c, Index panels,
+                       Operands left) {
   constexpr Index p = panel_width<float>;
+  const bool alone = c % 2 == 0 && c + 1 == panels;
   Operand* to = left.data + c / 2 * left.panel + row * amx::tile_terms + c % 2 * p;
-  for (Index i = 0; i < count; ++i, from += p, to += amx::tile_terms)
-    _mm256_store_si256(reinterpret_cast<__m256i*>(to),
-                       reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_load_ps(from))));
+  for (Index i = 0; i < count; ++i, from += p, to += amx::tile_terms) {
+    const auto rounded = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_load_ps(from)));
+    if (alone)
+      _mm512_store_si512(to, _mm512_zextsi256_si512(rounded));
+    else
+      _mm256_store_si256(reinterpret_cast<__m256i*>(to), rounded);
+  }
 }
 
 // `row` is a multiple of row_unit, and `count` is one but at the end of the batch.

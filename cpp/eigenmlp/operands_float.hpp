@@ -38,7 +38,7 @@ inline void round_rows(const float* from, Index count, float* to) {
 }
 
 // Rows row … row + count - 1 of panel c, which lie at `from`.
-inline void store_left(const float* from, Index row, Index count, Index c, Operands left) {
+inline void store_left(const float* from, Index row, Index count, Index c, Index, Operands left) {
   round_rows(from, count, left.at(row, c));
 }
 inline void store_inputs_over_rows(const float*, Index, Index, Index, Operands) {}

@@ -9,6 +9,7 @@ namespace eigenmlp {
 
 // Null where nothing reads them, and in networks that do not round.
 struct RoundedBatch {
+  std::vector<Index> panels;          // of Y[l] and dY[l]
   std::vector<rounded::Operands> Y;   // the Left of Y[0] … Y[L - 1]
   std::vector<rounded::Operands> dY;  // the Left of dY[1] … dY[L]
   std::vector<rounded::Operands> Yt;  // for Xᵀ · dY
@@ -28,6 +29,7 @@ struct RoundedBatch {
       size += count;
     };
     for (auto* operands : {&Y, &dY, &Yt, &dYt}) operands->assign(L + 1, {});
+    count_panels(net);
     for (std::size_t l = 0; l <= L; ++l) {
       const Index columns = l == 0 ? net.inputs() : net.layers()[l - 1].K;
       if (l < L) {
@@ -43,13 +45,19 @@ struct RoundedBatch {
     for (auto& [operands, offset] : places) operands->data = buffer.data() + offset;
   }
 
+  template <class T>
+  void count_panels(const Network<T>& net) {
+    panels.assign(1, panel_count<T>(net.inputs()));
+    for (const auto& layer : net.layers()) panels.push_back(layer.output_panels());
+  }
+
   // Rows row … row + count - 1 of panel c of Y[l] or dY[l], which lie at `from`.
   void store_Y(std::size_t l, const float* from, Index row, Index count, Index c) const {
-    if (Y[l].data) rounded::store_left(from, row, count, c, Y[l]);
+    if (Y[l].data) rounded::store_left(from, row, count, c, panels[l], Y[l]);
     if (Yt[l].data) rounded::store_inputs_over_rows(from, row, count, c, Yt[l]);
   }
   void store_dY(std::size_t l, const float* from, Index row, Index count, Index c) const {
-    rounded::store_left(from, row, count, c, dY[l]);
+    rounded::store_left(from, row, count, c, panels[l], dY[l]);
     if (dYt[l].data) rounded::store_deltas_over_rows(from, row, count, c, dYt[l]);
   }
 };
