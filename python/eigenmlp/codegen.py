@@ -58,8 +58,8 @@ def to_c(net: MLP, path: str | Path, name: str = "", input_dtype: str | None = N
     many bytes), constants are ``const``. So calls may overlap, in threads and in interrupts. They
     do not check their input: a NaN in it comes out as NaN. Classes are 0, 1, …, whatever an
     estimator calls them. Sums run in the order of the inputs,
-    so that outputs differ from the network's own by rounding; with ``compute_dtype="bfloat16"``,
-    whose rounding they do not have, by that.
+    so that outputs differ from the network's own by rounding. With ``compute_dtype="bfloat16"`` the
+    file has the float32 parameters, and does not round operands: outputs differ by that.
 
     Examples
     --------

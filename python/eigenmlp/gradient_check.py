@@ -109,7 +109,8 @@ def check_gradients(
 ) -> GradientReport:
     """Compare a gradient with central differences of its loss.
 
-    ``check_gradients(net, X, y)`` checks a float64 copy of a network on its own backend;
+    ``check_gradients(net, X, y)`` checks a float64 copy of a network on its own backend, which
+    rounds nothing even if the network's ``compute_dtype`` is ``"bfloat16"``;
     ``check_gradients(function, parameters)`` checks any ``function(parameters) -> (loss,
     gradient)`` at an array of parameters, such as a loss of your own on top of `MLP.vjp`.
 

@@ -6,7 +6,8 @@ Needs ``pip install 'eigenmlp[symbolic]'``. The symbols, plain ones, so that str
 - ``t0, t1, …``: its targets; for softmax_cross_entropy its probabilities (1 at the label, else 0)
 - ``W0_0_0, …, b0_0, …``: the parameters, named as in ``W0[0, 0]``, in the order of `MLP.parameters`
 
-The formulas are those of the twin's tables, so every activation and loss is there. Expressions
+The formulas are those of the twin's tables, so every activation and loss is there; of a network
+with ``compute_dtype="bfloat16"`` they have the float32 parameters, and no rounding. Expressions
 are SymPy's own from there on: ``diff``, ``subs``, ``series``, ``sympy.hessian``,
 ``sympy.lambdify(…, cse=True)``, ``sympy.latex``.
 

@@ -117,6 +117,11 @@ def to_torch(net: MLP) -> Sequential:
     ImportError
         Without PyTorch.
 
+    Notes
+    -----
+    The weights of a network with ``compute_dtype="bfloat16"`` are its float32 ones, and the modules
+    compute in float32: outputs differ from the network's by the rounding of its operands.
+
     Examples
     --------
     >>> import eigenmlp as em

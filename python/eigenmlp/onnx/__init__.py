@@ -62,7 +62,8 @@ def export(net: MLP, path: str | Path, input_dtype: str | None = None) -> None:
     -----
     The operators are standard ones of ONNX 1.15 (operator set 20). Where ONNX Runtime has none for
     float64 (leaky_relu, softplus, elu, gelu), the file brings a function made of others. With
-    ``compute_dtype="bfloat16"`` the file computes in float32 all the same.
+    ``compute_dtype="bfloat16"`` the file has the float32 parameters and computes in float32:
+    outputs differ from the network's by the rounding of its operands.
 
     Examples
     --------
