@@ -330,6 +330,11 @@ def test_refusals(options, message):
         em.MLP([2, 3], **options)
 
 
+def test_refuses_what_is_no_dtype():
+    with pytest.raises(TypeError, match="compute_dtype: expected 'float32' or 'bfloat16', got 16"):
+        em.MLP([2, 3], compute_dtype=16)
+
+
 def test_says_once_that_it_is_not_faster(monkeypatch):
     monkeypatch.setattr(_backend.core, "multiplies_bfloat16", False)
     monkeypatch.setattr(_backend, "_warned", [])

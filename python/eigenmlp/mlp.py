@@ -685,6 +685,8 @@ def _checked_compute_dtype(compute_dtype: object, dtype: str) -> bool:
         same = _checked_dtype(compute_dtype, "compute_dtype") == dtype
     except ValueError:
         same = False
+    except TypeError:
+        raise TypeError(f"compute_dtype: expected {expected}, got {compute_dtype!r}") from None
     if not same:
         raise ValueError(
             f"compute_dtype: expected {expected} with dtype={dtype!r}, got {compute_dtype!r}"
