@@ -167,6 +167,36 @@ def test_rows_are_read_where_they_are(rows: int, activation: str, dtype: str) ->
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rows", [1, 2, 300])
+def test_outputs_may_lie_where_the_inputs_are(rows: int, dtype: str) -> None:
+    net = make_net([16, 16], loss="squared_error", dtype=dtype)
+    numbers = np.random.default_rng(rows).normal(0, 1, (rows + 1, 16)).astype(dtype)
+
+    def views(memory: Any) -> list[tuple[Any, Any]]:
+        return [
+            (memory[:-1], memory[:-1]),
+            (memory[:-1], memory[1:]),
+            (memory[1:], memory[:-1]),
+            (memory[-2::-1], memory[:-1]),
+            (memory[:-1, ::-1], memory[1:]),
+        ]
+
+    for i, (X, _) in enumerate(views(numbers)):
+        expected = net.forward(X)
+        memory = numbers.copy()
+        X, out = views(memory)[i]
+        assert net.forward(X, out=out) is out
+        assert out.tobytes() == expected.tobytes(), i
+        if rows > 1:
+            memory[:] = numbers
+            X[-1, -1] = np.nan
+            before = memory.tobytes()
+            with pytest.raises(ValueError, match="finite"):
+                net.forward(X, out=out)
+            assert memory.tobytes() == before
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rows", [1, 2, 300])
 def test_not_finite_inputs_and_outputs(rows: int, dtype: str) -> None:
     """NaN and Inf in X are refused, also where relu or a weight of 0 would hide them; outputs that
     overflow are the outputs."""

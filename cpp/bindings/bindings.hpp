@@ -101,6 +101,16 @@ inline std::optional<Rows> rows_of(py::handle object, Index columns, bool flat_a
   return rows.rows > 0 ? std::optional(rows) : std::nullopt;
 }
 
+// Whether `bytes` from `data` may lie where rows of X lie.
+inline bool may_overlap(const Rows& X, const void* data, std::size_t bytes) {
+  const auto first = reinterpret_cast<std::uintptr_t>(X.data);
+  std::uintptr_t low = first, high = first + sizeof(double);
+  for (const Index reach : {(X.rows - 1) * X.row_stride, (X.columns - 1) * X.column_stride})
+    (reach < 0 ? low : high) += static_cast<std::uintptr_t>(reach);
+  const auto begin = reinterpret_cast<std::uintptr_t>(data);
+  return begin < high && low < begin + bytes;
+}
+
 // Contiguous int64 labels (N,).
 inline const std::int64_t* labels_of(py::handle object, Index rows) {
   if (!py::isinstance<Array<std::int64_t>>(object)) return nullptr;
@@ -237,10 +247,14 @@ void register_network(py::module_& m, const char* name) {
                 array.shape(1) != net.outputs() || !array.writeable())
               return py::none();
             T* to = static_cast<T*>(array.mutable_data());
+            const auto size = static_cast<std::size_t>(array.size());
+            // Outputs that would overwrite rows still to be read go elsewhere first.
+            std::vector<T> apart(may_overlap(*rows, to, size * sizeof(T)) ? size : 0);
             bool finite;
             {
               const WithoutGil without_gil;
-              finite = predict(net, *rows, to, !out.is_none());
+              finite = predict(net, *rows, apart.empty() ? to : apart.data(), !out.is_none());
+              if (finite) std::copy(apart.begin(), apart.end(), to);
             }
             return finite ? result : py::object(py::none());
           },
