@@ -10,6 +10,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
+#include <pybind11/typing.h>
 
 #include <chrono>
 #include <optional>
@@ -30,6 +31,10 @@ void register_segments(py::module_& m);
 
 template <class T>
 using Array = py::array_t<T, py::array::c_style>;
+
+// What an entry returns that cannot take every array: for the signatures in the type stubs.
+template <class T>
+using OrNone = py::typing::Optional<T>;
 
 // The scalar type of an array, if the core reads it. By type numbers, since comparing dtype objects
 // costs more than a small network's forward pass.
@@ -223,16 +228,18 @@ void register_network(py::module_& m, const char* name) {
              net.get_parameters(to);
              return flat;
            })
-      .def("set_parameters",
-           [](Net& net, const Array<T>& flat) {
-             const T* from = flat_of(net, flat);
-             const WithoutGil without_gil;
-             const std::unique_lock lock(net.mutex());
-             net.set_parameters(from);
-           })
+      .def(
+          "set_parameters",
+          [](Net& net, const Array<T>& flat) {
+            const T* from = flat_of(net, flat);
+            const WithoutGil without_gil;
+            const std::unique_lock lock(net.mutex());
+            net.set_parameters(from);
+          },
+          py::arg("flat"))
       .def(
           "forward",
-          [](const Net& net, py::handle X, py::handle out) -> py::object {
+          [](const Net& net, py::handle X, py::handle out) -> OrNone<Array<T>> {
             const auto rows = rows_of(X, net.inputs());
             if (!rows) return py::none();
             py::object result;
@@ -256,7 +263,8 @@ void register_network(py::module_& m, const char* name) {
               finite = predict(net, *rows, apart.empty() ? to : apart.data(), !out.is_none());
               if (finite) std::copy(apart.begin(), apart.end(), to);
             }
-            return finite ? result : py::object(py::none());
+            if (!finite) return py::none();
+            return result;
           },
           py::arg("X"), py::arg("out") = py::none())
       .def(
@@ -289,20 +297,23 @@ void register_network(py::module_& m, const char* name) {
             return py::make_tuple(*loss, flat);
           },
           py::arg("X"), py::arg("y"), py::arg("sample_weight") = py::none())
-      .def("vjp", [](Net& net, py::handle X, py::handle dY) {
-        const Rows rows = checked(rows_of(X, net.inputs()), "X");
-        const Rows deltas = checked(rows_of(dY, net.outputs()), "dY");
-        if (rows.rows != deltas.rows) throw py::value_error("X and dY differ in rows");
-        Array<T> flat(net.parameter_count()), dX({rows.rows, net.inputs()});
-        T *to = flat.mutable_data(), *dX_data = dX.mutable_data();
-        {
-          const WithoutGil without_gil;
-          Buffer<T> gradient(net.panel_size());
-          vjp(net, rows, deltas, gradient.data(), dX_data);
-          net.unpack(gradient.data(), to);
-        }
-        return py::make_tuple(flat, dX);
-      });
+      .def(
+          "vjp",
+          [](Net& net, py::handle X, py::handle dY) {
+            const Rows rows = checked(rows_of(X, net.inputs()), "X");
+            const Rows deltas = checked(rows_of(dY, net.outputs()), "dY");
+            if (rows.rows != deltas.rows) throw py::value_error("X and dY differ in rows");
+            Array<T> flat(net.parameter_count()), dX({rows.rows, net.inputs()});
+            T *to = flat.mutable_data(), *dX_data = dX.mutable_data();
+            {
+              const WithoutGil without_gil;
+              Buffer<T> gradient(net.panel_size());
+              vjp(net, rows, deltas, gradient.data(), dX_data);
+              net.unpack(gradient.data(), to);
+            }
+            return py::make_tuple(flat, dX);
+          },
+          py::arg("X"), py::arg("dY"));
 }
 
 // What a run did, in arrays; the same attributes as the twin's.
@@ -466,31 +477,38 @@ void register_trainer(py::module_& m, const char* name) {
           },
           py::arg("steps"), py::arg("batches") = 0, py::arg("rows") = 0, py::arg("weight") = 0.0,
           py::arg("gathered") = py::none())
-      .def("flush",
-           [](Self& self, double lr) {
-             const WithoutGil without_gil;
-             return self.trainer().flush(lr);
-           })
-      .def("get_state",
-           [](Self& self, const std::string& state) {
-             const std::size_t i = self.state_index(state);
-             Array<T> flat(self.net().parameter_count());
-             T* to = flat.mutable_data();
-             std::fill_n(to, flat.size(), T(0));
-             const WithoutGil without_gil;
-             if (i < self.trainer().states_used()) self.trainer().get_state(i, to);
-             return flat;
-           })
-      .def("set_state",
-           [](Self& self, const std::string& state, const Array<T>& flat) {
-             const std::size_t i = self.state_index(state);
-             const T* from = flat_of(self.net(), flat);
-             const WithoutGil without_gil;
-             if (i < self.trainer().states_used()) self.trainer().set_state(i, from);
-           })
+      .def(
+          "flush",
+          [](Self& self, double lr) {
+            const WithoutGil without_gil;
+            return self.trainer().flush(lr);
+          },
+          py::arg("lr"))
+      .def(
+          "get_state",
+          [](Self& self, const std::string& state) {
+            const std::size_t i = self.state_index(state);
+            Array<T> flat(self.net().parameter_count());
+            T* to = flat.mutable_data();
+            std::fill_n(to, flat.size(), T(0));
+            const WithoutGil without_gil;
+            if (i < self.trainer().states_used()) self.trainer().get_state(i, to);
+            return flat;
+          },
+          py::arg("name"))
+      .def(
+          "set_state",
+          [](Self& self, const std::string& state, const Array<T>& flat) {
+            const std::size_t i = self.state_index(state);
+            const T* from = flat_of(self.net(), flat);
+            const WithoutGil without_gil;
+            if (i < self.trainer().states_used()) self.trainer().set_state(i, from);
+          },
+          py::arg("name"), py::arg("flat"))
       .def(
           "step",
-          [](Self& self, py::handle X, py::handle y, double lr, py::handle weights) -> py::object {
+          [](Self& self, py::handle X, py::handle y, double lr,
+             py::handle weights) -> OrNone<py::float_> {
             const auto data = data_of(self.net(), X, y, weights);
             if (!data) return py::none();
             typename Trainer<T>::StepResult result;
@@ -502,14 +520,16 @@ void register_trainer(py::module_& m, const char* name) {
             return py::float_(result.loss);
           },
           py::arg("X"), py::arg("y"), py::arg("lr"), py::arg("sample_weight") = py::none())
-      .def("apply",
-           [](Self& self, const Array<T>& gradient, double lr) {
-             const T* from = flat_of(self.net(), gradient);
-             const WithoutGil without_gil;
-             Buffer<T> panels(self.net().panel_size());
-             self.net().pack(from, panels.data());
-             return self.trainer().apply(panels.data(), lr);
-           })
+      .def(
+          "apply",
+          [](Self& self, const Array<T>& gradient, double lr) {
+            const T* from = flat_of(self.net(), gradient);
+            const WithoutGil without_gil;
+            Buffer<T> panels(self.net().panel_size());
+            self.net().pack(from, panels.data());
+            return self.trainer().apply(panels.data(), lr);
+          },
+          py::arg("gradient"), py::arg("lr"))
       .def(
           "run",
           [](Self& self, py::handle X, py::handle y, py::handle weights, Index batch_size,

@@ -29,8 +29,8 @@ PYBIND11_MODULE(EIGENMLP_MODULE, m) {
   m.attr("losses") = names(loss_table<float>);
   m.attr("optimizers") = names(optimizer_table<float>);
   m.def("max_threads", &max_threads);
-  m.def("set_max_threads", &set_max_threads);
-  m.def("limit_threads", &limit_threads);
+  m.def("set_max_threads", &set_max_threads, py::arg("n"));
+  m.def("limit_threads", &limit_threads, py::arg("n"));
 
   py::class_<PyRunResult>(m, "RunResult")
       .def_readonly("losses", &PyRunResult::losses)

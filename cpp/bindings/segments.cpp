@@ -9,6 +9,8 @@ namespace eigenmlp::bindings {
 
 namespace {
 
+using Scores = OrNone<py::array>; // like the argument
+
 // Scores (M,) or (R, M) of a scalar type, aligned and in C order.
 template <class T>
 bool is_scores(py::handle object) {
@@ -107,21 +109,31 @@ py::object cross_entropy(py::handle z, py::handle offsets, py::handle chosen, bo
 } // namespace
 
 void register_segments(py::module_& m) {
-  m.def("segment_softmax", [](py::handle z, py::handle offsets) -> py::object {
-    if (is_scores<double>(z)) return softmax<double>(z, offsets);
-    return is_scores<float>(z) ? softmax<float>(z, offsets) : py::none();
-  });
-  m.def("segment_softmax_vjp", [](py::handle p, py::handle dp, py::handle offsets) -> py::object {
-    if (is_scores<double>(p)) return softmax_vjp<double>(p, dp, offsets);
-    return is_scores<float>(p) ? softmax_vjp<float>(p, dp, offsets) : py::none();
-  });
-  m.def("segment_cross_entropy",
-        [](py::handle z, py::handle offsets, py::handle chosen, bool mean,
-           py::handle weights) -> py::object {
-          if (is_scores<double>(z)) return cross_entropy<double>(z, offsets, chosen, mean, weights);
-          return is_scores<float>(z) ? cross_entropy<float>(z, offsets, chosen, mean, weights)
-                                     : py::none();
-        });
+  m.def(
+      "segment_softmax",
+      [](py::handle z, py::handle offsets) -> Scores {
+        if (is_scores<double>(z)) return softmax<double>(z, offsets);
+        if (is_scores<float>(z)) return softmax<float>(z, offsets);
+        return py::none();
+      },
+      py::arg("z"), py::arg("offsets"));
+  m.def(
+      "segment_softmax_vjp",
+      [](py::handle p, py::handle dp, py::handle offsets) -> Scores {
+        if (is_scores<double>(p)) return softmax_vjp<double>(p, dp, offsets);
+        if (is_scores<float>(p)) return softmax_vjp<float>(p, dp, offsets);
+        return py::none();
+      },
+      py::arg("p"), py::arg("dp"), py::arg("offsets"));
+  m.def(
+      "segment_cross_entropy",
+      [](py::handle z, py::handle offsets, py::handle chosen, bool mean,
+         py::handle weights) -> OrNone<py::typing::Tuple<double, py::array>> {
+        if (is_scores<double>(z)) return cross_entropy<double>(z, offsets, chosen, mean, weights);
+        if (is_scores<float>(z)) return cross_entropy<float>(z, offsets, chosen, mean, weights);
+        return py::none();
+      },
+      py::arg("z"), py::arg("offsets"), py::arg("chosen"), py::arg("mean"), py::arg("weights"));
 }
 
 } // namespace eigenmlp::bindings

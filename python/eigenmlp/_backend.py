@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -41,25 +41,37 @@ class Network(Protocol):
 class RunResult(Protocol):
     """What `Trainer.run` did; arrays have an entry for each epoch."""
 
-    losses: NDArray[Any]
-    correct: NDArray[Any]
-    seconds: NDArray[Any]
-    batch_losses: NDArray[Any]  # of all batches, one epoch after the other
-    penalties: NDArray[Any]  # what the optimizer's penalty adds to them
-    epochs: int
-    steps: int
-    diverged_step: int
-    interrupted: bool
-    refused: bool
-    diverged_loss: float
-    error: BaseException | None
+    @property
+    def losses(self) -> NDArray[Any]: ...
+    @property
+    def correct(self) -> NDArray[Any]: ...
+    @property
+    def seconds(self) -> NDArray[Any]: ...
+    @property
+    def batch_losses(self) -> NDArray[Any]: ...  # of all batches, one epoch after the other
+    @property
+    def penalties(self) -> NDArray[Any]: ...  # what the optimizer's penalty adds to them
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def diverged_step(self) -> int: ...
+    @property
+    def interrupted(self) -> bool: ...
+    @property
+    def refused(self) -> bool: ...
+    @property
+    def diverged_loss(self) -> float: ...
+    @property
+    def error(self) -> BaseException | None: ...
 
 
 class Trainer(Protocol):
     """An optimizer's state and the step."""
 
-    state_names: tuple[str, ...]
-
+    @property
+    def state_names(self) -> Sequence[str]: ...
     @property
     def steps(self) -> int: ...
     def get_progress(self) -> tuple[int, int, int, float]: ...

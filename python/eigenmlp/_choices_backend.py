@@ -80,9 +80,10 @@ class ChoiceNetwork:
         if weights is not None and not weights.any():  # nothing in this batch counts
             return 0.0, np.zeros_like(z)
         if self.native:
-            result: tuple[float, Array] = core.segment_cross_entropy(
+            result = core.segment_cross_entropy(
                 np.ascontiguousarray(z), T.offsets, T.chosen, self.loss.reduction == "mean", weights
             )
+            assert result is not None  # `T` was checked when it was made
             return result
         from .reference import segments
 

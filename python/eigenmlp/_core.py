@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-from typing import Any
+from typing import TYPE_CHECKING
 
 from . import _cpu
 
@@ -41,4 +41,9 @@ def _choose() -> str:
 
 
 level: str = _choose()
-core: Any = importlib.import_module(f"{__package__}._core_{level}")
+if TYPE_CHECKING:
+    from . import _variant  # a stub, the same for all of them
+
+    core = _variant
+else:
+    core = importlib.import_module(f"{__package__}._core_{level}")

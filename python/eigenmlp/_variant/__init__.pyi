@@ -1,0 +1,204 @@
+# Written by tools/stubs.py from the compiled modules: change those, then run it again.
+"""
+The core of eigenmlp, compiled for the machine.
+"""
+
+import collections.abc
+import numpy
+import numpy.typing
+import typing
+from . import derivatives as derivatives
+
+class RunResult:
+    @property
+    def batch_losses(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def correct(self) -> numpy.typing.NDArray[numpy.int64]: ...
+    @property
+    def diverged_loss(self) -> float: ...
+    @property
+    def diverged_step(self) -> int: ...
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def error(self) -> typing.Any: ...
+    @property
+    def interrupted(self) -> bool: ...
+    @property
+    def losses(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def penalties(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def refused(self) -> bool: ...
+    @property
+    def seconds(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def steps(self) -> int: ...
+
+class Network32:
+    def __init__(
+        self,
+        layer_sizes: collections.abc.Sequence[int],
+        activations: collections.abc.Sequence[str],
+        loss: str,
+        bias: bool,
+        input_scale: float,
+        rounds: bool = False,
+    ) -> None: ...
+    def evaluate(
+        self, X: typing.Any, y: typing.Any, sample_weight: typing.Any = None
+    ) -> tuple[float, int]: ...
+    def forward(
+        self, X: typing.Any, out: typing.Any = None
+    ) -> numpy.typing.NDArray[numpy.float32] | None: ...
+    def get_parameters(self) -> numpy.typing.NDArray[numpy.float32]: ...
+    def loss_and_gradient(
+        self, X: typing.Any, y: typing.Any, sample_weight: typing.Any = None
+    ) -> tuple[float, numpy.typing.NDArray[numpy.float32]]: ...
+    def set_parameters(self, flat: numpy.typing.NDArray[numpy.float32]) -> None: ...
+    def vjp(
+        self, X: typing.Any, dY: typing.Any
+    ) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]: ...
+    @property
+    def parameter_count(self) -> int: ...
+
+class Trainer32:
+    def __init__(
+        self,
+        network: typing.Any,
+        rule: str,
+        hyper: collections.abc.Mapping[str, float],
+        clip_norm: float = ...,
+        l1: float = 0.0,
+        max_norm: float = ...,
+        penalty: float = 0.0,
+        accumulate: int = 1,
+        dropout: collections.abc.Sequence[float] = [],
+        dropout_key: int = 0,
+    ) -> None: ...
+    def apply(self, gradient: numpy.typing.NDArray[numpy.float32], lr: float) -> bool: ...
+    def flush(self, lr: float) -> bool: ...
+    def get_gathered(self) -> numpy.typing.NDArray[numpy.float32]: ...
+    def get_progress(self) -> tuple[int, int, int, float]: ...
+    def get_state(self, name: str) -> numpy.typing.NDArray[numpy.float32]: ...
+    def run(
+        self,
+        X: typing.Any,
+        y: typing.Any,
+        sample_weight: typing.Any,
+        batch_size: int,
+        orders: numpy.typing.NDArray[numpy.int64],
+        learning_rates: numpy.typing.NDArray[numpy.float64],
+        whole: bool = True,
+        check: typing.Any = None,
+    ) -> RunResult: ...
+    def set_progress(
+        self,
+        steps: int,
+        batches: int = 0,
+        rows: int = 0,
+        weight: float = 0.0,
+        gathered: numpy.typing.NDArray[numpy.float32] | None = None,
+    ) -> None: ...
+    def set_state(self, name: str, flat: numpy.typing.NDArray[numpy.float32]) -> None: ...
+    def step(
+        self, X: typing.Any, y: typing.Any, lr: float, sample_weight: typing.Any = None
+    ) -> float | None: ...
+    @property
+    def state_names(self) -> list[str]: ...
+    @property
+    def steps(self) -> int: ...
+
+class Network64:
+    def __init__(
+        self,
+        layer_sizes: collections.abc.Sequence[int],
+        activations: collections.abc.Sequence[str],
+        loss: str,
+        bias: bool,
+        input_scale: float,
+        rounds: bool = False,
+    ) -> None: ...
+    def evaluate(
+        self, X: typing.Any, y: typing.Any, sample_weight: typing.Any = None
+    ) -> tuple[float, int]: ...
+    def forward(
+        self, X: typing.Any, out: typing.Any = None
+    ) -> numpy.typing.NDArray[numpy.float64] | None: ...
+    def get_parameters(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    def loss_and_gradient(
+        self, X: typing.Any, y: typing.Any, sample_weight: typing.Any = None
+    ) -> tuple[float, numpy.typing.NDArray[numpy.float64]]: ...
+    def set_parameters(self, flat: numpy.typing.NDArray[numpy.float64]) -> None: ...
+    def vjp(
+        self, X: typing.Any, dY: typing.Any
+    ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]: ...
+    @property
+    def parameter_count(self) -> int: ...
+
+class Trainer64:
+    def __init__(
+        self,
+        network: typing.Any,
+        rule: str,
+        hyper: collections.abc.Mapping[str, float],
+        clip_norm: float = ...,
+        l1: float = 0.0,
+        max_norm: float = ...,
+        penalty: float = 0.0,
+        accumulate: int = 1,
+        dropout: collections.abc.Sequence[float] = [],
+        dropout_key: int = 0,
+    ) -> None: ...
+    def apply(self, gradient: numpy.typing.NDArray[numpy.float64], lr: float) -> bool: ...
+    def flush(self, lr: float) -> bool: ...
+    def get_gathered(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    def get_progress(self) -> tuple[int, int, int, float]: ...
+    def get_state(self, name: str) -> numpy.typing.NDArray[numpy.float64]: ...
+    def run(
+        self,
+        X: typing.Any,
+        y: typing.Any,
+        sample_weight: typing.Any,
+        batch_size: int,
+        orders: numpy.typing.NDArray[numpy.int64],
+        learning_rates: numpy.typing.NDArray[numpy.float64],
+        whole: bool = True,
+        check: typing.Any = None,
+    ) -> RunResult: ...
+    def set_progress(
+        self,
+        steps: int,
+        batches: int = 0,
+        rows: int = 0,
+        weight: float = 0.0,
+        gathered: numpy.typing.NDArray[numpy.float64] | None = None,
+    ) -> None: ...
+    def set_state(self, name: str, flat: numpy.typing.NDArray[numpy.float64]) -> None: ...
+    def step(
+        self, X: typing.Any, y: typing.Any, lr: float, sample_weight: typing.Any = None
+    ) -> float | None: ...
+    @property
+    def state_names(self) -> list[str]: ...
+    @property
+    def steps(self) -> int: ...
+
+def limit_threads(n: int) -> int: ...
+def max_threads() -> int: ...
+def segment_cross_entropy(
+    z: typing.Any, offsets: typing.Any, chosen: typing.Any, mean: bool, weights: typing.Any
+) -> tuple[float, numpy.ndarray] | None: ...
+def segment_softmax(z: typing.Any, offsets: typing.Any) -> numpy.ndarray | None: ...
+def segment_softmax_vjp(
+    p: typing.Any, dp: typing.Any, offsets: typing.Any
+) -> numpy.ndarray | None: ...
+def set_max_threads(n: int) -> None: ...
+
+activations: list[str]
+build_flags: str
+compiler: str
+eigen_version: str
+level: str
+losses: list[str]
+multiplies_bfloat16: bool
+optimizers: list[str]
