@@ -27,6 +27,25 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation site into build/site, or see it: nox -s docs -- serve."""
+    extras = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
+    session.install(*extras["docs"])
+    command = session.posargs or ["build", "--strict"]
+    session.run("mkdocs", *command, env={"NO_MKDOCS_2_WARNING": "1"})
+
+
+@nox.session
+def stubs(session: nox.Session) -> None:
+    """Write the type stubs of the compiled modules anew; nox -s stubs -- --check only looks."""
+    session.install(
+        *("--config-settings=cmake.define.EIGENMLP_ISA=best", "."),
+        *("pybind11-stubgen>=3,<4", "-r", LINTERS),
+    )
+    session.run("python", "tools/stubs.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Print microseconds per step and GF/s."""
     session.install(".[bench]")
