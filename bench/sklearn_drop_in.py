@@ -32,6 +32,7 @@ from .machine import description, environment, summary
 from .readme import save, write
 
 _ROWS = 300
+_PAUSE = 0.2  # seconds before a turn: the other's threads spin for a while after their last work
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ def fits(task: Task, seeds: int, dtype: str) -> dict[str, Any]:
     _fit(sklearn.neural_network, task, X[:500], y[:500], seed=0)
     for seed in range(seeds):
         for name in [*modules] if seed % 2 else [*modules][::-1]:
+            time.sleep(_PAUSE)
             began = time.perf_counter()
             estimator = _fit(modules[name], task, X[train], y[train], seed)
             seconds[name].append(time.perf_counter() - began)
@@ -109,6 +111,7 @@ def one_row(seeds: int) -> dict[str, Any]:
     for turn in range(seeds):
         for name in [*both] if turn % 2 else [*both][::-1]:
             estimator, times = both[name], []
+            time.sleep(_PAUSE)
             for row in range(_ROWS):
                 began = time.perf_counter()
                 estimator.predict_proba(X[row : row + 1])
