@@ -118,6 +118,20 @@ void test_networks() {
   }
 }
 
+// The same, of networks that round.
+void test_rounding_networks() {
+  const std::vector<double> momentum{0.9, 0, 0};
+  for (const int threads : {1, 2}) {
+    set_max_threads(threads);
+    test_network<float>(
+        {{64, 50, 10}, {"relu", "identity"}, "softmax_cross_entropy", 250, 100, true, true},
+        momentum);
+    test_network<float>(
+        {{300, 200, 7}, {"tanh", "identity"}, "softmax_cross_entropy", 150, 64, true, true},
+        momentum);
+  }
+}
+
 // The counters themselves count.
 void test_counters() {
   check(count([] { Buffer<float> buffer(100); }) == 1, "an aligned allocation is counted");
@@ -132,4 +146,5 @@ int main() {
   eigenmlp::test::test_counters();
   eigenmlp::test::test_networks<float>();
   eigenmlp::test::test_networks<double>();
+  eigenmlp::test::test_rounding_networks();
 }

@@ -15,6 +15,7 @@ struct Shape {
   std::string loss;
   Index N, batch_size;
   bool bias = true;
+  bool rounds = false; // operands to bfloat16
 };
 
 template <class T>
@@ -24,7 +25,8 @@ struct Problem {
   std::vector<T> X, targets; // (N, D), (N, K)
   std::vector<std::int64_t> labels, order;
 
-  explicit Problem(const Shape& s) : net(s.sizes, s.activations, s.loss, s.bias, T(1)), shape(s) {
+  explicit Problem(const Shape& s)
+      : net(s.sizes, s.activations, s.loss, s.bias, T(1), s.rounds), shape(s) {
     std::mt19937 random(1);
     std::uniform_real_distribution<T> uniform(-1, 1), positive(0, 1);
     const Index N = s.N, D = net.inputs(), K = net.outputs();

@@ -99,21 +99,30 @@ const std::vector<Shape> shapes = {
 
 // Which of the ways to share a step the shapes are trained in: alone, by rows, by columns.
 template <class T>
-std::array<bool, 3> ways(int threads) {
+std::array<bool, 3> ways(const std::vector<Shape>& shapes, int threads) {
   set_max_threads(threads);
   std::array<bool, 3> met{};
   for (const Shape& shape : shapes) {
-    const Network<T> net(shape.sizes, shape.activations, shape.loss, shape.bias, T(1));
+    const Network<T> net(shape.sizes, shape.activations, shape.loss, shape.bias, T(1),
+                         shape.rounds);
     const bool shared = threads_for_step(net, shape.batch_size) > 1;
     met[shared ? 1 + weights_outweigh(net, shape.batch_size) : 0] = true;
   }
   return met;
 }
 
+// The same ones, of networks that round.
+std::vector<Shape> rounding_shapes() {
+  std::vector<Shape> rounding = shapes;
+  for (Shape& shape : rounding) shape.rounds = true;
+  return rounding;
+}
+
 template <class T>
-void test_bits() {
+void test_bits(const std::vector<Shape>& shapes) {
   for (const int threads : {2, 3, 5})
-    check(ways<T>(threads) == std::array{true, true, true}, "steps are shared in every way");
+    check(ways<T>(shapes, threads) == std::array{true, true, true},
+          "steps are shared in every way");
   for (const Shape& shape : shapes) {
     set_max_threads(1);
     const auto expected = train<T>(shape, 4);
@@ -126,7 +135,7 @@ void test_bits() {
 
 // Clipping, L1, max-norm, dropout, and batches that are gathered.
 template <class T>
-void test_bits_with_settings() {
+void test_bits_with_settings(const std::vector<Shape>& shapes) {
   for (const Shape& shape : shapes) {
     Settings settings{{.clip_norm = 0.5, .l1 = 1e-4, .max_norm = 2}, 2, {}, 5};
     settings.dropout.assign(shape.sizes.size() - 2, 0.2);
@@ -205,10 +214,12 @@ int main() {
   test_barrier(2, 50'000);
   test_barrier(3, 2'000);
   test_barrier(5, 1'000);
-  test_bits<float>();
-  test_bits<double>();
-  test_bits_with_settings<float>();
-  test_bits_with_settings<double>();
+  test_bits<float>(shapes);
+  test_bits<double>(shapes);
+  test_bits<float>(rounding_shapes());
+  test_bits_with_settings<float>(shapes);
+  test_bits_with_settings<double>(shapes);
+  test_bits_with_settings<float>(rounding_shapes());
   test_two_trainings();
   test_predict_while_training();
 }
