@@ -25,6 +25,17 @@ namespace eigenmlp::bindings {
 
 namespace py = pybind11;
 
+template <class T>
+struct OrNone;
+
+} // namespace eigenmlp::bindings
+
+template <class T>
+struct pybind11::detail::handle_type_name<eigenmlp::bindings::OrNone<T>>
+    : handle_type_name<typing::Optional<T>> {};
+
+namespace eigenmlp::bindings {
+
 void register_float32(py::module_& m);
 void register_float64(py::module_& m);
 void register_segments(py::module_& m);
@@ -32,9 +43,13 @@ void register_segments(py::module_& m);
 template <class T>
 using Array = py::array_t<T, py::array::c_style>;
 
-// What an entry returns that cannot take every array: for the signatures in the type stubs.
+// What an entry returns that cannot take every array. The signature says so, for the type stubs;
+// unlike pybind11's Optional it asks nothing of the object when it is made.
 template <class T>
-using OrNone = py::typing::Optional<T>;
+struct OrNone : py::object {
+  using py::object::object;
+  OrNone(py::object result) : py::object(std::move(result)) {}
+};
 
 // The scalar type of an array, if the core reads it. By type numbers, since comparing dtype objects
 // costs more than a small network's forward pass.
@@ -263,8 +278,7 @@ void register_network(py::module_& m, const char* name) {
               finite = predict(net, *rows, apart.empty() ? to : apart.data(), !out.is_none());
               if (finite) std::copy(apart.begin(), apart.end(), to);
             }
-            if (!finite) return py::none();
-            return result;
+            return finite ? std::move(result) : py::none();
           },
           py::arg("X"), py::arg("out") = py::none())
       .def(
