@@ -237,3 +237,23 @@ def test_forged_generator_states(bits, path, value, tmp_path) -> None:  # type: 
     model_file.write_model(tmp_path / "file", config, arrays, settings)
     with pytest.raises(ValueError, match="expected a state"):
         em.Trainer.load(tmp_path / "file")
+
+
+def test_calls_leave_no_references_behind() -> None:
+    X, z = np.zeros((1, 1), np.float32), np.zeros(8)
+    offsets, chosen = np.array([0, 4, 8]), np.array([0, 5])
+    net = em.MLP([1, 1], loss="squared_error")
+    trainer = em.Trainer(net, em.SGD(0.1), batch_size=1)
+    out = np.empty((1, 1), np.float32)
+
+    def counts(calls: int) -> np.ndarray:
+        for _ in range(calls):
+            net.forward(X)
+            net.forward(X, out=out)
+            trainer.step(X, X)
+            em.segment_softmax(z, offsets)
+            em.segment_cross_entropy(z, offsets, chosen)
+        return np.array([sys.getrefcount(kind) for kind in (np.ndarray, float, tuple)])
+
+    before = counts(10)
+    assert (counts(1000) - before < 100).all()
