@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _mapped, _validate, derivatives, model_file
+from . import _mapped, _replay, _validate, derivatives, model_file
 from ._backend import BACKENDS, DTYPES, make_network, warn_without_bfloat16
 from ._described import Described, described
 from ._exchange import is_foreign, shared
@@ -586,18 +586,29 @@ class MLP:
     def save(self, path: str | Path) -> None:
         """Write a safetensors file with the architecture in its metadata.
 
-        The file is complete or not there: it is written beside its place, then renamed.
+        The file is complete or not there: it is written beside its place, then renamed. Beside the
+        parameters it holds two rows and their outputs, which `load` computes again.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is not finite.
+        OSError
+            If the file cannot be written, such as on a full disk; an older one stays.
         """
         model_file.write_model(path, self.config, self._named_arrays())
 
     @classmethod
     def load(cls, path: str | Path, backend: str = "native") -> MLP:
-        """Read a network that `save` wrote.
+        """Read a network that `save` wrote, also one of an earlier version.
+
+        Nothing in the file is executed or unpickled, so it need not be trusted.
 
         Raises
         ------
         ValueError
-            If the file is truncated, was altered, or is something else.
+            If the file is truncated, was altered, or is something else; or if its stored sample
+            has other outputs here than rounding explains.
         """
         config, arrays, _ = model_file.read_model(path)
         with model_file.sensible(path):
@@ -609,12 +620,17 @@ class MLP:
         sizes = _checked_sizes(config["layer_sizes"])
         vector = model_file.flat_vector(sizes, config["bias"] is True, arrays, "")
         net = cls(**{**config, "init": "zeros", "backend": backend})
-        net._init = config["init"] if config["init"] in INITIALIZERS else "auto"
+        init = _validate.known(config["init"], ["auto", "custom", *INITIALIZERS], "init")
+        net._init = "auto" if init == "custom" else init
         net.parameters = vector
+        if _replay.X_NAME in arrays:  # not in older files
+            _replay.check(net, arrays)
         return net
 
     def _named_arrays(self) -> dict[str, Array]:
-        return model_file.named_arrays(self._sizes, self._bias, self.parameters, "")
+        """What a file holds of the network: its parameters, and a sample of what it computes."""
+        arrays = model_file.named_arrays(self._sizes, self._bias, self.parameters, "")
+        return arrays | _replay.sample(self)
 
     def __getstate__(self) -> dict[str, Any]:
         state = {k: v for k, v in self.__dict__.items() if k != "_network"}

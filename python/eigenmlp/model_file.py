@@ -1,6 +1,8 @@
 """Model files: safetensors, with the architecture (and a trainer's settings) as metadata.
 
-A checksum over metadata and arrays tells a file that was altered; files are written beside their
+A checksum over metadata and arrays tells a file that was altered, and a sample of rows and outputs
+one that this installation would compute otherwise. A reader checks all that a file says of itself
+before it takes memory for it; nothing is unpickled or evaluated. Files are written beside their
 place and then renamed, so that a crash never leaves half a file or loses the old one.
 """
 
@@ -9,22 +11,27 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load as decode
 from safetensors.numpy import save as encode
+
+from . import _container
+from ._container import Entry, parsed
+from ._replay import ROWS, X_NAME, Y_NAME
 
 Array = NDArray[Any]
 
-FORMAT = "2"  # 1: without dropout, and a trainer's "steps" instead of its "progress"
+FORMAT = "3"  # 2: without the sample; 1: also no dropout, a trainer's "steps", not its "progress"
+_OLDER = ("1", "2")
+_METADATA_KEYS = {"format", "config", "sha256"}  # and a trainer's "trainer"
 _CONFIG_KEYS = {
     *("layer_sizes", "activation", "output_activation", "loss", "bias", "init", "dtype"),
     *("compute_dtype", "input_scale", "dropout"),
@@ -33,7 +40,7 @@ _SETTING_KEYS = {
     *("optimizer", "lr", "plateau", "hyper", "limits", "batch_size", "accumulate", "progress"),
     *("epochs", "generator", "dropout_key"),
 }
-_GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
+_TEXT_LIMIT = 256  # of an activation's text form; a loss may have numbers for each output
 
 
 def write_model(
@@ -46,38 +53,34 @@ def write_model(
     saved = {key: value for key, value in config.items() if key in _CONFIG_KEYS}
     if callable(saved["init"]):
         saved["init"] = "custom"
-    metadata = {"format": FORMAT, "config": json.dumps(saved)}
+    metadata = {"format": FORMAT, "config": json.dumps(saved, allow_nan=False)}
     if settings is not None:
-        metadata["trainer"] = json.dumps(settings)
+        metadata["trainer"] = json.dumps(settings, allow_nan=False)
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     metadata["sha256"] = _checksum(metadata, arrays)
-    write_whole(Path(path), encode(arrays, metadata))
+    content = encode(arrays, metadata)
+    length = int.from_bytes(content[:8], "little")
+    if length > _container.HEADER_LIMIT:  # such as of tens of thousands of layers
+        limit = _container.HEADER_LIMIT
+        raise ValueError(f"save: expected a header of at most {limit} bytes, got {length}")
+    write_whole(Path(path), content)
 
 
 def read_model(
     path: str | Path,
 ) -> tuple[dict[str, Any], dict[str, Array], dict[str, Any] | None]:
     """The architecture, the arrays by name, and a trainer's settings if there are any."""
-    content = Path(path).read_bytes()
     try:
-        metadata = _metadata(content)
-        arrays = decode(content)
-    except (
-        *(SafetensorError, ValueError, TypeError, KeyError, OverflowError, RecursionError),
-    ) as error:
-        raise ValueError(f"{path}: expected an eigenmlp model file: {error}") from None
-    number = metadata.get("format")
-    if number not in ("1", FORMAT):
-        raise ValueError(f"{path}: expected a model file of format 1 or {FORMAT}, got {number!r}")
-    if metadata.pop("sha256", None) != _checksum(metadata, arrays):
+        with _container.opened(path) as file:
+            header = _container.read_header(file)
+            config, settings = _described(header.metadata)
+            _check_arrays(header, config, settings is not None)
+            arrays = _container.read_arrays(file, header)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: expected an eigenmlp model file: {error!s:.500}") from None
+    metadata = {name: text for name, text in header.metadata.items() if name != "sha256"}
+    if header.metadata["sha256"] != _checksum(metadata, arrays):
         raise ValueError(f"{path}: the file was altered or damaged: its checksum does not match")
-    config = _object(metadata.get("config"), path)
-    settings = None if "trainer" not in metadata else _object(metadata["trainer"], path)
-    if number == "1":
-        _update(config, settings)
-    _check_keys(config, _CONFIG_KEYS, path)
-    if settings is not None:
-        _check_keys(settings, _SETTING_KEYS, path)
     return config, arrays, settings
 
 
@@ -87,28 +90,48 @@ def sensible(path: str | Path) -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
-        raise ValueError(f"{path}: expected a sensible model file: {error!s}") from None
+        raise ValueError(f"{path}: expected a sensible model file: {error!s:.500}") from None
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside its place, then rename it: all of it, or nothing."""
+    """Write a file beside its place, then rename it: all of it, or nothing.
+
+    A link stays one: the file that it leads to is replaced. `OSError`, such as for a full disk,
+    leaves what was there.
+    """
+    path = Path(os.path.realpath(path))
     try:
-        mode = path.stat().st_mode & 0o777
+        found = path.stat().st_mode
     except FileNotFoundError:
         umask = os.umask(0)
         os.umask(umask)
-        mode = 0o666 & ~umask
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        found = stat.S_IFREG | (0o666 & ~umask)
+    if not (stat.S_ISREG(found) or stat.S_ISDIR(found)):  # renaming says so of a folder
+        raise ValueError(f"{path}: expected a regular file to replace, got a device or a pipe")
+    handle, temporary = tempfile.mkstemp(prefix=".eigenmlp-", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, mode)
+        os.chmod(temporary, stat.S_IMODE(found))
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the new name on the disk as well, where the system can."""
+    if os.name != "posix":
+        return
+    with suppress(OSError):  # some file systems cannot; the file is whole either way
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def named_arrays(sizes: list[int], bias: bool, flat: Array, prefix: str) -> dict[str, Array]:
@@ -135,62 +158,74 @@ def flat_vector(sizes: list[int], bias: bool, arrays: dict[str, Array], prefix: 
     return np.concatenate(parts)
 
 
-def generator_state(rng: np.random.Generator) -> dict[str, Any]:
-    """What JSON can hold of a NumPy generator's state."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: plain(item) for key, item in value.items()}
-        if isinstance(value, np.ndarray):
-            return {"array": value.tolist(), "dtype": str(value.dtype)}
-        return value.item() if isinstance(value, np.generic) else value
-
-    state: dict[str, Any] = plain(rng.bit_generator.state)
-    return state
-
-
-def restored_generator(state: dict[str, Any]) -> np.random.Generator:
-    """The generator whose state `generator_state` gave."""
-
-    def arrays(value: Any) -> Any:
-        if isinstance(value, dict) and set(value) == {"array", "dtype"}:
-            return np.array(value["array"], dtype=value["dtype"])
-        if isinstance(value, dict):
-            return {key: arrays(item) for key, item in value.items()}
-        return value
-
-    name = state.get("bit_generator")
-    if name not in _GENERATORS:
-        raise ValueError(f"model file: expected a generator of {_GENERATORS}, got {name!r}")
-    bits = getattr(np.random, name)()
-    restored = arrays(state)
-    if not _fits(restored, bits.state):
-        raise ValueError(f"model file: expected a state of {name}, got {state}")
-    bits.state = restored
-    return np.random.Generator(bits)
+def _described(metadata: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The architecture and a trainer's settings, with the names that this version expects."""
+    number = metadata.get("format")
+    if number not in (*_OLDER, FORMAT):
+        known = ", ".join(_OLDER)
+        raise ValueError(f"expected format {known} or {FORMAT}, got {number!r:.80}")
+    _check_keys(metadata, _METADATA_KEYS | ({"trainer"} & set(metadata)))
+    config = _object(metadata["config"], "a config")
+    settings = _object(metadata["trainer"], "settings") if "trainer" in metadata else None
+    if number == "1":
+        _update(config, settings)
+    _check_keys(config, _CONFIG_KEYS)
+    if settings is not None:
+        _check_keys(settings, _SETTING_KEYS)
+    return config, settings
 
 
-_LIMITS = {"pos": 624, "buffer_pos": 4, "has_uint32": 1, "uinteger": 2**32 - 1}
+def _check_arrays(header: _container.Header, config: dict[str, Any], trains: bool) -> None:
+    """Whether the arrays are those of the architecture, all in its dtype."""
+    entries = header.entries
+    sizes, bias, dtype = config["layer_sizes"], config["bias"], config["dtype"]
+    if not (isinstance(sizes, list) and 2 <= len(sizes) <= len(entries) + 1):
+        raise ValueError(f"layer_sizes: expected of {len(entries)} arrays, got {sizes!r:.80}")
+    if not all(type(size) is int and 1 <= size <= 2**31 for size in sizes):
+        raise ValueError(f"layer_sizes: expected ints of at least 1, got {sizes!r:.80}")
+    if not isinstance(bias, bool):
+        raise ValueError(f"bias: expected True or False, got {bias!r:.80}")
+    if dtype not in ("float32", "float64"):
+        raise ValueError(f"dtype: expected 'float32' or 'float64', got {dtype!r:.80}")
+    _check_texts(config, len(sizes) - 2, sizes[-1])
+    kind = np.dtype(dtype).newbyteorder("<")
+    own = {name: (kind, shape) for name, shape in _shapes(sizes, bias, "").items()}
+    expected = dict(own)
+    if header.metadata["format"] not in _OLDER:
+        expected[X_NAME] = np.dtype(np.uint8), (ROWS, sizes[0])
+        expected[Y_NAME] = kind, (ROWS, sizes[-1])
+    for name, wanted in expected.items():
+        _check_entry(name, entries.get(name), *wanted)
+    for name in entries.keys() - expected.keys():  # such as "velocity.W0"
+        of, _, base = name.rpartition(".")
+        if not (trains and of.isidentifier() and base in own):
+            raise ValueError(f"expected arrays of {sizes!r:.80}, got also {name[:40]!r}")
+        _check_entry(name, entries[name], *own[base])
 
 
-def _fits(state: Any, pattern: Any, key: str = "") -> bool:
-    """Whether a generator's state has the form of another, and no index out of range."""
-    if isinstance(pattern, dict):
-        return (
-            isinstance(state, dict)
-            and state.keys() == pattern.keys()
-            and all(_fits(state[name], pattern[name], name) for name in pattern)
-        )
-    if isinstance(pattern, np.ndarray):
-        return (
-            isinstance(state, np.ndarray)
-            and state.shape == pattern.shape
-            and state.dtype == pattern.dtype
-        )
-    if isinstance(pattern, int):
-        limit = _LIMITS.get(key, 2**128 - 1)
-        return isinstance(state, int) and not isinstance(state, bool) and 0 <= state <= limit
-    return bool(state == pattern)
+def _check_entry(
+    name: str, entry: Entry | None, dtype: np.dtype[Any], shape: tuple[int, ...]
+) -> None:
+    if entry is None or (entry.dtype, entry.shape) != (dtype, shape):
+        came = "nothing" if entry is None else f"{entry.dtype} of shape {entry.shape}"
+        raise ValueError(f"expected {name[:40]} as {dtype} of shape {shape}, got {came}")
+
+
+def _check_texts(config: dict[str, Any], hidden: int, outputs: int) -> None:
+    """Lengths, before anything is parsed or repeated for each layer."""
+    for name in ("activation", "dropout"):
+        value = config[name]
+        if isinstance(value, list) and len(value) != hidden:
+            raise ValueError(f"{name}: expected {hidden} for the hidden layers, got {len(value)}")
+    activation = config["activation"]
+    texts = [*(activation if isinstance(activation, list) else [activation])]
+    texts += [config["output_activation"], config["init"]]
+    for text in texts:
+        if not isinstance(text, str) or len(text) > _TEXT_LIMIT:
+            raise ValueError(f"activation, init: expected short texts, got {text!r:.80}")
+    loss, limit = config["loss"], _TEXT_LIMIT + 64 * outputs
+    if not isinstance(loss, str) or len(loss) > limit:
+        raise ValueError(f"loss: expected a text of at most {limit} characters, got {loss!r:.80}")
 
 
 def _shapes(sizes: list[int], bias: bool, prefix: str) -> dict[str, tuple[int, ...]]:
@@ -207,26 +242,14 @@ def _checksum(metadata: dict[str, str], arrays: dict[str, Array]) -> str:
     for name in sorted(arrays):
         array = arrays[name]
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 
-def _metadata(content: bytes) -> dict[str, str]:
-    """The header's ``__metadata__``; a safetensors file starts with its header's length."""
-    length = int.from_bytes(content[:8], "little")
-    if len(content) < 8 or length > len(content) - 8:
-        raise ValueError(f"its header ends beyond its {len(content)} bytes")
-    header = json.loads(content[8 : 8 + length])
-    metadata = header.get("__metadata__") if isinstance(header, dict) else None
-    if not isinstance(metadata, dict):
-        raise ValueError("it has no metadata")
-    return metadata
-
-
-def _object(text: str | None, path: str | Path) -> dict[str, Any]:
-    value = json.loads(text or "null")
+def _object(text: str | None, what: str) -> dict[str, Any]:
+    value = parsed(text or "null")
     if not isinstance(value, dict):
-        raise ValueError(f"{path}: expected metadata with names and values, got {value!r}")
+        raise ValueError(f"expected {what} with names and values, got {value!r:.80}")
     return value
 
 
@@ -241,11 +264,11 @@ def _update(config: dict[str, Any], settings: dict[str, Any] | None) -> None:
         settings["progress"] = [settings.pop("steps"), 0, 0, 0.0]
 
 
-def _check_keys(found: dict[str, Any], expected: set[str], path: str | Path) -> None:
+def _check_keys(found: dict[str, Any], expected: set[str]) -> None:
     if missing := sorted(expected - set(found)):
-        raise ValueError(f"{path}: expected metadata with {sorted(expected)}, got no {missing}")
+        raise ValueError(f"expected metadata with {sorted(expected)}, got no {missing}")
     if unknown := sorted(set(found) - expected):
         raise ValueError(
-            f"{path}: expected no other settings than {sorted(expected)}, got {unknown}, "
+            f"expected no other settings than {sorted(expected)}, got {unknown!r:.80}, "
             "which a newer eigenmlp may have written"
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _batches, _mapped, _validate, model_file
+from . import _batches, _generator_state, _mapped, _validate, model_file
 from ._backend import RunResult, make_trainer
 from .choices import Choices
 from .errors import DivergenceError
@@ -333,7 +333,7 @@ class Trainer:
             "progress": self._trainer.get_progress(),
             "epochs": self.epochs,
             "dropout_key": self._dropout_key,
-            "generator": model_file.generator_state(self._rng),
+            "generator": _generator_state.generator_state(self._rng),
         }
         model_file.write_model(path, net.config, arrays, settings)
 
@@ -372,13 +372,13 @@ class Trainer:
             )
         with model_file.sensible(path):
             net = MLP._from_file(config, arrays, backend)
-            net._rng = model_file.restored_generator(settings["generator"])
+            net._rng = _generator_state.restored_generator(settings["generator"])
             trainer = cls(
                 net,
                 optimizer or _optimizer(settings),
-                settings["batch_size"],
+                _counted(settings["batch_size"], "batch_size"),
                 copy.deepcopy(net._rng),
-                accumulate=settings["accumulate"],
+                accumulate=_counted(settings["accumulate"], "accumulate"),
             )
             trainer._rng = net._rng
             trainer._dropout_key = _validate.integer(settings["dropout_key"], "dropout_key", 0)
@@ -390,18 +390,30 @@ class Trainer:
             if trainer._plateau and (optimizer is None or optimizer == _optimizer(settings)):
                 trainer._plateau = _plateau(settings["plateau"])
             trainer._restore_progress(settings["progress"], arrays)
-            trainer.epochs = _validate.integer(settings["epochs"], "epochs", least=0)
+            trainer.epochs = _counted(settings["epochs"], "epochs")
         return trainer
 
     def _restore_progress(self, progress: Sequence[Any], arrays: dict[str, Array]) -> None:
         net = self.net
-        steps, batches, rows = (_validate.integer(n, "progress", least=0) for n in progress[:3])
+        if not isinstance(progress, list) or len(progress) != 4:
+            raise ValueError(f"progress: expected 4 numbers, got {progress!r:.80}")
+        steps, batches, rows = (_counted(n, "progress") for n in progress[:3])
+        if batches >= self.accumulate:
+            raise ValueError(f"progress: expected below {self.accumulate} batches, got {batches}")
         weight = _validate.number(progress[3], "progress", 0.0)
         gathered = None
         if batches:
             gathered = model_file.flat_vector(net._sizes, net._bias, arrays, "gathered.")
             gathered = _validate.flat(gathered, net.parameter_count, net._dtype, "gathered")
         self._trainer.set_progress(steps, batches, rows, weight, gathered)
+
+
+def _counted(value: object, what: str) -> int:
+    """A number of things that a file says, small enough for the core to count on from there."""
+    count = _validate.integer(value, what, least=0)
+    if count > 2**53:
+        raise ValueError(f"{what}: expected at most 2⁵³, got {count}")
+    return count
 
 
 def _optimizer(settings: dict[str, Any]) -> Optimizer:

@@ -1,0 +1,109 @@
+"""Two rows and their outputs in a model file, which `load` computes again and compares.
+
+That tells a processor, a backend or a version of the library that computes something else than what
+was saved. What rounding alone may do follows from the arithmetic: see `_bound`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from .mlp import MLP
+
+Array = NDArray[Any]
+
+X_NAME, Y_NAME = "sample.X", "sample.Y"
+ROWS = 2
+_ULPS = 8  # of an elementary function: Eigen's are good to 1 to 4, and a formula rounds some more
+_BFLOAT16 = 2.0**-8  # relative error of rounding to it
+_BLOCK = 1 << 20  # weights at a time in float64
+
+
+def sample(net: MLP) -> dict[str, Array]:
+    """Rows (2, D) of uint8, a quarter of float32's size, and the outputs (2, K).
+
+    Inputs are in 0 to about 2 after multiplication by the network's input_scale. The second row is
+    the first one's complement, so that units that one leaves at 0 may answer to the other.
+    """
+    most = int(min(255.0, max(1.0, 2 / max(abs(net._input_scale), 1 / 255))))
+    first = np.random.default_rng(0).integers(0, most, net._sizes[0], np.uint8, endpoint=True)
+    X = np.stack([first, np.uint8(most) - first])
+    return {X_NAME: X, Y_NAME: net.forward(X)}
+
+
+def check(net: MLP, arrays: dict[str, Array]) -> None:
+    """Refuse a network that does not give the outputs that a file says."""
+    X, expected = arrays[X_NAME], arrays[Y_NAME].astype(np.float64)
+    with np.errstate(all="ignore"):
+        bound = _bound(net, X)
+        difference = np.abs(net.forward(X).astype(np.float64) - expected)
+        wrong = np.isfinite(bound) & ~(difference <= bound)
+    if wrong.any():
+        row, column = (int(i) for i in np.argwhere(wrong)[0])
+        raise ValueError(
+            f"the stored sample: expected output [{row}, {column}] within "
+            f"{bound[row, column]:.3g} of {expected[row, column]:.9g}, got a difference of "
+            f"{difference[row, column]:.3g}: the file was altered, or this installation computes "
+            "something else"
+        )
+
+
+def _bound(net: MLP, X: Array) -> Array:
+    """How far the outputs (N, K) of two correct implementations may be apart; Inf or NaN: any.
+
+    A running error analysis (Higham, Accuracy and Stability of Numerical Algorithms, chapter 3)
+    along a pass in float64. With u the distance of 1 to the next number:
+    - a sum of D products and a bias, in any order, is off by at most (D + 2) u Σ |x w|, and by what
+      the errors of x bring: E @ |W|; and what is too small for a normal number may become 0;
+    - where operands are rounded to bfloat16, each x is off by 2⁻⁸ of itself, for an error of its
+      own may move it to a neighbour; the rounded weights are the same for all;
+    - an elementwise function f is off by 8 u |f|, and by what f does within z ± E;
+    - softmax, p exp(e) / Σ p exp(e) with |e| ≤ E, is off by the factor exp(2 E);
+    - where Σ |x w| comes near the largest number, anything may overflow.
+    Both implementations may be off by that much, to either side: hence 2.
+    """
+    from .reference import activation as activations
+
+    info = np.finfo(net._dtype)
+    u, tiny, most = float(info.eps), float(info.tiny), float(info.max) / 2
+    Y = X.astype(np.float64) * net._input_scale
+    E = 2 * u * np.abs(Y) + tiny
+    for name, (W, b) in zip(net._all_activations, net._layers(), strict=True):
+        if net._rounds:
+            E = E + _BFLOAT16 * (np.abs(Y) + E) + tiny
+        Z, size, E = _product(Y, E, W, net._rounds)
+        if b is not None:
+            Z, size = Z + b, size + np.abs(b)
+        E = E + (len(W) + 2) * u * (size + E) + len(W) * tiny
+        E = np.where(size + E < most, E, np.inf)
+        if name in activations.ROW_ACTIVATIONS:
+            Y = activations.forward(name, Z)
+            widest = E.max(axis=1, keepdims=True) + u * np.ptp(Z, axis=1, keepdims=True)
+            E = Y * (np.expm1(2 * widest) + (Z.shape[1] + _ULPS) * u) + tiny
+            continue
+        f = activations.find(name).value
+        Y = f(Z)
+        moved = np.maximum(np.abs(f(Z + E) - Y), np.abs(f(Z - E) - Y))
+        moved[~np.isfinite(E)] = np.inf  # where NaN may come, also of a bounded f
+        E = moved + _ULPS * u * np.abs(Y) + tiny * (1 + np.abs(Z))
+    return 2 * E
+
+
+def _product(X: Array, E: Array, W: Array, rounds: bool) -> tuple[Array, Array, Array]:
+    """``X @ W``, ``|X| @ |W|`` and ``E @ |W|`` in float64, by blocks of W's rows."""
+    from .reference.bfloat16 import rounded
+
+    Z, size, error = np.zeros((3, len(X), W.shape[1]))
+    rows = max(1, _BLOCK // W.shape[1])
+    for i in range(0, len(W), rows):
+        part = W[i : i + rows]
+        part = (rounded(part) if rounds else part).astype(np.float64)
+        Z += X[:, i : i + rows] @ part
+        np.abs(part, out=part)
+        size += np.abs(X[:, i : i + rows]) @ part
+        error += E[:, i : i + rows] @ part
+    return Z, size, error
