@@ -1,9 +1,13 @@
 """Model files: the same bits come back, and a file that is not whole is refused."""
 
 import copy
+import json
 import os
 import pickle
 import random
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -109,7 +113,7 @@ def test_the_file_is_safetensors_with_the_architecture(tmp_path: Path) -> None:
     net = make(activation="tanh")
     net.save(tmp_path / "net")
     with safe_open(tmp_path / "net", "numpy") as file:
-        assert set(file.keys()) == {"W0", "b0", "W1", "b1"}
+        assert set(file.keys()) == {"W0", "b0", "W1", "b1", "sample.X", "sample.Y"}
         np.testing.assert_array_equal(file.get_tensor("W1"), net.weights[1])
         assert "tanh" in file.metadata()["config"]
 
@@ -356,11 +360,11 @@ def test_a_file_of_another_version(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with monkeypatch.context() as patch:
         patch.setattr(model_file, "FORMAT", "99")
         make().save(tmp_path / "file")
-    with pytest.raises(ValueError, match="format 1 or 2, got '99'"):
+    with pytest.raises(ValueError, match="format 1, 2 or 3, got '99'"):
         em.MLP.load(tmp_path / "file")
 
 
-OLD_FILES = Path(__file__).parent / "data"  # from the library's first days, on its twin
+OLD_FILES = Path(__file__).parent / "data"  # written by the versions themselves, on the twin
 
 
 @backends
@@ -376,6 +380,24 @@ def test_files_of_format_1(backend: str, tmp_path: Path) -> None:
     after = em.MLP.load(OLD_FILES / "format_1_network.safetensors", backend=backend)
     # 3 steps of some 50 operations on numbers of about 1
     rounding = 3 * 50 * np.finfo(float).eps
+    for one in (trainer, again):
+        one.run(inputs, labels, 1)
+        assert np.abs(one.net.parameters - after.parameters).max() < rounding
+
+
+@backends
+def test_files_of_format_2(backend: str, tmp_path: Path) -> None:
+    """A trainer between two batches of an update, and its network after one more epoch."""
+    inputs, labels = np.sin(np.arange(40.0)).reshape(10, 4), np.arange(10) % 2
+    trainer = em.Trainer.load(OLD_FILES / "format_2_trainer.safetensors", backend=backend)
+    lr = em.schedules.WarmUp(3, em.schedules.Step(0.1, every=2))
+    assert trainer.optimizer == em.SGD(lr, momentum=0.9)
+    assert (trainer.steps, trainer.epochs, trainer.accumulate) == (4, 2, 2)
+    assert trainer.net.config["dropout"] == [0.25]
+    trainer.save(tmp_path / "file")
+    again = em.Trainer.load(tmp_path / "file", backend=backend)
+    after = em.MLP.load(OLD_FILES / "format_2_network.safetensors", backend=backend)
+    rounding = 3 * 50 * np.finfo(float).eps  # as above
     for one in (trainer, again):
         one.run(inputs, labels, 1)
         assert np.abs(one.net.parameters - after.parameters).max() < rounding
@@ -452,3 +474,167 @@ def test_permissions(tmp_path: Path) -> None:
     (tmp_path / "net").chmod(0o600)
     make().save(tmp_path / "net")
     assert (tmp_path / "net").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for target in (tmp_path / "folder" / "net", tmp_path / "not there yet"):
+        link = tmp_path / f"to {target.name}"
+        link.symlink_to(target)
+        make().save(link)
+        make(seed=5).save(link)
+        assert link.is_symlink() and not target.is_symlink()
+        assert_equal(em.MLP.load(target), make(seed=5))
+
+
+def test_names_of_any_length_and_script(tmp_path: Path) -> None:
+    for name in ("n" * 250, "Σ" * 120, "two words\n", ".hidden"):
+        make().save(tmp_path / name)
+        assert_equal(em.MLP.load(tmp_path / name), make())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_pipes_are_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="regular file"):
+        make().save(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="regular file"):
+        em.MLP.load(tmp_path / "pipe")
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    """A limit on the size of files stands for it: the system refuses to write the rest."""
+    resource = pytest.importorskip("resource")
+    make().save(tmp_path / "net")
+    large = make(layer_sizes=[5, 100, 100, 3])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(OSError, match="large"):  # EFBIG
+            large.save(tmp_path / "net")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [p.name for p in tmp_path.iterdir()] == ["net"]
+    assert_equal(em.MLP.load(tmp_path / "net"), make())
+
+
+def test_loading_while_it_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads gets one of the networks whole, never a bit of each."""
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+    nets = [make(layer_sizes=[5, width, 3], seed=width) for width in (7, 300)]
+    nets[0].save(tmp_path / "net")
+    done = threading.Event()
+
+    def replace() -> None:
+        while not done.is_set():
+            for net in nets:
+                net.save(tmp_path / "net")
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    try:
+        for _ in range(200):
+            loaded = em.MLP.load(tmp_path / "net")
+            assert any(loaded.parameters.tobytes() == net.parameters.tobytes() for net in nets)
+    finally:
+        done.set()
+        writer.join()
+
+
+# ---- the stored sample
+
+
+def with_sample(path: Path, change: Callable[[Any], None]) -> None:
+    """Change a file's outputs, with the right checksum."""
+    config, arrays, settings = model_file.read_model(path)
+    change(arrays["sample.Y"])
+    model_file.write_model(path, config, arrays, settings)
+
+
+@backends
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_sample_is_replayed(name: str, dtype: str, backend: str, tmp_path: Path) -> None:
+    """Either backend gives what the other saved; a fiftieth more is refused."""
+    make(dtype, backend=backend, **NETWORKS[name]).save(tmp_path / "net")
+    for other in BACKENDS:
+        em.MLP.load(tmp_path / "net", backend=other)
+
+    def change(Y: Any) -> None:
+        Y[1, 0] += max(1, abs(Y[1, 0])) / 50
+
+    with_sample(tmp_path / "net", change)
+    for other in BACKENDS:
+        with pytest.raises(ValueError, match="the stored sample: expected output"):
+            em.MLP.load(tmp_path / "net", backend=other)
+
+
+@pytest.mark.filterwarnings('ignore:compute_dtype="bfloat16"')
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"compute_dtype": "bfloat16", "layer_sizes": [50, 70, 30, 3], "activation": "gelu"},
+        {"dropout": 0.5},
+        {"loss": "segment_cross_entropy", "layer_sizes": [5, 7, 1]},
+        {"input_scale": 0.0},
+        {"input_scale": -1e30},
+    ],
+    ids=str,
+)
+def test_samples_of_other_networks(options: dict[str, Any], tmp_path: Path) -> None:
+    for backend in BACKENDS:
+        make(backend=backend, **options).save(tmp_path / "net")
+        for other in BACKENDS:
+            em.MLP.load(tmp_path / "net", backend=other)
+
+        def change(Y: Any) -> None:
+            Y[1, 0] = np.nan
+
+        with_sample(tmp_path / "net", change)
+        if options.get("input_scale") != -1e30:  # of which rounding leaves nothing certain
+            with pytest.raises(ValueError, match="the stored sample"):
+                em.MLP.load(tmp_path / "net")
+
+
+def test_another_activation_does_not_give_the_outputs(tmp_path: Path) -> None:
+    make(activation="tanh").save(tmp_path / "net")
+    config, arrays, _ = model_file.read_model(tmp_path / "net")
+    model_file.write_model(tmp_path / "net", {**config, "activation": ["sigmoid"]}, arrays)
+    with pytest.raises(ValueError, match="the stored sample: expected output"):
+        em.MLP.load(tmp_path / "net")
+
+
+def test_a_sample_is_needed(tmp_path: Path) -> None:
+    make().save(tmp_path / "net")
+    config, arrays, _ = model_file.read_model(tmp_path / "net")
+    del arrays["sample.Y"]
+    model_file.write_model(tmp_path / "net", config, arrays)
+    with pytest.raises(ValueError, match=r"expected sample\.Y .* got nothing"):
+        em.MLP.load(tmp_path / "net")
+
+
+def test_the_sample_is_small_and_draws_nothing(tmp_path: Path) -> None:
+    """A byte for each input and row; and the network's generator stays where it was."""
+    net = make(layer_sizes=[784, 128, 10])
+    before = net._rng.bit_generator.state
+    net.save(tmp_path / "net")
+    assert net._rng.bit_generator.state == before
+    size = (tmp_path / "net").stat().st_size
+    assert size - 4 * net.parameter_count < 2 * (784 + 4 * 10) + 1500
+    assert size < 1.01 * 4 * net.parameter_count
+
+
+# ---- files that somebody altered
+
+
+def test_twenty_thousand_altered_files() -> None:
+    """In a process with a limit on its memory: see `fuzz_model_files.py`."""
+    script = Path(__file__).parent / "fuzz_model_files.py"
+    done = subprocess.run(
+        [sys.executable, script, "--count", "20000"], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["refused"] + result["equal"] + result["another, sound"] == 20_000
+    assert result["refused"] > 15_000 and result["equal"] > 0
+    assert result["peak"] < 256 << 20

@@ -235,7 +235,7 @@ def test_forged_generator_states(bits, path, value, tmp_path) -> None:  # type: 
     assert path[-1] in inner
     inner[path[-1]] = value
     model_file.write_model(tmp_path / "file", config, arrays, settings)
-    with pytest.raises(ValueError, match="expected a state"):
+    with pytest.raises(ValueError, match=r"expected a state|40 digits"):
         em.Trainer.load(tmp_path / "file")
 
 

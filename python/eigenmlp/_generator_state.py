@@ -53,4 +53,4 @@ def _like(pattern: Any, state: Any, key: str) -> Any:
             return state
     if isinstance(pattern, str) and state == pattern:
         return state
-    raise ValueError(f"model file: {key}: expected a generator's state, got {state!r:.80}")
+    raise ValueError(f"model file: {key}: expected a state of a generator, got {state!r:.80}")

@@ -37,8 +37,9 @@ def sample(net: MLP) -> dict[str, Array]:
 
 def check(net: MLP, arrays: dict[str, Array]) -> None:
     """Refuse a network that does not give the outputs that a file says."""
-    X, expected = arrays[X_NAME], arrays[Y_NAME].astype(np.float64)
+    X = arrays[X_NAME]
     with np.errstate(all="ignore"):
+        expected = arrays[Y_NAME].astype(np.float64)
         bound = _bound(net, X)
         difference = np.abs(net.forward(X).astype(np.float64) - expected)
         wrong = np.isfinite(bound) & ~(difference <= bound)
@@ -70,8 +71,8 @@ def _bound(net: MLP, X: Array) -> Array:
 
     info = np.finfo(net._dtype)
     u, tiny, most = float(info.eps), float(info.tiny), float(info.max) / 2
-    Y = X.astype(np.float64) * net._input_scale
-    E = 2 * u * np.abs(Y) + tiny
+    Y: Array = X.astype(np.float64) * net._input_scale
+    E: Array = 2 * u * np.abs(Y) + tiny
     for name, (W, b) in zip(net._all_activations, net._layers(), strict=True):
         if net._rounds:
             E = E + _BFLOAT16 * (np.abs(Y) + E) + tiny
