@@ -755,7 +755,7 @@ def test_anything_is_taken_or_refused(value: Any, backend: str, data: Any) -> No
         ("quantile(q=-0.5)", "Quantile: q: expected.*got -0.5"),
         ("quantile(q=[0.5, 1.5])", "Quantile: q: expected.*below 1, got 1.5"),
         ("quantile(q=[])", "Quantile: q: expected at least one number, got none"),
-        ("quantile(q='0.5')", "Quantile: q: expected numbers, got '0.5'"),
+        ("quantile(q='0.5')", "Quantile: q: expected a list of numbers, got '0.5'"),
         ("quantile(q=[0.1, 0.5, 0.9])", r"q: expected 2 numbers, one for each output, got \["),
         ("huber(delta=0)", "Huber: delta: expected a number above 0, got 0"),
         ("huber(delta=-1)", "Huber: delta: expected a number above 0, got -1"),
@@ -765,7 +765,12 @@ def test_anything_is_taken_or_refused(value: Any, backend: str, data: Any) -> No
         ("softmax_cross_entropy(class_weight=[1, 2, 3])", "class_weight: expected 2 numbers"),
         ("softmax_cross_entropy(class_weight=[1, -2])", "class_weight.*at least 0.*got -2"),
         ("softmax_cross_entropy(class_weight=[0, 0])", "class_weight.*not all 0"),
-        ("softmax_cross_entropy(class_weight=3)", "class_weight: expected numbers, got 3"),
+        (
+            "softmax_cross_entropy(class_weight=3)",
+            "class_weight: expected a list of numbers, got 3",
+        ),
+        ("softmax_cross_entropy(class_weight={0: 1, 1: 2})", "class_weight: expected a list|NAME"),
+        ("huber(delta=1e-320)", "delta: expected at least 1.17.*got 1e-320"),
         ("squared_error(reduction='max')", r"reduction: expected one of .*got 'max'"),
         ("squared_error(delta=1)", r"expected parameters \['reduction'\].*got 'delta'"),
         ("squred_error(reduction='sum')", "loss: expected one of .*got 'squred_error'"),
@@ -783,6 +788,16 @@ def test_bad_loss_objects() -> None:
             em.losses.Quantile(q=[0.5, nan])
         with pytest.raises(ValueError, match=r"label_smoothing: expected a finite number.*got"):
             em.losses.SoftmaxCrossEntropy(label_smoothing=nan)
+    # The keys of a dict are no weights, and neither do sets have an order.
+    for unordered in ({0: 1.0, 1: 2.0}, {1.0, 2.0}, np.array(1.0)):
+        with pytest.raises(TypeError, match="class_weight: expected a list of numbers, got"):
+            em.losses.SoftmaxCrossEntropy(class_weight=unordered)  # type: ignore[arg-type]
+    for unordered in ({0.1: 1.0}, {0.1, 0.9}, np.array([[0.5]])):
+        with pytest.raises(TypeError, match="Quantile: q: expected a"):
+            em.losses.Quantile(q=unordered)  # type: ignore[arg-type]
+    refused(None, lambda: make(dropout={0.5}), TypeError, "dropout: expected a number, got {0.5}")
+    refused(None, lambda: make(dropout=np.array("a")), TypeError, "dropout: expected a number")
+    refused(None, lambda: make(activation=np.array("tanh")), TypeError, "activation: expected one")
     refused(None, lambda: make(reduction="max"), ValueError, "reduction: expected.*got 'max'")
     refused(None, lambda: make(loss=3), TypeError, "loss: expected one of.*got 3")
     refused(

@@ -179,6 +179,23 @@ def test_a_resumed_run_has_the_same_bits(
 
 
 @backends
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_a_copied_trainer_goes_on_with_the_same_bits(again: Any, backend: str) -> None:
+    net = em.MLP([5, 4, 3], dropout=0.3, seed=0, backend=backend)
+    rate = em.schedules.ReduceOnPlateau(0.05, factor=0.5, patience=0, threshold=0.9)
+    whole = em.Trainer(net, em.Adam(rate, clip_norm=1.0), batch_size=4, seed=1, accumulate=2)
+    whole.run(X, Y, 2)
+    whole.step(X[:3], Y[:3])  # gathered, not yet an update
+    copied = again(whole)
+    assert copied.net is not net and copied.lr == whole.lr
+    assert copied._trainer.get_progress() == whole._trainer.get_progress()
+    assert copied.step(X[:5], Y[:5]) == whole.step(X[:5], Y[:5])
+    assert copied.run(X, Y, 2).loss == whole.run(X, Y, 2).loss
+    assert_equal(copied.net, net)
+    assert (copied.steps, copied.epochs) == (whole.steps, whole.epochs)
+
+
+@backends
 def test_a_resumed_run_with_a_function_for_lr(backend: str, tmp_path: Path) -> None:
     optimizer = em.SGD(lambda step: 0.2 / (1 + step), momentum=0.5)
     trainer = em.Trainer(make(backend=backend), optimizer, batch_size=4, seed=1)

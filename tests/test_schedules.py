@@ -155,6 +155,14 @@ def test_a_function_inside_a_schedule_is_not_saved(tmp_path: Path) -> None:
     assert em.Trainer.load(tmp_path / "run", optimizer=optimizer).lr == pytest.approx(0.1 / 3)
 
 
+def test_a_schedule_of_the_users_own_is_a_function_too(tmp_path: Path) -> None:
+    own = type("Cosine", (Cosine,), {"__call__": lambda self, step: 0.3})(0.1, 10)
+    em.Trainer(em.MLP(SIZES, seed=0), em.SGD(own)).save(tmp_path / "run")
+    with pytest.raises(ValueError, match=r"function.*expected optimizer="):
+        em.Trainer.load(tmp_path / "run")
+    assert em.Trainer.load(tmp_path / "run", optimizer=em.SGD(own)).lr == 0.3
+
+
 @pytest.mark.parametrize(
     ("schedule", "text"),
     [

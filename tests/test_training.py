@@ -161,6 +161,32 @@ def test_early_stopping_restores_the_best(validated: bool, backend: str) -> None
         assert net.evaluate(XV, YV).loss == min(losses)
 
 
+@backends
+def test_early_stopping_keeps_a_best_epoch_in_which_a_callback_ends_training(backend: str) -> None:
+    net, seen = make(backend), []
+
+    def stop(epoch: int, history: em.History, n: em.MLP) -> bool:
+        seen.append(n.parameters)
+        n.parameters = np.zeros(n.parameter_count)  # not what was measured
+        return True
+
+    h = net.fit(X, Y, epochs=5, validation=(XV, YV), early_stopping=2, callbacks=[stop])
+    assert len(h.val_loss) == 1
+    np.testing.assert_array_equal(net.parameters, seen[0])
+    assert net.loss(XV, YV) == h.val_loss[0]
+
+
+def test_epochs_are_counted_whatever_a_callback_does_to_the_history() -> None:
+    net, epochs = make("native"), []
+
+    def forget(epoch: int, history: em.History, n: em.MLP) -> None:
+        epochs.append(epoch)
+        history.loss.clear()
+
+    net.fit(X, Y, epochs=3, callbacks=[forget])
+    assert epochs == [1, 2, 3]
+
+
 def test_early_stopping_that_never_stops_restores_the_best() -> None:
     net = make()
     seen: list[Any] = []
@@ -267,6 +293,19 @@ def test_a_batch_without_weight_changes_nothing(backend: str) -> None:
     np.testing.assert_array_equal(net.parameters, before)
     only = net.loss(X[-1:], Y[-1:])
     assert h.loss[0] == pytest.approx(only, rel=1e-6)
+
+
+@backends
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_an_epoch_without_weight_changes_nothing(reduction: str, backend: str) -> None:
+    """Labels of which none counts: 0 of 0, as both backends say of a single batch too."""
+    loss = em.losses.SoftmaxCrossEntropy(class_weight=[0, 1, 1], reduction=reduction)
+    net = em.MLP([X.shape[1], 3], loss=loss, seed=0, backend=backend)
+    before, labels = net.parameters, np.zeros(N, int)
+    assert net.loss(X, labels) == 0
+    assert net.fit(X, labels, epochs=2, batch_size=10, optimizer=em.SGD(0.5)).loss == [0, 0]
+    assert net.fit([(X, labels)], epochs=2, optimizer=em.SGD(0.5)).loss == [0, 0]
+    np.testing.assert_array_equal(net.parameters, before)
 
 
 # ---- learning rates

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from numbers import Real
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,6 +43,12 @@ def number(value: object, what: str, least: float = -math.inf, below: float = ma
         lower = f" of at least {least:g}" if least > -math.inf else ""
         raise ValueError(f"{what}: expected a finite number{lower}{upper}, got {value!r}")
     return result
+
+
+def is_several(value: object) -> TypeGuard[Iterable[Any]]:
+    """Whether `value` has items in an order: no text, and no dict, whose keys they would be."""
+    unordered = isinstance(value, (str, bytes, Mapping, Set))
+    return isinstance(value, Iterable) and not unordered and getattr(value, "ndim", 1) > 0
 
 
 def largest(dtype: str) -> float:

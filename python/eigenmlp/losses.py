@@ -184,7 +184,7 @@ class Quantile(Loss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        several = isinstance(self.q, Iterable)
+        several = isinstance(self.q, Iterable) and getattr(self.q, "ndim", 1) > 0
         q = _numbers(self.q if several else [self.q], "Quantile: q", 0.0, 1.0)
         if min(q) == 0:
             raise ValueError(f"Quantile: q: expected numbers above 0, got {self.q!r}")
@@ -255,8 +255,8 @@ def check_outputs(loss: Loss, K: int) -> None:
 
 
 def _numbers(values: Any, what: str, least: float, below: float) -> tuple[float, ...]:
-    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
-        raise TypeError(f"{what}: expected numbers, got {values!r}")
+    if not _validate.is_several(values):
+        raise TypeError(f"{what}: expected a list of numbers, got {values!r}")
     numbers = tuple(_validate.number(x, what, least, below) for x in values)
     if not numbers:
         raise ValueError(f"{what}: expected at least one number, got none")

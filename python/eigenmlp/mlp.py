@@ -314,7 +314,7 @@ class MLP:
         if out is not None and not isinstance(out, np.ndarray) and is_foreign(out):
             self.forward(X, shared(out, "out"))
             return out
-        if isinstance(X, np.memmap):
+        if getattr(X, "base", None) is not None:  # perhaps a view of a mapped file
             _mapped.whole_file(X, "X")
         if self._backend == "native":
             Y = self._network.forward(X, out)  # None if X or out cannot be taken as they are
@@ -644,7 +644,7 @@ class MLP:
 
 
 def _checked_sizes(layer_sizes: object) -> list[int]:
-    if isinstance(layer_sizes, (str, bytes)) or not hasattr(layer_sizes, "__iter__"):
+    if not _validate.is_several(layer_sizes):
         raise TypeError(f"layer_sizes: expected ints [D, …, K], got {layer_sizes!r}")
     sizes = [_validate.integer(size, "layer_sizes") for size in layer_sizes]
     if len(sizes) < 2:
@@ -656,7 +656,7 @@ def _checked_sizes(layer_sizes: object) -> list[int]:
 
 
 def _checked_activations(activation: object, hidden: int) -> list[Activation]:
-    if isinstance(activation, (str, Activation, type)) or not hasattr(activation, "__iter__"):
+    if isinstance(activation, type) or not _validate.is_several(activation):
         return [described(activation, HIDDEN_ACTIVATIONS, "activation")] * hidden
     chosen = [described(one, HIDDEN_ACTIVATIONS, "activation") for one in activation]
     if len(chosen) != hidden:
@@ -672,15 +672,17 @@ def _checked_reduction(reduction: object) -> str:
 
 
 def _check_range(chosen: Described, dtype: str) -> None:
-    """Refuse parameters that `dtype` cannot hold."""
-    limit = float(np.finfo(dtype).max)
+    """Refuse parameters that `dtype` cannot hold, and those that it would take for 0."""
+    limit, least = float(np.finfo(dtype).max), float(np.finfo(dtype).tiny)
     for name, value in chosen.numbers().items():
         if abs(value) > limit:
             raise ValueError(f"{chosen.name}: {name}: expected at most {limit:g}, got {value!r}")
+        if 0 < value < least:
+            raise ValueError(f"{chosen.name}: {name}: expected at least {least:g}, got {value!r}")
 
 
 def _checked_dropout(dropout: object, hidden: int) -> list[float]:
-    if isinstance(dropout, (str, bytes)) or not hasattr(dropout, "__iter__"):
+    if not _validate.is_several(dropout):
         return [_validate.number(dropout, "dropout", 0.0, below=1.0)] * hidden
     rates = [_validate.number(rate, "dropout", 0.0, below=1.0) for rate in dropout]
     if len(rates) != hidden:

@@ -144,8 +144,8 @@ class Trainer:
         lr = self.optimizer.lr
         if callable(lr):
             lr = self._learning_rates(1)[0]
-        if isinstance(Xb, np.memmap):
-            _mapped.whole_file(Xb, "X")
+        _mapped.whole_file(Xb, "X")
+        _mapped.whole_file(yb, "y")
         loss = self._trainer.step(Xb, yb, lr) if self._direct else None  # type: ignore[arg-type]
         if loss is None:
             X, T, weights = self.net._data(Xb, yb, None)
@@ -206,9 +206,10 @@ class Trainer:
         self._flush()
         history = History(rows=0 if data is None else len(data[1]))
         best = _Best(early_stopping, self.net)
+        epoch = 0
         with progress_bar(epochs, progress) as bar:
-            while len(history.loss) < epochs:
-                left, count = epochs - len(history.loss), 1
+            while epoch < epochs:
+                left, count = epochs - epoch, 1
                 if data is None:
                     if not _batches.run_epoch(self, X, history):  # type: ignore[arg-type]
                         break
@@ -221,10 +222,12 @@ class Trainer:
                 if isinstance(self.optimizer.lr, ReduceOnPlateau) and self._plateau is not None:
                     loss = (history.val_loss or history.loss)[-1]
                     self._plateau = self.optimizer.lr.after_epoch(self._plateau, loss)
+                epoch += count
                 if bar is not None:
                     bar.advance(count, history)
-                done = [call(len(history.loss), history, self.net) for call in callbacks]
-                if any(done) or best.is_over(history):
+                over = best.is_over(history)  # before callbacks, which may change the network
+                done = [call(epoch, history, self.net) for call in callbacks]
+                if over or any(done):
                     break
         best.restore()
         return history
@@ -392,6 +395,21 @@ class Trainer:
             trainer._restore_progress(settings["progress"], arrays)
             trainer.epochs = _counted(settings["epochs"], "epochs")
         return trainer
+
+    def __getstate__(self) -> dict[str, Any]:
+        inner = self._trainer
+        gathered = inner.get_gathered() if inner.get_progress()[1] else None
+        state = {k: v for k, v in self.__dict__.items() if k != "_trainer"}
+        memory = {name: inner.get_state(name) for name in inner.state_names}
+        return {**state, "memory": memory, "progress": (*inner.get_progress(), gathered)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        memory, progress = state.pop("memory"), state.pop("progress")
+        self.__dict__.update(state)
+        self._make_trainer()
+        for name, flat in memory.items():
+            self._trainer.set_state(name, flat)
+        self._trainer.set_progress(*progress)
 
     def _restore_progress(self, progress: Sequence[Any], arrays: dict[str, Array]) -> None:
         net = self.net

@@ -341,7 +341,8 @@ class Trainer:
                     result.steps = step
 
                 is_sum = loss.find(chosen_loss).is_sum
-                result.losses[epoch] = loss_sum if is_sum else loss_sum / weight_sum
+                mean = loss_sum / weight_sum if weight_sum > 0 else 0.0
+                result.losses[epoch] = loss_sum if is_sum else mean
                 classifies = loss.find(chosen_loss).loss.classifies
                 result.correct[epoch] = correct if classifies else -1
                 result.seconds[epoch] = time.perf_counter() - began

@@ -25,7 +25,7 @@ class Schedule:
 
 def describe(lr: object) -> Any:
     """What JSON can hold of a number or a schedule; None if another function is in it."""
-    if isinstance(lr, Schedule):
+    if isinstance(lr, Schedule) and type(lr).__module__.startswith(f"{__package__}."):
         values = {field.name: getattr(lr, field.name) for field in fields(lr)}
         parts = {name: x if isinstance(x, str) else describe(x) for name, x in values.items()}
         return None if None in parts.values() else {"schedule": type(lr).__name__, **parts}
