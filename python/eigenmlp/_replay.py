@@ -19,7 +19,8 @@ Array = NDArray[Any]
 X_NAME, Y_NAME = "sample.X", "sample.Y"
 ROWS = 2
 _ULPS = 8  # of an elementary function: Eigen's are good to 1 to 4, and a formula rounds some more
-_BFLOAT16 = 2.0**-8  # relative error of rounding to it
+_DEVIATIONS = 8.0
+_BFLOAT16 = 2.0**-7  # relative distance of its numbers
 _BLOCK = 1 << 20  # weights at a time in float64
 
 
@@ -56,16 +57,21 @@ def check(net: MLP, arrays: dict[str, Array]) -> None:
 def _bound(net: MLP, X: Array) -> Array:
     """How far the outputs (N, K) of two correct implementations may be apart; Inf or NaN: any.
 
-    A running error analysis (Higham, Accuracy and Stability of Numerical Algorithms, chapter 3)
-    along a pass in float64. With u the distance of 1 to the next number:
-    - a sum of D products and a bias, in any order, is off by at most (D + 2) u Σ |x w|, and by what
-      the errors of x bring: E @ |W|; and what is too small for a normal number may become 0;
-    - where operands are rounded to bfloat16, each x is off by 2⁻⁸ of itself, for an error of its
-      own may move it to a neighbour; the rounded weights are the same for all;
+    A probabilistic error analysis (Higham and Mary 2019, https://doi.org/10.1137/18M1226312) along
+    a pass in float64: rounding errors count as independent, so that their squares add. The bounds
+    of worst cases grow with D instead of √D, layer by layer, and would allow any output of a large
+    network. With u the distance of 1 to the next number, E is 8 standard deviations:
+    - a sum of D products and a bias, in any order, has D + 2 errors of at most u Σ |x w|, and
+      those of all x, which f may have made 8 u too large each, of 8 u Σ |x w| together;
+    - the errors of x bring √(E² @ W²);
+    - where operands are rounded to bfloat16, an x may end at a neighbour, 2⁻⁷ away; two of those
+      are allowed for each. The rounded weights are the same for all;
     - an elementwise function f is off by 8 u |f|, and by what f does within z ± E;
     - softmax, p exp(e) / Σ p exp(e) with |e| ≤ E, is off by the factor exp(2 E);
+    - what is too small for a normal number may become 0;
     - where Σ |x w| comes near the largest number, anything may overflow.
-    Both implementations may be off by that much, to either side: hence 2.
+    For sums of up to 64 terms all that is no less than the worst case. Both implementations may be
+    off by that much, to either side: hence 2.
     """
     from .reference import activation as activations
 
@@ -75,11 +81,11 @@ def _bound(net: MLP, X: Array) -> Array:
     E: Array = 2 * u * np.abs(Y) + tiny
     for name, (W, b) in zip(net._all_activations, net._layers(), strict=True):
         if net._rounds:
-            E = E + _BFLOAT16 * (np.abs(Y) + E) + tiny
+            E = np.hypot(E, 2 * _BFLOAT16 * np.abs(Y)) + tiny
         Z, size, E = _product(Y, E, W, net._rounds)
         if b is not None:
             Z, size = Z + b, size + np.abs(b)
-        E = E + (len(W) + 2) * u * (size + E) + len(W) * tiny
+        E = np.hypot(E, _DEVIATIONS * u * size * np.sqrt(len(W) + 2 + _ULPS**2)) + len(W) * tiny
         E = np.where(size + E < most, E, np.inf)
         if name in activations.ROW_ACTIVATIONS:
             Y = activations.forward(name, Z)
@@ -95,10 +101,10 @@ def _bound(net: MLP, X: Array) -> Array:
 
 
 def _product(X: Array, E: Array, W: Array, rounds: bool) -> tuple[Array, Array, Array]:
-    """``X @ W``, ``|X| @ |W|`` and ``E @ |W|`` in float64, by blocks of W's rows."""
+    """``X @ W``, ``|X| @ |W|`` and ``√(E² @ W²)`` in float64, by blocks of W's rows."""
     from .reference.bfloat16 import rounded
 
-    Z, size, error = np.zeros((3, len(X), W.shape[1]))
+    Z, size, squares = np.zeros((3, len(X), W.shape[1]))
     rows = max(1, _BLOCK // W.shape[1])
     for i in range(0, len(W), rows):
         part = W[i : i + rows]
@@ -106,5 +112,5 @@ def _product(X: Array, E: Array, W: Array, rounds: bool) -> tuple[Array, Array, 
         Z += X[:, i : i + rows] @ part
         np.abs(part, out=part)
         size += np.abs(X[:, i : i + rows]) @ part
-        error += E[:, i : i + rows] @ part
-    return Z, size, error
+        squares += E[:, i : i + rows] ** 2 @ np.square(part, out=part)
+    return Z, size, np.sqrt(squares)
