@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import random
+import stat
 import subprocess
 import sys
 import threading
@@ -24,6 +25,12 @@ from eigenmlp.optimizers import OPTIMIZERS, Optimizer
 
 backends = pytest.mark.parametrize("backend", BACKENDS)
 X, Y = make_data([5, 3], "softmax_cross_entropy", 22, "float32")
+
+
+@pytest.fixture(autouse=True)
+def without_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand saves need not reach the disk: that may take minutes where it is busy."""
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
 def small_init(rng: np.random.Generator, D: int, K: int) -> tuple[Any, Any]:
@@ -235,7 +242,9 @@ def saved(request: Any, tmp_path: Path) -> tuple[bytes, Callable[[bytes], Any], 
     kind = getattr(em, request.param)
 
     def read(content: bytes) -> Any:
-        (tmp_path / "file").write_bytes(content)
+        with open(tmp_path / "file", "r+b") as file:  # emptied first, it would wait for the disk
+            file.write(content)
+            file.truncate()
         return kind.load(tmp_path / "file")
 
     return (tmp_path / "file").read_bytes(), read, net if request.param == "MLP" else trainer
@@ -493,6 +502,26 @@ def test_permissions(tmp_path: Path) -> None:
     assert (tmp_path / "net").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.skipif(os.name != "posix", reason="folders are not written through here")
+def test_the_file_and_its_new_name_reach_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    replace = os.replace
+
+    def note(handle: int) -> None:
+        done.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+
+    def rename(*paths: Any) -> None:
+        done.append("rename")
+        replace(*paths)
+
+    monkeypatch.setattr(os, "fsync", note)
+    monkeypatch.setattr(os, "replace", rename)
+    make().save(tmp_path / "net")
+    assert done == ["file", "rename", "folder"]
+
+
 def test_a_link_stays_one(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     for target in (tmp_path / "folder" / "net", tmp_path / "not there yet"):
@@ -535,9 +564,8 @@ def test_a_full_disk(tmp_path: Path) -> None:
     assert_equal(em.MLP.load(tmp_path / "net"), make())
 
 
-def test_loading_while_it_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loading_while_it_is_replaced(tmp_path: Path) -> None:
     """Whoever reads gets one of the networks whole, never a bit of each."""
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
     nets = [make(layer_sizes=[5, width, 3], seed=width) for width in (7, 300)]
     nets[0].save(tmp_path / "net")
     done = threading.Event()
