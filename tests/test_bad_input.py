@@ -769,7 +769,7 @@ def test_anything_is_taken_or_refused(value: Any, backend: str, data: Any) -> No
             "softmax_cross_entropy(class_weight=3)",
             "class_weight: expected a list of numbers, got 3",
         ),
-        ("softmax_cross_entropy(class_weight={0: 1, 1: 2})", "class_weight: expected a list|NAME"),
+        ("softmax_cross_entropy(class_weight={0: 1, 1: 2})", "class_weight: expected a list of"),
         ("huber(delta=1e-320)", "delta: expected at least 1.17.*got 1e-320"),
         ("squared_error(reduction='max')", r"reduction: expected one of .*got 'max'"),
         ("squared_error(delta=1)", r"expected parameters \['reduction'\].*got 'delta'"),
