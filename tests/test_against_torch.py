@@ -52,6 +52,8 @@ def torch_network(net: em.MLP) -> Any:
 def torch_optimizer(optimizer: Optimizer, model: Any, lr: float) -> Any:
     """Its namesake there; weight decay on weights, not on biases."""
     options = optimizer.arguments(optimizer.hyper())
+    for ours in ("lr_in_velocity", "raw_eps"):  # other definitions than PyTorch's
+        assert not options.pop(ours, False)
     decay = options.pop("weight_decay")
     weights = [p for p in model.parameters() if p.ndim == 2]
     biases = [p for p in model.parameters() if p.ndim == 1]

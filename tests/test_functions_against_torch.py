@@ -68,6 +68,7 @@ LOSSES: dict[str, tuple[Any, Any]] = {
         lambda Y, T: SIZES[-1] * F.binary_cross_entropy_with_logits(Y, T),
     ),
     "squared_error": (VALUES, lambda Y, T: SIZES[-1] * F.mse_loss(Y, T)),
+    "half_squared_error": (VALUES, lambda Y, T: SIZES[-1] / 2 * F.mse_loss(Y, T)),
     "squared_error(reduction='sum')": (VALUES, lambda Y, T: F.mse_loss(Y, T, reduction="sum")),
     "absolute_error": (VALUES, lambda Y, T: SIZES[-1] * F.l1_loss(Y, T)),
     "huber": (VALUES, lambda Y, T: SIZES[-1] * F.huber_loss(Y, T)),
