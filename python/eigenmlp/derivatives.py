@@ -345,7 +345,7 @@ def _flat(net: MLP, vector: ArrayLike, what: str) -> Array:
 
 
 def _check_l2(net: MLP, l2: float) -> None:
-    _validate.number(l2, "l2", 0.0, below=float(np.finfo(net._dtype).max))
+    _validate.number(l2, "l2", 0.0, below=_validate.largest(net._dtype))
 
 
 def _penalty(net: MLP, l2: float) -> Array:

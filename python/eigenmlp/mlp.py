@@ -128,7 +128,7 @@ class MLP:
             _validate.known(init, ["auto", *INITIALIZERS], "init")
         self._dtype = _checked_dtype(dtype)
         self._rounds = _checked_compute_dtype(compute_dtype, self._dtype)
-        largest = float(np.finfo(self._dtype).max)
+        largest = _validate.largest(self._dtype)
         scale = _validate.number(input_scale, "input_scale", -largest, below=largest)
         self._backend = _validate.known(backend, BACKENDS, "backend")
         if self._rounds and self._backend == "native":
@@ -481,8 +481,8 @@ class MLP:
         (1.0, array([-6., -2.]))
         """
         rows, T, weights = self._data(X, y, sample_weight)
-        _validate.number(l2, "l2", 0.0, below=float(np.finfo(self._dtype).max))
-        _validate.number(l1, "l1", 0.0, below=float(np.finfo(self._dtype).max))
+        _validate.number(l2, "l2", 0.0, below=_validate.largest(self._dtype))
+        _validate.number(l1, "l1", 0.0, below=_validate.largest(self._dtype))
         network = self._network_at(parameters)
         loss, gradient = network.loss_and_gradient(rows, T, weights)
         if l1 or l2:
@@ -673,7 +673,7 @@ def _checked_reduction(reduction: object) -> str:
 
 def _check_range(chosen: Described, dtype: str) -> None:
     """Refuse parameters that `dtype` cannot hold, and those that it would take for 0."""
-    limit, least = float(np.finfo(dtype).max), float(np.finfo(dtype).tiny)
+    limit, least = _validate.largest(dtype), float(np.finfo(dtype).tiny)
     for name, value in chosen.numbers().items():
         if abs(value) > limit:
             raise ValueError(f"{chosen.name}: {name}: expected at most {limit:g}, got {value!r}")
