@@ -5,7 +5,7 @@
 set(eigenmlp_flags_v2 -march=x86-64-v2 -O2)
 set(eigenmlp_flags_v3 -march=x86-64-v3)
 set(eigenmlp_flags_v4 -march=x86-64-v4 -mprefer-vector-width=512)
-# v4 with tiles and conversions of bfloat16.
+# v4 with bfloat16: AMX's tiles, and AVX-512's products where the system does not grant those.
 set(eigenmlp_flags_amx ${eigenmlp_flags_v4} -mavx512bf16 -mamx-tile -mamx-bf16)
 set(eigenmlp_flags_baseline "")
 
@@ -23,10 +23,9 @@ elseif(EIGENMLP_ISA STREQUAL "best")
       set(eigenmlp_levels ${level})
     endif()
   endforeach()
-  check_cxx_source_runs("
-    #include \"${PROJECT_SOURCE_DIR}/cpp/eigenmlp/amx_permission.hpp\"
-    int main() { return eigenmlp::amx_permission() ? 0 : 1; }" runs_amx)
-  if(runs_amx)
+  check_cxx_source_runs(
+    "int main() { return __builtin_cpu_supports(\"avx512bf16\") ? 0 : 1; }" runs_bf16)
+  if(runs_v4 AND runs_bf16)
     set(eigenmlp_levels amx)
   endif()
 else()

@@ -13,9 +13,10 @@ from eigenmlp import _core, _cpu
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-BUILT = [x for x in _core._LEVELS if importlib.util.find_spec(f"eigenmlp._core_{x}")]
+MODULES = _core._MODULES
+BUILT = [x for x in MODULES if importlib.util.find_spec(f"eigenmlp.{MODULES[x]}")]
 SUPPORTED = _cpu.supported_levels()
-USABLE = [x for x in BUILT if x in SUPPORTED]
+USABLE = [x for x in SUPPORTED if x in BUILT]
 
 TRAIN_AND_COMPARE = f"""
 import sys
@@ -40,6 +41,16 @@ for activation in ACTIVATIONS:
 print(em.info()["isa"])
 """
 
+TRAIN_ROUNDED = """
+import warnings
+import numpy as np, eigenmlp as em
+warnings.simplefilter("ignore")  # of v4 and below
+X = np.linspace(-1, 1, 640, dtype=np.float32).reshape(64, 10)
+net = em.MLP([10, 32, 3], compute_dtype="bfloat16", seed=0)
+net.fit(X, np.arange(64) % 3, epochs=2)
+print(em.info()["isa"], *em.info()["supported_isa"])
+"""
+
 
 def test_there_is_a_variant_and_the_best_is_used() -> None:
     assert em.info()["isa"] == os.environ.get("EIGENMLP_ISA", USABLE[0])
@@ -52,6 +63,19 @@ def test_variant(level: str, in_subprocess: Run) -> None:
     done = in_subprocess(TRAIN_AND_COMPARE, env={**os.environ, "EIGENMLP_ISA": level})
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [level]
+
+
+@pytest.mark.parametrize("level", [x for x in USABLE if x != em.info()["isa"]])
+def test_rounded_operands_of_the_other_variants(level: str, in_subprocess: Run) -> None:
+    tests = Path(__file__).parent / "test_bfloat16.py"
+    program = f"""
+import sys, eigenmlp, pytest
+assert eigenmlp.info()["isa"] == {level!r}
+sys.exit(pytest.main(["-q", "-x", "-p", "no:xdist", {str(tests)!r}]))
+"""
+    environment = {**os.environ, "EIGENMLP_ISA": level}
+    done = in_subprocess(program, timeout=120, env=environment, cwd=tests.parents[1])
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def refused(run: Run, level: str, program: str = "import eigenmlp") -> str:
@@ -74,7 +98,7 @@ def hide(missing: list[str] | None = None, supported: list[str] | None = None) -
     return f"""
 import importlib.util, sys, types
 find_spec = importlib.util.find_spec
-missing = {[f"eigenmlp._core_{x}" for x in missing or []]!r}
+missing = {[f"eigenmlp.{MODULES[x]}" for x in missing or []]!r}
 importlib.util.find_spec = lambda name, *rest: None if name in missing else find_spec(name, *rest)
 supported = {supported!r}
 if supported is not None:
@@ -90,7 +114,8 @@ print(eigenmlp.info()["isa"])
 def test_forced_but_not_built(in_subprocess: Run) -> None:
     level = USABLE[0]
     text = refused(in_subprocess, level, hide(missing=[level]))
-    assert "not built" in text and str([x for x in BUILT if x != level]) in text
+    assert "not built" in text
+    assert str([x for x in BUILT if MODULES[x] != MODULES[level]]) in text
 
 
 def test_forced_but_not_supported(in_subprocess: Run) -> None:
@@ -110,5 +135,40 @@ def test_the_next_best_is_used(in_subprocess: Run) -> None:
     environment = {k: v for k, v in os.environ.items() if k != "EIGENMLP_ISA"}
     done = in_subprocess(hide(supported=USABLE[1:]), env=environment)
     assert done.stdout.split() == [USABLE[1]], done.stderr
-    done = in_subprocess(hide(missing=USABLE[:1]), env=environment)
-    assert done.stdout.split() == [USABLE[1]], done.stderr
+    others = [x for x in USABLE if MODULES[x] != MODULES[USABLE[0]]]
+    if others:
+        done = in_subprocess(hide(missing=USABLE[:1]), env=environment)
+        assert done.stdout.split() == others[:1], done.stderr
+
+
+NO_PERMISSION = """
+import ctypes, struct
+libc = ctypes.CDLL(None, use_errno=True)
+ALLOW, FAIL = 0x7FFF0000, 0x00050000 | 1  # EPERM
+ARCH_PRCTL, ASKS = 158, 0x1023
+rules = [(0x20, 0, 0, 0), (0x15, 0, 3, ARCH_PRCTL), (0x20, 0, 0, 16), (0x15, 0, 1, ASKS),
+         (0x06, 0, 0, FAIL), (0x06, 0, 0, ALLOW)]
+program = b"".join(struct.pack("HBBI", *rule) for rule in rules)
+class Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("rules", ctypes.c_char_p)]
+argument = Program(len(rules), program)
+assert libc.prctl(38, 1, 0, 0, 0) == 0  # no new privileges: asked for before a filter
+if libc.prctl(22, 2, ctypes.byref(argument), 0, 0):
+    print("no filter"); raise SystemExit
+"""
+
+
+def test_amx_is_not_used_where_the_system_refuses_it(in_subprocess: Run) -> None:
+    """Linux's own answer, with a filter of system calls in its place."""
+    if "amx" not in USABLE:
+        pytest.skip("this machine, or this installation, has no AMX")
+    environment = {k: v for k, v in os.environ.items() if k != "EIGENMLP_ISA"}
+    program = NO_PERMISSION + TRAIN_ROUNDED
+    done = in_subprocess(program, env=environment)
+    if done.stdout.startswith("no filter"):
+        pytest.skip("this system takes no filter of system calls")
+    assert done.returncode == 0, done.stderr
+    level, *supported = done.stdout.split()
+    assert level == next(x for x in USABLE if x in supported) and "amx" not in supported
+    last = refused(in_subprocess, "amx", NO_PERMISSION + "import eigenmlp")
+    assert "cannot run on this processor" in last

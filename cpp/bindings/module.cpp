@@ -18,13 +18,13 @@ PYBIND11_MODULE(EIGENMLP_MODULE, m) {
   namespace py = pybind11;
 
   m.doc() = "The core of eigenmlp, compiled for the instruction set " EIGENMLP_LEVEL ".";
-  m.attr("level") = EIGENMLP_LEVEL;
   m.attr("build_flags") = EIGENMLP_FLAGS;
   m.attr("compiler") = __VERSION__;
   m.attr("eigen_version") = std::to_string(EIGEN_WORLD_VERSION) + "." +
                             std::to_string(EIGEN_MAJOR_VERSION) + "." +
                             std::to_string(EIGEN_MINOR_VERSION);
-  m.attr("multiplies_bfloat16") = rounded::hardware;
+  m.attr("multiplies_bfloat16") = rounded::has_products;
+  m.def("use_tiles", &rounded::use_tiles, py::arg("allowed"));
   m.attr("activations") = names(activation_table<float>);
   m.attr("losses") = names(loss_table<float>);
   m.attr("optimizers") = names(optimizer_table<float>);

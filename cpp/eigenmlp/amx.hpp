@@ -2,9 +2,10 @@
 //
 //   out[r, :] = init[r, :] + Σ_k A(r, k) · B(k, :)
 //
-// A tile of A is 16 rows x 32 terms, one of B 16 pairs of terms x 16 columns x 2, and one of sums
-// 16 x 16 floats: 16 rows of a float panel. Every sum is one chain over rising pairs of terms,
-// whatever the number of rows and panels, as with the float tiles (kernel.hpp).
+// Pairs of terms lie in the places of floats (operands_pairs.hpp), so that any tile is 16 lines of
+// a panel: of A 16 rows x 16 pairs, of B 16 pairs x 16 columns, of sums 16 rows x 16 columns. Every
+// sum is one chain over rising pairs, whatever the number of rows and panels, as with the float
+// tiles (kernel.hpp).
 #pragma once
 
 #include <immintrin.h>
@@ -13,15 +14,13 @@
 
 namespace eigenmlp::amx {
 
-using bfloat16 = std::uint16_t;
-inline constexpr Index tile_rows = 16;  // of A and of the sums; pairs of terms in a tile of B
-inline constexpr Index tile_terms = 32; // of a sum, per tile
-inline constexpr Index tile_columns = 16;
-inline constexpr Index tile_size = tile_rows * tile_terms; // numbers in a tile of A or B
-inline constexpr Index line_bytes = 64;                    // a row of any tile
+inline constexpr Index tile_lines = 16; // rows of A and of sums, pairs of B
+inline constexpr Index line_size = 16;  // pairs, or sums
+inline constexpr Index tile_size = tile_lines * line_size;
+inline constexpr Index line_bytes = 64;
 
-// Terms that are added before the next rows come: two panels of B then take 16 KiB of the L1.
-inline constexpr Index depth_block = 256;
+// Tiles of B that are added before the next rows come: two panels then take 16 KiB of the L1.
+inline constexpr Index depth_block = 8;
 
 // Tells the processor the tiles' shapes while it lives. Tiles 0, 1: sums of the first 16 rows, in
 // two panels; 2, 3: of the `second` rows after them; 4, 5: A; 6, 7: B.
@@ -49,7 +48,7 @@ public:
     };
     for (const int tile : {0, 1, 4}) set(tile, first);
     for (const int tile : {2, 3, 5}) set(tile, std::max<Index>(second, 1));
-    for (const int tile : {6, 7}) set(tile, tile_rows);
+    for (const int tile : {6, 7}) set(tile, tile_lines);
     _tile_loadconfig(&shapes);
   }
 
@@ -58,28 +57,27 @@ private:
 };
 
 struct Block {
-  const bfloat16* A; // [steps][rows][32]
+  const float* A; // [steps][rows][16 pairs]
   Index A_panel;
-  const bfloat16* B; // [C][steps][16][16][2]
+  const float* B; // [C][steps][16][16 pairs]
   Index B_panel;
   const float* init; // as in Tile
   Index init_panel, init_row;
   float* out;
   Index out_panel;
-  Index steps; // tiles of terms
+  Index steps; // tiles of A and of B
 };
 
 // Up to 32 rows (R = 2) x 32 columns (C = 2).
 template <int R, int C>
 void multiply_block(const Block& t) {
-  constexpr Index p = tile_columns;
   const Index init_bytes = t.init_row * static_cast<Index>(sizeof(float));
-  const float* const below = t.init + tile_rows * t.init_row;
+  const float* const below = t.init + tile_lines * t.init_row;
   _tile_loadd(0, t.init, init_bytes);
   if constexpr (C > 1) _tile_loadd(1, t.init + t.init_panel, init_bytes);
   if constexpr (R > 1) _tile_loadd(2, below, init_bytes);
   if constexpr (R > 1 && C > 1) _tile_loadd(3, below + t.init_panel, init_bytes);
-  const bfloat16 *a = t.A, *b = t.B;
+  const float *a = t.A, *b = t.B;
   for (Index i = 0; i < t.steps; ++i, a += t.A_panel, b += tile_size) {
     _tile_loadd(6, b, line_bytes);
     _tile_loadd(4, a, line_bytes);
@@ -96,37 +94,36 @@ void multiply_block(const Block& t) {
   }
   _tile_stored(0, t.out, line_bytes);
   if constexpr (C > 1) _tile_stored(1, t.out + t.out_panel, line_bytes);
-  if constexpr (R > 1) _tile_stored(2, t.out + tile_rows * p, line_bytes);
-  if constexpr (R > 1 && C > 1) _tile_stored(3, t.out + t.out_panel + tile_rows * p, line_bytes);
+  if constexpr (R > 1) _tile_stored(2, t.out + tile_size, line_bytes);
+  if constexpr (R > 1 && C > 1) _tile_stored(3, t.out + t.out_panel + tile_size, line_bytes);
 }
 
-// out = init + A · B for `panels` panels; an `init` of out.data goes on from what is there.
-// `done(c, count)` as in `multiply`.
+// out = init + A · B for `panels` panels, over `steps` tiles of pairs; an `init` of out.data goes on
+// from what is there. `done(c, count)` as in `multiply`.
 template <class Done>
-void multiply(Index rows, Index depth, Index panels, Panels<const bfloat16> A,
-              Panels<const bfloat16> B, const float* init, Index init_panel, Panels<float> out,
-              Done&& done) {
-  constexpr Index most = 2 * tile_rows;
+void multiply(Index rows, Index steps, Index panels, Panels<const float> A, Panels<const float> B,
+              const float* init, Index init_panel, Panels<float> out, Done&& done) {
+  constexpr Index most = 2 * tile_lines;
   Tiles tiles;
   for (Index c = 0; c < panels; c += 2) {
     const Index C = std::min<Index>(2, panels - c);
-    for (Index k = 0; k < depth; k += depth_block) {
+    for (Index k = 0; k < steps; k += depth_block) {
       Block t{};
-      t.steps = ceil_div(std::min(depth - k, depth_block), tile_terms);
+      t.steps = std::min(steps - k, depth_block);
       t.A_panel = A.panel;
       t.B_panel = B.panel;
       t.out_panel = out.panel;
-      t.B = B.data + c * B.panel + k * tile_columns;
+      t.B = B.at(k * tile_lines, c);
       const bool starts = k == 0 && init != out.data;
       for (Index r = 0; r < rows; r += most) {
         const Index R = std::min(rows - r, most);
-        tiles.configure(std::min(R, tile_rows), std::max<Index>(R - tile_rows, 0));
-        t.A = A.data + k / tile_terms * A.panel + r * tile_terms;
+        tiles.configure(std::min(R, tile_lines), std::max<Index>(R - tile_lines, 0));
+        t.A = A.at(r, k);
         t.out = out.at(r, c);
         t.init = starts ? init + c * init_panel : t.out;
         t.init_panel = starts ? init_panel : out.panel;
-        t.init_row = starts ? 0 : tile_columns;
-        if (R > tile_rows)
+        t.init_row = starts ? 0 : line_size;
+        if (R > tile_lines)
           C > 1 ? multiply_block<2, 2>(t) : multiply_block<2, 1>(t);
         else
           C > 1 ? multiply_block<1, 2>(t) : multiply_block<1, 1>(t);

@@ -5,8 +5,9 @@
 // Every element is one chain of multiply-adds over k in rising order, whatever R and C are, so
 // neither the tile's shape nor the number of threads can change a bit of the result.
 //
-// A is read in one of three ways:
+// A is read in one of these ways:
 //   Sum::over_columns   A(r, k) = A[k / p][r][k % p]    X · W and dY · Wᵀ: sums over a row
+//   Sum::over_pairs     the same, but every float is a pair of bfloat16: two terms of the sum
 //   Sum::over_plain     A(r, k) = A[r · A_row + k]      the same for the user's own array
 //   Sum::over_rows      A(r, k) = A[k][r]               Xᵀ · dY: sums over the batch
 #pragma once
@@ -28,12 +29,15 @@ inline constexpr Index panel_width = static_cast<Index>(cache_line / sizeof(T));
 template <class T>
 inline constexpr int packets_per_panel = static_cast<int>(panel_width<T>) / packet_size<T>;
 
-enum class Sum { over_columns, over_plain, over_rows };
+enum class Sum { over_columns, over_pairs, over_plain, over_rows };
+constexpr bool reads_lines(Sum direction) {
+  return direction == Sum::over_columns || direction == Sum::over_pairs;
+}
 
 template <class T>
 struct Tile {
   const T* A;
-  Index A_panel; // distance from a panel of A to the next (over_columns only)
+  Index A_panel; // distance from a panel of A to the next (over_columns, over_pairs)
   Index A_row;   // distance from a row of A to the next (over_plain only)
   const T* B;    // [C][depth][p]
   Index B_panel;
@@ -80,7 +84,7 @@ inline constexpr int usual_panels = packets_per_panel<T> == 1 ? 3 : 1;
 
 // Panels of a tile at most: more than usual only for sums over the columns of a few rows.
 template <class T, Sum direction>
-inline constexpr int widest_tile = direction == Sum::over_columns ? most_panels : usual_panels<T>;
+inline constexpr int widest_tile = reads_lines(direction) ? most_panels : usual_panels<T>;
 
 // Panels of a tile: the widest C with which all `rows` fit one tile, if they do.
 template <class T, Sum direction>
@@ -92,12 +96,19 @@ constexpr int panels_for(Index rows) {
   return usual;
 }
 
+#if defined(__AVX512BF16__)
+// sum + two products in each float's place.
+inline __m512 add_pairs(__m512 a, __m512 b, __m512 sum) {
+  return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
+}
+#endif
+
 template <class T, int R, int C, Sum direction>
 void tile(const Tile<T>& t) {
   using namespace Eigen::internal;
   constexpr Index p = panel_width<T>;
   constexpr int packets = C * packets_per_panel<T>, per_panel = packets_per_panel<T>;
-  const Index row_step = direction == Sum::over_columns ? p
+  const Index row_step = reads_lines(direction)         ? p
                          : direction == Sum::over_plain ? t.A_row
                                                         : 1;
   constexpr Index k_step = direction == Sum::over_rows ? p : 1;
@@ -122,7 +133,12 @@ void tile(const Tile<T>& t) {
       for (int r = 0; r < R; ++r) {
         const Packet<T> A = pset1<Packet<T>>(a[r * row_step]);
 #pragma GCC unroll 32
-        for (int c = 0; c < packets; ++c) sum[r][c] = pmadd(A, B[c], sum[r][c]);
+        for (int c = 0; c < packets; ++c) {
+          if constexpr (direction == Sum::over_pairs)
+            sum[r][c] = add_pairs(A, B[c], sum[r][c]);
+          else
+            sum[r][c] = pmadd(A, B[c], sum[r][c]);
+        }
       }
     }
   };
@@ -137,7 +153,7 @@ void tile(const Tile<T>& t) {
 #pragma GCC unroll 32
       for (int c = 0; c < C; ++c) __builtin_prefetch(next + c * t.B_panel, 0, 2);
   };
-  const Index step = direction == Sum::over_columns ? t.A_panel
+  const Index step = reads_lines(direction)         ? t.A_panel
                      : direction == Sum::over_plain ? p
                                                     : p * p;
   Index left = t.depth;

@@ -61,8 +61,6 @@ public:
           const std::string& loss, bool bias, T input_scale, bool rounds = false)
       : bias_(bias), rounds_(rounds), scale_(input_scale) {
     if (rounds && !can_round<T>) throw std::invalid_argument("only float operands can be rounded");
-    if (rounds && !rounded::is_usable())
-      throw std::runtime_error("the operating system does not let this process use AMX");
     constexpr Index p = panel_width<T>;
     if (sizes.size() < 2 || activations.size() != sizes.size() - 1)
       throw std::invalid_argument("a network needs at least 2 sizes, and an activation a layer");

@@ -6,12 +6,12 @@
 //   X · W    dY · Wᵀ    a Left (rows, depth) times a Right (depth, columns)
 //   Xᵀ · dY             sums over the batch: an OverRows of X times one of dY
 //
-// Where the compiler may use AMX, operands are bfloat16 in the order that its tiles want (amx.hpp);
-// elsewhere they are floats with the same values, in ordinary panels, for the ordinary products.
+// Where the processor multiplies bfloat16, operands are pairs of them (operands_pairs.hpp); elsewhere
+// they are floats with the same values, in ordinary panels, for the ordinary products.
 #pragma once
 
-#if defined(__AMX_BF16__)
-#include "eigenmlp/operands_amx.hpp"
+#if defined(__AVX512BF16__)
+#include "eigenmlp/operands_pairs.hpp"
 #else
 #include "eigenmlp/operands_float.hpp"
 #endif

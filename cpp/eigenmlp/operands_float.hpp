@@ -1,5 +1,5 @@
-// Operands rounded to bfloat16 where the processor has no tiles for them: float panels for the
-// float products. A product of two such numbers is exact in a float.
+// Operands rounded to bfloat16 where the processor has no products for them: float panels for the
+// float ones. A product of two such numbers is exact in a float.
 #pragma once
 
 #include "eigenmlp/bfloat16.hpp"
@@ -7,8 +7,11 @@
 
 namespace eigenmlp::rounded {
 
-inline constexpr bool hardware = false; // whether rounding makes the products faster
-inline bool is_usable() { return true; }
+inline constexpr bool has_products = false; // of bfloat16, faster than those of floats
+inline void use_tiles(bool) {}
+// What a step costs in float beside one with these.
+inline double speedup() { return 1; }
+
 using Operand = float;
 using Operands = Panels<Operand>;
 using ConstOperands = Panels<const Operand>;

@@ -128,13 +128,12 @@ double lines_exchanged(const Network<T>& net, Index rows, bool by_columns) {
   return static_cast<double>(lines);
 }
 
-// How many threads are worth their while: `threads_for` by a network's own speed. Operands of half
-// the size make half the traffic; their products would be eight times as fast, but a step is more
-// than products.
+// How many threads are worth their while: `threads_for` by a network's own speed. Rounded operands
+// are half the size where their products are faster: half the traffic.
 template <class T>
 int threads_for_net(const Network<T>& net, double operations, double lines, int barriers) {
-  const bool fast = net.rounds() && rounded::hardware;
-  return threads_for(fast ? operations / 4 : as_float32<T>(operations), fast ? lines / 2 : lines,
+  const double speedup = net.rounds() ? rounded::speedup() : 1;
+  return threads_for(as_float32<T>(operations) / speedup, speedup > 1 ? lines / 2 : lines,
                      barriers);
 }
 

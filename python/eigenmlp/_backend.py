@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from ._choices_backend import ChoiceNetwork, ChoiceTrainer
-from ._core import core
+from ._core import core, level
 from .losses import Loss, SquaredError
 from .optimizers import Optimizer
 
@@ -113,8 +113,8 @@ def warn_without_bfloat16() -> None:
     if core.multiplies_bfloat16 or _warned:
         return
     text = (
-        f'compute_dtype="bfloat16": this variant of the core ({core.level}) computes with rounded '
-        "operands in float32, which brings no speed; AMX would"
+        f'compute_dtype="bfloat16": this variant of the core ({level}) computes with rounded '
+        "operands in float32, which brings no speed; AMX or AVX-512-BF16 would"
     )
     _warned.append(text)
     warnings.warn(text, stacklevel=3)

@@ -1,7 +1,7 @@
 """Loads exactly one variant of the compiled core: the best that this machine can run.
 
-``EIGENMLP_ISA=v2|v3|v4|amx`` forces a variant; one that was not built, or that the processor cannot
-run, is an `ImportError`.
+``EIGENMLP_ISA=v2|v3|v4|bf16|amx`` forces a variant; one that was not built, or that the processor
+cannot run, is an `ImportError`. ``bf16`` and ``amx`` are one module, without and with AMX's tiles.
 """
 
 from __future__ import annotations
@@ -15,13 +15,20 @@ from . import _cpu
 
 version: str = _cpu.version
 
-_LEVELS = ("amx", "v4", "v3", "v2", "baseline")  # best first
+_MODULES = {
+    "amx": "_core_amx",
+    "bf16": "_core_amx",
+    "v4": "_core_v4",
+    "v3": "_core_v3",
+    "v2": "_core_v2",
+    "baseline": "_core_baseline",
+}
 
 
 def _choose() -> str:
-    built = [x for x in _LEVELS if importlib.util.find_spec(f"{__package__}._core_{x}")]
-    supported: list[str] = _cpu.supported_levels()
-    usable = [x for x in built if x in supported]
+    built = [x for x in _MODULES if importlib.util.find_spec(f"{__package__}.{_MODULES[x]}")]
+    supported: list[str] = _cpu.supported_levels()  # best first
+    usable = [x for x in supported if x in built]
     forced = os.environ.get("EIGENMLP_ISA")
     if not forced:
         if not usable:
@@ -29,7 +36,7 @@ def _choose() -> str:
                 f"eigenmlp was built for {built}, but this processor runs only {supported}"
             )
         return usable[0]
-    if forced not in _LEVELS:
+    if forced not in _MODULES:
         raise ImportError(f"EIGENMLP_ISA={forced!r} is unknown; expected one of {usable}")
     if forced not in built:
         raise ImportError(f"EIGENMLP_ISA={forced!r} was not built; this installation has {built}")
@@ -46,4 +53,5 @@ if TYPE_CHECKING:
 
     core = _variant
 else:
-    core = importlib.import_module(f"{__package__}._core_{level}")
+    core = importlib.import_module(f"{__package__}.{_MODULES[level]}")
+    core.use_tiles(level == "amx")

@@ -193,12 +193,12 @@ def segment_softmax_vjp(
     p: typing.Any, dp: typing.Any, offsets: typing.Any
 ) -> numpy.ndarray | None: ...
 def set_max_threads(n: int) -> None: ...
+def use_tiles(allowed: bool) -> None: ...
 
 activations: list[str]
 build_flags: str
 compiler: str
 eigen_version: str
-level: str
 losses: list[str]
 multiplies_bfloat16: bool
 optimizers: list[str]

@@ -1,37 +1,68 @@
-// Operands rounded to bfloat16 in the order that AMX reads them (amx.hpp).
+// Operands rounded to bfloat16 in pairs: two neighbouring terms of a sum in the place of a float, as
+// the processor's products of bfloat16 want them. A panel's line, as wide as 16 floats, then holds 32
+// terms of a row of a left factor, or two terms for each of 16 columns of a right one: to a product
+// these are ordinary float panels whose depth is counted in pairs.
+//
+// The products are AMX's (amx.hpp) where the operating system lets the process use it, else those of
+// AVX-512-BF16 (kernel.hpp, Sum::over_pairs).
 #pragma once
 
-#include "eigenmlp/amx.hpp"
 #include "eigenmlp/amx_permission.hpp"
 #include "eigenmlp/product.hpp"
+#if defined(__AMX_BF16__)
+#include "eigenmlp/amx.hpp"
+#endif
 
 namespace eigenmlp::rounded {
 
-inline constexpr bool hardware = true; // whether rounding makes the products faster
-inline bool is_usable() { return amx_permission(); }
-using Operand = amx::bfloat16;
+using Operand = float; // the bits of a pair
 using Operands = Panels<Operand>;
 using ConstOperands = Panels<const Operand>;
 
+inline constexpr Index line_pairs = panel_width<float>;
+inline constexpr Index line_terms = 2 * line_pairs;
+inline constexpr Index tile_lines = 16; // depths are filled up to whole tiles of AMX
+inline constexpr Index tile_size = tile_lines * line_pairs;
+
 // Sums over the batch read tiles of 32 rows, which are stored at once.
-inline constexpr Index row_unit = amx::tile_terms;
+inline constexpr Index row_unit = line_terms;
 
-inline Index tiles_of(Index terms) { return ceil_div(terms, amx::tile_terms); }
-// Numbers in so many lines, and one more if need be: panels do not all fall on the same cache sets.
-inline Index odd_lines(Index lines) { return (lines | 1) * amx::tile_terms; }
+inline constexpr bool has_products = true; // of bfloat16, faster than those of floats
 
-// A Left (rows, depth): [depth / 32][rows][32]. A Right (depth, columns): [columns / 16][depth / 2]
-// [16][2], a line holds a pair of terms for 16 columns. Terms beyond the depth are zero in Rights.
-inline Index left_panel(Index rows) { return odd_lines(rows); }
+#if defined(__AMX_BF16__)
+inline constexpr bool has_tiles = true;
+#else
+inline constexpr bool has_tiles = false;
+#endif
+namespace detail {
+inline bool& tiles() {
+  static bool used = has_tiles && amx_permission();
+  return used;
+}
+} // namespace detail
+// Whether products run on AMX's tiles. Forbidding them is for programs that compare.
+inline bool uses_tiles() { return detail::tiles(); }
+inline void use_tiles(bool allowed) { detail::tiles() = allowed && has_tiles && amx_permission(); }
+
+// What a step costs in float beside one with these.
+inline double speedup() { return uses_tiles() ? 4 : 1.5; }
+
+inline Index tiles_of(Index terms) { return ceil_div(terms, line_terms); }
+
+// A Left (rows, depth): [depth / 32][rows][16 pairs]. A Right (depth, columns):
+// [columns / 16][depth / 2][16 pairs]. Terms beyond the depth are zero in Rights.
+inline Index left_panel(Index rows) { return panel_stride<float>(rows); }
 inline Index left_size(Index rows, Index depth) { return tiles_of(depth) * left_panel(rows); }
-inline Index right_panel(Index depth) { return odd_lines(tiles_of(depth) * amx::tile_rows); }
+inline Index right_panel(Index depth) {
+  return panel_stride<float>(tiles_of(depth) * tile_lines);
+}
 inline Index right_size(Index depth, Index columns) {
   return panel_count<float>(columns) * right_panel(depth);
 }
-// For Xᵀ · dY, X (N, D) as the Left of Xᵀ: [N / 32][D][32], and dY (N, K) as a Right. Rows beyond N
-// are zero.
+// For Xᵀ · dY, X (N, D) as the Left of Xᵀ: [N / 32][D][16 pairs], and dY (N, K) as a Right. Rows
+// beyond N are zero.
 inline Index inputs_panel(Index columns) {
-  return odd_lines(panel_count<float>(columns) * amx::tile_rows);
+  return panel_stride<float>(panel_count<float>(columns) * tile_lines);
 }
 inline Index inputs_size(Index rows, Index columns) {
   return tiles_of(rows) * inputs_panel(columns);
@@ -53,20 +84,20 @@ inline __m512 row_or_zero(const float* from, Index i, Index count) {
 // Lines of pairs of rows, so many that `count` rows and zeros after them make whole tiles.
 inline void store_pairs(const float* from, Index count, Index lines, Operand* to) {
   for (Index i = 0; i < lines; ++i)
-    _mm512_store_si512(to + i * amx::tile_terms,
+    _mm512_store_si512(to + i * line_pairs,
                        pairs(row_or_zero(from, 2 * i, count), row_or_zero(from, 2 * i + 1, count)));
 }
 } // namespace detail
 
 // Rows row … row + count - 1 of panel c, which lie at `from`, of a Left with so many panels. An odd
-// number of them leaves half a tile over: zeros, as what lay there before may be Inf, and Inf · 0
+// number of them leaves half a line over: zeros, as what lay there before may be Inf, and Inf · 0
 // is NaN.
 inline void store_left(const float* from, Index row, Index count, Index c, Index panels,
                        Operands left) {
   constexpr Index p = panel_width<float>;
   const bool alone = c % 2 == 0 && c + 1 == panels;
-  Operand* to = left.data + c / 2 * left.panel + row * amx::tile_terms + c % 2 * p;
-  for (Index i = 0; i < count; ++i, from += p, to += amx::tile_terms) {
+  Operand* to = left.at(row, c / 2) + c % 2 * (line_pairs / 2);
+  for (Index i = 0; i < count; ++i, from += p, to += line_pairs) {
     const auto rounded = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_load_ps(from)));
     if (alone)
       _mm512_store_si512(to, _mm512_zextsi256_si512(rounded));
@@ -79,18 +110,15 @@ inline void store_left(const float* from, Index row, Index count, Index c, Index
 inline void store_inputs_over_rows(const float* from, Index row, Index count, Index c,
                                    Operands to) {
   constexpr Index p = panel_width<float>;
-  alignas(cache_line) Operand lines[amx::tile_size];
+  alignas(cache_line) Operand lines[tile_size];
   for (Index i = 0; i < count; i += row_unit) {
-    detail::store_pairs(from + i * p, count - i, amx::tile_rows, lines);
-    Operand* const tile = to.data + (row + i) / row_unit * to.panel + c * amx::tile_size;
-    transpose_block<float>(reinterpret_cast<const float*>(lines), p, reinterpret_cast<float*>(tile),
-                           p);
+    detail::store_pairs(from + i * p, count - i, tile_lines, lines);
+    transpose_block<float>(lines, p, to.at(c * tile_lines, (row + i) / row_unit), p);
   }
 }
 inline void store_deltas_over_rows(const float* from, Index row, Index count, Index c,
                                    Operands to) {
-  detail::store_pairs(from, count, tiles_of(count) * amx::tile_rows,
-                      to.data + c * to.panel + row / 2 * amx::tile_terms);
+  detail::store_pairs(from, count, tiles_of(count) * tile_lines, to.at(row / 2, c));
 }
 
 // The block of W in panel d of its rows and panel k of its columns (`rows` x `columns` of it exist)
@@ -98,17 +126,28 @@ inline void store_deltas_over_rows(const float* from, Index row, Index count, In
 inline void store_weights(const float* block, Index rows, Index, Index d, Index k, Operands W,
                           Operands Wt) {
   constexpr Index p = panel_width<float>, lines = p / 2;
-  if (W.data)
-    detail::store_pairs(block, rows, lines, W.data + k * W.panel + d * lines * amx::tile_terms);
+  if (W.data) detail::store_pairs(block, rows, lines, W.at(d * lines, k));
   if (!Wt.data) return;
-  alignas(cache_line) Operand pairs[p * amx::tile_terms]; // [p rows of W][16 pairs of columns]
+  alignas(cache_line) Operand pairs[p * line_pairs]; // [p rows of W][8 pairs of columns, zeros]
   for (Index i = 0; i < p; ++i)
-    _mm512_store_si512(pairs + i * amx::tile_terms,
+    _mm512_store_si512(pairs + i * line_pairs,
                        _mm512_zextsi256_si512(reinterpret_cast<__m256i>(
                            _mm512_cvtneps_pbh(detail::row_or_zero(block, i, rows)))));
-  Operand* const to = Wt.data + d * Wt.panel + k * lines * amx::tile_terms;
-  transpose_block<float>(reinterpret_cast<const float*>(pairs), p, reinterpret_cast<float*>(to),
-                         lines);
+  transpose_block<float>(pairs, p, Wt.at(k * lines, d), lines);
+}
+
+// out = init + A · B over so many terms; as `multiply` (product.hpp).
+template <class Done>
+void multiply_pairs(Index rows, Index terms, Index panels, ConstOperands A, ConstOperands B,
+                    const float* init, Index init_panel, Panels<float> out, Done&& done) {
+#if defined(__AMX_BF16__)
+  if (uses_tiles()) {
+    amx::multiply(rows, tiles_of(terms), panels, A, B, init, init_panel, out, done);
+    return;
+  }
+#endif
+  multiply<float, Sum::over_pairs>(rows, ceil_div(terms, Index{2}), panels, A, B, init, init_panel,
+                                   out, done);
 }
 
 // out = init + left · right from row `row` of left and panel c of right; as `multiply` does it.
@@ -116,17 +155,17 @@ template <class Done>
 void multiply_left(Index rows, Index depth, Index panels, ConstOperands left, Index row,
                    ConstOperands right, Index c, const float* init, Index init_panel,
                    Panels<float> out, Done&& done) {
-  amx::multiply(rows, depth, panels, {left.data + row * amx::tile_terms, left.panel},
-                {right.data + c * right.panel, right.panel}, init, init_panel, out, done);
+  multiply_pairs(rows, depth, panels, {left.at(row, 0), left.panel}, {right.at(0, c), right.panel},
+                 init, init_panel, out, done);
 }
 
 // out (+)= Xᵀ · dY over n rows, for panels d … of X (`columns` columns) and k … k + C - 1 of dY.
 inline void multiply_over_rows(Index n, Index columns, Index C, ConstOperands, ConstOperands X,
                                Index d, ConstOperands, ConstOperands dY, Index k, bool from_zero,
                                Panels<float> out) {
-  amx::multiply(columns, n, C, {X.data + d * amx::tile_size, X.panel},
-                {dY.data + k * dY.panel, dY.panel}, from_zero ? zero_row<float>() : out.data,
-                from_zero ? 0 : out.panel, out, [](Index, Index) {});
+  multiply_pairs(columns, n, C, {X.at(d * tile_lines, 0), X.panel}, {dY.at(0, k), dY.panel},
+                 from_zero ? zero_row<float>() : out.data, from_zero ? 0 : out.panel, out,
+                 [](Index, Index) {});
 }
 
 } // namespace eigenmlp::rounded
