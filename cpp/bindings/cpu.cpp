@@ -1,5 +1,5 @@
-// Compiled for any processor: tells which variants of the core this machine can run. In Python's own
-// API: pybind11 and the standard library would add 100 kB to the wheel for this one function.
+// Compiled for any processor: tells which variants of the core this machine can run. In Python's
+// own API: pybind11 and the standard library would add 100 kB to the wheel for this one function.
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -7,9 +7,9 @@
 
 namespace {
 
-// Best first. The compiler's check covers the processor and the operating system's permission. Intel's
-// processors with AMX take two cycles for a product of AVX-512-BF16, so that rounded operands are
-// faster in float there: v4 is better than bf16, which comes first on AMD's.
+// Best first. The compiler's check covers the processor and the operating system's permission.
+// Intel's processors with AMX take two cycles for a product of AVX-512-BF16, so that rounded
+// operands are faster in float there: v4 is better than bf16, which comes first on AMD's.
 PyObject* supported_levels(PyObject*, PyObject*) {
   struct Level {
     const char* name;

@@ -98,8 +98,8 @@ void multiply_block(const Block& t) {
   if constexpr (R > 1 && C > 1) _tile_stored(3, t.out + t.out_panel + tile_size, line_bytes);
 }
 
-// out = init + A · B for `panels` panels, over `steps` tiles of pairs; an `init` of out.data goes on
-// from what is there. `done(c, count)` as in `multiply`.
+// out = init + A · B for `panels` panels, over `steps` tiles of pairs; an `init` of out.data goes
+// on from what is there. `done(c, count)` as in `multiply`.
 template <class Done>
 void multiply(Index rows, Index steps, Index panels, Panels<const float> A, Panels<const float> B,
               const float* init, Index init_panel, Panels<float> out, Done&& done) {

@@ -24,6 +24,7 @@ public:
     buffer_.reserve(2 * widest * panel);
     Y.resize(net.layers().size() + 1);
     Z.assign(Y.size(), {}); // nobody will ask for f'(Z)
+    rounded.clear();
     if (net.rounds()) reserve_rounded(net, rows, widest);
     for (std::size_t l = 0; l < Y.size(); ++l)
       Y[l] = {buffer_.data() + (l % 2 == 0 ? 0 : widest * panel), panel};
@@ -124,9 +125,7 @@ bool predict(const Network<T>& net, const Rows& X, T* out, bool all_or_nothing =
         forward_rows<T>(net, memory.Y, memory.Z, 0, rows, nullptr, nullptr, 2);
       } else {
         if (!gather(from, rows)) return false;
-        if constexpr (can_round<T>)
-          for (Index c = 0; net.rounds() && c < panel_count<T>(net.inputs()); ++c)
-            memory.rounded.store_Y(0, memory.Y[0].at(0, c), 0, rows, c);
+        memory.rounded.store_inputs(memory.Y[0], 0, rows);
         forward_rows<T>(net, memory.Y, memory.Z, 0, rows, nullptr,
                         net.rounds() ? &memory.rounded : nullptr);
       }

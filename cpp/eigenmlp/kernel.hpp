@@ -108,9 +108,7 @@ void tile(const Tile<T>& t) {
   using namespace Eigen::internal;
   constexpr Index p = panel_width<T>;
   constexpr int packets = C * packets_per_panel<T>, per_panel = packets_per_panel<T>;
-  const Index row_step = reads_lines(direction)         ? p
-                         : direction == Sum::over_plain ? t.A_row
-                                                        : 1;
+  const Index row_step = reads_lines(direction) ? p : direction == Sum::over_plain ? t.A_row : 1;
   constexpr Index k_step = direction == Sum::over_rows ? p : 1;
 
   Packet<T> sum[R][packets];
@@ -153,9 +151,7 @@ void tile(const Tile<T>& t) {
 #pragma GCC unroll 32
       for (int c = 0; c < C; ++c) __builtin_prefetch(next + c * t.B_panel, 0, 2);
   };
-  const Index step = reads_lines(direction)         ? t.A_panel
-                     : direction == Sum::over_plain ? p
-                                                    : p * p;
+  const Index step = reads_lines(direction) ? t.A_panel : direction == Sum::over_plain ? p : p * p;
   Index left = t.depth;
   for (; left > p; left -= p, a += step) {
     prefetch();

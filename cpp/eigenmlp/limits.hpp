@@ -68,7 +68,7 @@ void bound_columns(Network<T>& net, const Team& team, double max_norm) {
     if (sum.maxCoeff() <= max_norm * max_norm) return;
     const Line<T> factor = (max_norm / sum.sqrt().max(max_norm)).template cast<T>();
     for (Index d = 0; d < layer.D; ++d) line(layer.W.at(d, k)) *= factor;
-    for (Index d = 0; d < layer.input_panels(); ++d) refresh_block(layer, d, k);
+    refresh_blocks(layer, 0, layer.input_panels(), k, k + 1);
   });
 }
 

@@ -28,7 +28,6 @@ struct Layer {
   Panels<T> W;                               // [K / p][D + 1][p]
   Panels<T> Wt;                              // [D / p][K][p]; null in the first layer
   rounded::Operands rounded_W, rounded_Wt;   // instead of Wt if the network rounds, else null
-
   Index input_panels() const { return panel_count<T>(D); }
   Index output_panels() const { return panel_count<T>(K); }
   const T* bias(Index panel = 0) const { return W.at(D, panel); }
@@ -45,10 +44,16 @@ void refresh_block(const Layer<T>& layer, Index d, Index k) {
     if (layer.rounded_W.data || layer.rounded_Wt.data)
       rounded::store_weights(block, rows, columns, d, k, layer.rounded_W, layer.rounded_Wt);
 }
+// The blocks of panels d … d_end - 1 and k … k_end - 1.
+template <class T>
+void refresh_blocks(const Layer<T>& layer, Index d, Index d_end, Index k, Index k_end) {
+  if (!layer.Wt.data && !layer.rounded_W.data && !layer.rounded_Wt.data) return;
+  for (Index i = d; i < d_end; ++i)
+    for (Index j = k; j < k_end; ++j) refresh_block(layer, i, j);
+}
 template <class T>
 void refresh_blocks(const Layer<T>& layer) {
-  for (Index d = 0; d < layer.input_panels(); ++d)
-    for (Index k = 0; k < layer.output_panels(); ++k) refresh_block(layer, d, k);
+  refresh_blocks(layer, 0, layer.input_panels(), 0, layer.output_panels());
 }
 
 template <class T>

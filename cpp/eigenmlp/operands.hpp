@@ -6,8 +6,8 @@
 //   X · W    dY · Wᵀ    a Left (rows, depth) times a Right (depth, columns)
 //   Xᵀ · dY             sums over the batch: an OverRows of X times one of dY
 //
-// Where the processor multiplies bfloat16, operands are pairs of them (operands_pairs.hpp); elsewhere
-// they are floats with the same values, in ordinary panels, for the ordinary products.
+// Where the processor multiplies bfloat16, operands are pairs of them (operands_pairs.hpp);
+// elsewhere they are floats with the same values, in ordinary panels, for the ordinary products.
 #pragma once
 
 #if defined(__AVX512BF16__)

@@ -1,10 +1,10 @@
-// Operands rounded to bfloat16 in pairs: two neighbouring terms of a sum in the place of a float, as
-// the processor's products of bfloat16 want them. A panel's line, as wide as 16 floats, then holds 32
-// terms of a row of a left factor, or two terms for each of 16 columns of a right one: to a product
-// these are ordinary float panels whose depth is counted in pairs.
+// Operands rounded to bfloat16 in pairs: two neighbouring terms of a sum in the place of a float,
+// as the processor's products of bfloat16 want them. A panel's line, as wide as 16 floats, then
+// holds 32 terms of a row of a left factor, or two terms for each of 16 columns of a right one: to
+// a product these are ordinary float panels whose depth is counted in pairs.
 //
-// The products are AMX's (amx.hpp) where the operating system lets the process use it, else those of
-// AVX-512-BF16 (kernel.hpp, Sum::over_pairs).
+// The products are AMX's (amx.hpp) where the operating system lets the process use it, else those
+// of AVX-512-BF16 (kernel.hpp, Sum::over_pairs).
 #pragma once
 
 #include "eigenmlp/amx_permission.hpp"
@@ -53,9 +53,7 @@ inline Index tiles_of(Index terms) { return ceil_div(terms, line_terms); }
 // [columns / 16][depth / 2][16 pairs]. Terms beyond the depth are zero in Rights.
 inline Index left_panel(Index rows) { return panel_stride<float>(rows); }
 inline Index left_size(Index rows, Index depth) { return tiles_of(depth) * left_panel(rows); }
-inline Index right_panel(Index depth) {
-  return panel_stride<float>(tiles_of(depth) * tile_lines);
-}
+inline Index right_panel(Index depth) { return panel_stride<float>(tiles_of(depth) * tile_lines); }
 inline Index right_size(Index depth, Index columns) {
   return panel_count<float>(columns) * right_panel(depth);
 }

@@ -7,7 +7,7 @@
 
 namespace eigenmlp {
 
-// Null where nothing reads them, and in networks that do not round.
+// Null where nothing reads them; empty in networks that do not round.
 struct RoundedBatch {
   std::vector<Index> panels;          // of Y[l] and dY[l]
   std::vector<rounded::Operands> Y;   // the Left of Y[0] … Y[L - 1]
@@ -51,15 +51,73 @@ struct RoundedBatch {
     for (const auto& layer : net.layers()) panels.push_back(layer.output_panels());
   }
 
+  // The network does not round.
+  bool empty() const { return panels.empty(); }
+  void clear() { panels.clear(); }
+  rounded::Operands left_Y(std::size_t l) const { return empty() ? rounded::Operands{} : Y[l]; }
+  rounded::Operands left_dY(std::size_t l) const { return empty() ? rounded::Operands{} : dY[l]; }
+
   // Rows row … row + count - 1 of panel c of Y[l] or dY[l], which lie at `from`.
-  void store_Y(std::size_t l, const float* from, Index row, Index count, Index c) const {
-    if (Y[l].data) rounded::store_left(from, row, count, c, panels[l], Y[l]);
-    if (Yt[l].data) rounded::store_inputs_over_rows(from, row, count, c, Yt[l]);
+  template <class T>
+  void store_Y(std::size_t l, const T* from, Index row, Index count, Index c) const {
+    if constexpr (can_round<T>) {
+      if (empty()) return;
+      if (Y[l].data) rounded::store_left(from, row, count, c, panels[l], Y[l]);
+      if (Yt[l].data) rounded::store_inputs_over_rows(from, row, count, c, Yt[l]);
+    }
   }
-  void store_dY(std::size_t l, const float* from, Index row, Index count, Index c) const {
-    rounded::store_left(from, row, count, c, panels[l], dY[l]);
-    if (dYt[l].data) rounded::store_deltas_over_rows(from, row, count, c, dYt[l]);
+  template <class T>
+  void store_dY(std::size_t l, const T* from, Index row, Index count, Index c) const {
+    if constexpr (can_round<T>) {
+      if (empty()) return;
+      rounded::store_left(from, row, count, c, panels[l], dY[l]);
+      if (dYt[l].data) rounded::store_deltas_over_rows(from, row, count, c, dYt[l]);
+    }
+  }
+  // Rows row … row + count - 1 of X.
+  template <class T>
+  void store_inputs(Panels<T> X, Index row, Index count) const {
+    for (Index c = 0; !empty() && c < panels[0]; ++c) store_Y(0, X.at(row, c), row, count, c);
   }
 };
+
+// A factor of a product: in panels, and rounded, or null.
+template <class T>
+struct Factor {
+  Panels<const T> plain;
+  rounded::ConstOperands rounded;
+};
+
+// out = init + A · B from row `row` of A and panel c of B, as `multiply`; of what is rounded, if it
+// is there.
+template <class T, class Done>
+void multiply_rows(Index rows, Index depth, Index panels, const Factor<T>& A, Index row,
+                   const Factor<T>& B, Index c, const T* init, Index init_panel, Panels<T> out,
+                   Done&& done) {
+  if constexpr (can_round<T>)
+    if (A.rounded.data) {
+      rounded::multiply_left(rows, depth, panels, A.rounded, row, B.rounded, c, init, init_panel,
+                             out, done);
+      return;
+    }
+  multiply<T>(rows, depth, panels, {A.plain.at(row, 0), A.plain.panel},
+              {B.plain.at(0, c), B.plain.panel}, init, init_panel, out, done);
+}
+
+// out (+)= Xᵀ · dY over n rows, for panels d … of layer l's inputs X (`columns` columns of them)
+// and panels k … k + C - 1 of dY; of what is rounded, if it is there.
+template <class T>
+void multiply_over_rows(const RoundedBatch& r, std::size_t l, Index n, Index columns, Index C,
+                        Panels<const T> X, Index d, Panels<const T> dY, Index k, bool from_zero,
+                        Panels<T> out) {
+  if constexpr (can_round<T>)
+    if (!r.empty()) {
+      rounded::multiply_over_rows(n, columns, C, r.Y[l], r.Yt[l], d, r.dY[l + 1], r.dYt[l + 1], k,
+                                  from_zero, out);
+      return;
+    }
+  multiply_transposed<T>(n, columns, C, {X.at(0, d), X.panel}, {dY.at(0, k), dY.panel}, from_zero,
+                         out);
+}
 
 } // namespace eigenmlp

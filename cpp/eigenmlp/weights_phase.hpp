@@ -86,15 +86,7 @@ void sum_rectangle(const Network<T>& net, const BatchView<T>& batch, std::size_t
       const Index C = part.k + share_begin(part.k_end - part.k, strips, s + 1) - k;
       const Panels<const T> dY_strip{dY.at(0, k), dY.panel};
       const Panels<T> sum = target(d * p, k);
-      if constexpr (can_round<T>) {
-        const RoundedBatch& r = batch.rounded;
-        if (net.rounds())
-          rounded::multiply_over_rows(rows, block_rows, C, r.Y[l], r.Yt[l], d, r.dY[l + 1],
-                                      r.dYt[l + 1], k, from_zero, sum);
-      }
-      if (!net.rounds())
-        multiply_transposed<T>(rows, block_rows, C, {X.at(0, d), X.panel}, dY_strip, from_zero,
-                               sum);
+      multiply_over_rows<T>(batch.rounded, l, rows, block_rows, C, X, d, dY, k, from_zero, sum);
       done(d * p, block_rows, k, C, sum);
       if (d == 0 && net.has_bias()) {
         const Panels<T> bias = target(layer.D, k);
@@ -181,9 +173,7 @@ bool update_share(const Network<T>& net, const BatchView<T>& batch, Index rows, 
         [&](Index d, Index count, Index k, Index C, Panels<T> dW) {
           for (Index c = 0; c < C; ++c)
             finite &= update_rows<T>(net, layer, d, count, k + c, dW.at(0, c), rule);
-          if (d == layer.D) return;
-          for (Index i = d / p; i * p < d + count; ++i)
-            for (Index c = 0; c < C; ++c) refresh_block(layer, i, k + c);
+          if (d < layer.D) refresh_blocks(layer, d / p, ceil_div(d + count, p), k, k + C);
         });
   });
   return finite;
@@ -203,7 +193,7 @@ bool update_share_from(const Network<T>& net, const Team& team, T* gradient, con
       finite &= update_rows<T>(net, layer, d, count, k, G.at(d, k), rule);
       if (d == 0 && net.has_bias())
         finite &= update_rows<T>(net, layer, layer.D, 1, k, G.at(layer.D, k), rule);
-      for (Index i = part.d; i < part.d_end; ++i) refresh_block(layer, i, k);
+      refresh_blocks(layer, part.d, part.d_end, k, k + 1);
     }
   });
   return finite;
