@@ -1,10 +1,11 @@
 // The submodule `derivatives`: functions of a network, with the names of the twin's module.
 #pragma once
 
-#include "bindings.hpp"
+#include "arrays.hpp"
 #include "eigenmlp/derivatives/hessian.hpp"
 #include "eigenmlp/derivatives/per_sample.hpp"
 #include "eigenmlp/derivatives/taylor.hpp"
+#include "gil.hpp"
 
 namespace eigenmlp::bindings {
 

@@ -1,4 +1,7 @@
 #include "derivatives.hpp"
+#include "modules.hpp"
+#include "network.hpp"
+#include "trainer.hpp"
 
 namespace eigenmlp::bindings {
 

@@ -1,5 +1,6 @@
 // The extension module of one variant of the core: submodules and calls, nothing else.
-#include "bindings.hpp"
+#include "modules.hpp"
+#include "trainer.hpp"
 
 namespace {
 

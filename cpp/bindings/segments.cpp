@@ -3,7 +3,9 @@
 
 #include <numeric>
 
-#include "bindings.hpp"
+#include "arrays.hpp"
+#include "gil.hpp"
+#include "modules.hpp"
 
 namespace eigenmlp::bindings {
 

@@ -2,57 +2,16 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <functional>
 #include <limits>
 #include <mutex>
 #include <optional>
-#include <span>
 
-#include "eigenmlp/limits.hpp"
+#include "eigenmlp/pace.hpp"
+#include "eigenmlp/run.hpp"
 #include "eigenmlp/weight_squares.hpp"
 
 namespace eigenmlp {
-
-struct Settings {
-  Limits limits;
-  Index accumulate = 1;        // batches that make one update
-  std::vector<double> dropout; // a rate for each hidden layer, or none
-  std::uint64_t dropout_key = 0;
-};
-
-// How far a trainer is: updates, and what was gathered for the next one from several batches.
-struct Progress {
-  Index steps = 0;
-  Index batches = 0, rows = 0;
-  double weight = 0;
-};
-
-struct Epochs {
-  Index count = 1, batch_size = 1;
-  const std::int64_t* order = nullptr;    // (count, N) rows in the order of use; null: as they come
-  std::span<const double> learning_rates; // one for all updates, or one an update
-  bool whole = true; // an epoch's last batch is also the last one of its update
-  // Where each batch's loss goes, and what the penalty adds to it, before the update; null:
-  // nowhere.
-  double *losses = nullptr, *penalties = nullptr;
-};
-
-struct EpochResult {
-  double loss = 0, seconds = 0;
-  std::int64_t correct = 0;
-};
-
-// diverged: a loss was not finite (that step changed nothing), or an update made a parameter
-// infinite (its loss is reported as infinite). refused: a number of the data was not finite, or a
-// label no class; that step changed nothing. interrupted: `stop` said so.
-enum class Outcome { finished, diverged, refused, interrupted };
-
-struct RunResult {
-  Outcome outcome = Outcome::finished;
-  double loss = 0;             // of the step that diverged
-  Index epochs = 0, steps = 0; // whole ones that were done
-};
 
 // How many threads are worth their while on a step of so many rows.
 template <class T>
@@ -155,7 +114,7 @@ public:
             result.steps = progress.steps - before.steps;
             if (first + size >= N) {
               if (!net_.sums()) sum.loss = total > 0 ? sum.loss / total : 0;
-              sum.seconds = seconds_since_epoch_began();
+              sum.seconds = pace_.seconds_of_epoch();
               results[static_cast<std::size_t>(epoch)] = sum;
               result.epochs = epoch + 1;
             }
@@ -220,9 +179,6 @@ public:
   }
 
 private:
-  using Clock = std::chrono::steady_clock;
-  static constexpr std::chrono::milliseconds pause_every{10};
-
   // Memory for batches of up to `rows`, and how threads share them, also a shorter last one.
   int prepare(Index rows) {
     if (batch_.reserve(net_, rows, false, settings_.dropout)) by_columns_.clear();
@@ -230,9 +186,7 @@ private:
     shares_columns_ = threads > 1 && weights_outweigh(net_, rows);
     if (shares_columns_ && !net_.rounds()) own_inputs(static_cast<std::size_t>(threads));
     reports_.resize(static_cast<std::size_t>(threads));
-    epoch_began_ = paused_at_ = clock_ = Clock::now();
-    steps_since_clock_ = 0;
-    steps_a_clock_ = 1;
+    pace_ = {};
     overflowed_ = false;
     return threads;
   }
@@ -284,7 +238,7 @@ private:
     }
     result.loss = batch_loss(batch_, rows, batch.divisor);
     if (!std::isfinite(result.loss)) return {Outcome::diverged, result.loss, 0};
-    if (team.index == 0) pause_ = is_time_to_pause();
+    if (team.index == 0) pause_ = pace_.is_time_to_pause();
     if (gathers_) {
       gradient_share(net_, view, rows, team, progress.batches == 0, gradient_.data());
       progress.batches += 1;
@@ -354,25 +308,6 @@ private:
     bool& watches;
   };
 
-  double seconds_since_epoch_began() {
-    const auto began = std::exchange(epoch_began_, Clock::now());
-    return std::chrono::duration<double>(epoch_began_ - began).count();
-  }
-
-  // Whether the last pause was long ago. Reading the clock takes as long as a row of a small
-  // network, so it is read about once a millisecond: after so many steps as last time took that
-  // long.
-  bool is_time_to_pause() {
-    if (++steps_since_clock_ < steps_a_clock_) return false;
-    steps_since_clock_ = 0;
-    const auto now = Clock::now(), before = std::exchange(clock_, now);
-    if (now - before < std::chrono::microseconds(500))
-      steps_a_clock_ *= 2;
-    else if (now - before > std::chrono::milliseconds(1))
-      steps_a_clock_ = std::max<Index>(1, steps_a_clock_ / 2);
-    return now - paused_at_ > pause_every;
-  }
-
   // Every 10 ms, between two steps: lets waiting readers of the parameters in, and asks `stop`.
   // True if the run is to end.
   bool pause_between_steps(const Team& team, std::unique_lock<ParameterLock>& lock,
@@ -382,7 +317,7 @@ private:
       lock.unlock();
       stopped_ = stop && stop();
       lock.lock();
-      paused_at_ = Clock::now();
+      pace_.paused();
     }
     team.wait();
     return stopped_;
@@ -422,8 +357,7 @@ private:
   // Written by thread 0 between two barriers.
   bool pause_ = false, stopped_ = false;
   std::atomic<bool> overflowed_{false}; // an update made a parameter infinite
-  Clock::time_point paused_at_, epoch_began_, clock_;
-  Index steps_since_clock_ = 0, steps_a_clock_ = 1;
+  Pace pace_;
 };
 
 } // namespace eigenmlp

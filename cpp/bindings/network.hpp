@@ -1,0 +1,118 @@
+// The classes Network32 and Network64.
+#pragma once
+
+#include <shared_mutex>
+
+#include "arrays.hpp"
+#include "eigenmlp/gradient.hpp"
+#include "eigenmlp/inference.hpp"
+#include "gil.hpp"
+
+namespace eigenmlp::bindings {
+
+template <class T>
+void register_network(py::module_& m, const char* name) {
+  using Net = Network<T>;
+  py::class_<Net>(m, name)
+      .def(py::init<const std::vector<Index>&, const std::vector<std::string>&, const std::string&,
+                    bool, T, bool>(),
+           py::arg("layer_sizes"), py::arg("activations"), py::arg("loss"), py::arg("bias"),
+           py::arg("input_scale"), py::arg("rounds") = false)
+      .def_property_readonly("parameter_count", &Net::parameter_count)
+      .def("get_parameters",
+           [](Net& net) {
+             Array<T> flat(net.parameter_count());
+             T* to = flat.mutable_data();
+             const WithoutGil without_gil;
+             const std::shared_lock lock(net.mutex());
+             net.get_parameters(to);
+             return flat;
+           })
+      .def(
+          "set_parameters",
+          [](Net& net, const Array<T>& flat) {
+            const T* from = flat_of(net, flat);
+            const WithoutGil without_gil;
+            const std::unique_lock lock(net.mutex());
+            net.set_parameters(from);
+          },
+          py::arg("flat"))
+      .def(
+          "forward",
+          [](const Net& net, py::handle X, py::handle out) -> OrNone<Array<T>> {
+            const auto rows = rows_of(X, net.inputs());
+            if (!rows) return py::none();
+            py::object result;
+            if (out.is_none()) {
+              result = Array<T>({rows->rows, net.outputs()});
+            } else {
+              if (!py::isinstance<Array<T>>(out)) return py::none();
+              result = py::reinterpret_borrow<py::object>(out);
+            }
+            auto array = py::reinterpret_borrow<py::array>(result);
+            if (array.ndim() != 2 || array.shape(0) != rows->rows ||
+                array.shape(1) != net.outputs() || !array.writeable())
+              return py::none();
+            T* to = static_cast<T*>(array.mutable_data());
+            const auto size = static_cast<std::size_t>(array.size());
+            // Outputs that would overwrite rows still to be read go elsewhere first.
+            std::vector<T> apart(may_overlap(*rows, to, size * sizeof(T)) ? size : 0);
+            bool finite;
+            {
+              const WithoutGil without_gil;
+              finite = predict(net, *rows, apart.empty() ? to : apart.data(), !out.is_none());
+              if (finite) std::copy(apart.begin(), apart.end(), to);
+            }
+            return finite ? std::move(result) : py::none();
+          },
+          py::arg("X"), py::arg("out") = py::none())
+      .def(
+          "evaluate",
+          [](const Net& net, py::handle X, py::handle y, py::handle weights) {
+            const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");
+            std::optional<Evaluation> result;
+            {
+              const WithoutGil without_gil;
+              result = evaluate(net, data);
+            }
+            if (!result) throw py::value_error(changed_data);
+            return py::make_tuple(result->loss, net.loss().classifies ? result->correct : -1);
+          },
+          py::arg("X"), py::arg("y"), py::arg("sample_weight") = py::none())
+      .def(
+          "loss_and_gradient",
+          [](Net& net, py::handle X, py::handle y, py::handle weights) {
+            const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");
+            Array<T> flat(net.parameter_count());
+            T* to = flat.mutable_data();
+            std::optional<double> loss;
+            {
+              const WithoutGil without_gil;
+              Buffer<T> gradient(net.panel_size());
+              loss = loss_and_gradient(net, data, gradient.data());
+              net.unpack(gradient.data(), to);
+            }
+            if (!loss) throw py::value_error(changed_data);
+            return py::make_tuple(*loss, flat);
+          },
+          py::arg("X"), py::arg("y"), py::arg("sample_weight") = py::none())
+      .def(
+          "vjp",
+          [](Net& net, py::handle X, py::handle dY) {
+            const Rows rows = checked(rows_of(X, net.inputs()), "X");
+            const Rows deltas = checked(rows_of(dY, net.outputs()), "dY");
+            if (rows.rows != deltas.rows) throw py::value_error("X and dY differ in rows");
+            Array<T> flat(net.parameter_count()), dX({rows.rows, net.inputs()});
+            T *to = flat.mutable_data(), *dX_data = dX.mutable_data();
+            {
+              const WithoutGil without_gil;
+              Buffer<T> gradient(net.panel_size());
+              vjp(net, rows, deltas, gradient.data(), dX_data);
+              net.unpack(gradient.data(), to);
+            }
+            return py::make_tuple(flat, dX);
+          },
+          py::arg("X"), py::arg("dY"));
+}
+
+} // namespace eigenmlp::bindings

@@ -1,0 +1,239 @@
+// The classes Trainer32 and Trainer64, and what their runs return.
+#pragma once
+
+#include <pybind11/functional.h>
+
+#include "arrays.hpp"
+#include "eigenmlp/trainer.hpp"
+#include "gil.hpp"
+
+namespace eigenmlp::bindings {
+
+// What a run did, in arrays; the same attributes as the twin's.
+struct PyRunResult {
+  Array<double> losses, seconds;
+  Array<double> batch_losses, penalties; // of all batches, one epoch after the other
+  Array<std::int64_t> correct;
+  Index epochs = 0, steps = 0, diverged_step = -1;
+  bool interrupted = false, refused = false;
+  double diverged_loss = 0;
+  py::object error = py::none(); // what a signal's handler raised
+};
+
+template <class T>
+PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::handle y,
+                py::handle weights, Index batch_size, const Array<std::int64_t>& orders,
+                const Array<double>& learning_rates, bool whole, const py::object& check) {
+  const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");
+  Epochs epochs;
+  if (orders.ndim() != 2 || batch_size < 1)
+    throw py::value_error("orders must be (E, N) or (E, 0)");
+  epochs.count = orders.shape(0);
+  epochs.batch_size = batch_size;
+  if (orders.shape(1) != 0) {
+    if (orders.shape(1) != data.X.rows) throw py::value_error("orders must be (E, N) or (E, 0)");
+    epochs.order = orders.data();
+    for (Index i = 0; i < orders.size(); ++i)
+      if (orders.data()[i] < 0 || orders.data()[i] >= data.X.rows)
+        throw py::index_error("orders point outside the rows");
+  }
+  epochs.whole = whole;
+  const Index batches = ceil_div(data.X.rows, std::min(batch_size, data.X.rows));
+  const Index steps = ceil_div(batches, trainer.settings().accumulate) * epochs.count;
+  if (learning_rates.size() != 1 && learning_rates.size() != steps)
+    throw py::value_error("expected 1 learning rate or " + std::to_string(steps));
+  epochs.learning_rates = {learning_rates.data(), static_cast<std::size_t>(learning_rates.size())};
+  std::vector<EpochResult> results(static_cast<std::size_t>(epochs.count));
+  RunResult done;
+  PyRunResult result;
+  result.batch_losses = Array<double>(batches * epochs.count);
+  result.penalties = Array<double>(batches * epochs.count);
+  epochs.losses = result.batch_losses.mutable_data();
+  epochs.penalties = result.penalties.mutable_data();
+  std::fill_n(epochs.losses, result.batch_losses.size(), 0.0);
+  std::fill_n(epochs.penalties, result.penalties.size(), 0.0);
+  const bool main = in_main_thread();
+  {
+    const WithoutGil without_gil;
+    const auto stop = [&] {
+      std::optional<py::gil_scoped_acquire> acquired;
+      take_gil([&] { acquired.emplace(); });
+      try {
+        if (main && PyErr_CheckSignals() != 0) throw py::error_already_set();
+        if (!check.is_none()) check();
+      } catch (const py::error_already_set& error) {
+        result.error = error.value();
+        return true;
+      }
+      return false;
+    };
+    const bool asks = main || !check.is_none();
+    done = trainer.run(data, epochs, results, asks ? std::function<bool()>(stop) : nullptr);
+  }
+  result.losses = Array<double>(done.epochs);
+  result.seconds = Array<double>(done.epochs);
+  result.correct = Array<std::int64_t>(done.epochs);
+  for (Index e = 0; e < done.epochs; ++e) {
+    const EpochResult& epoch = results[static_cast<std::size_t>(e)];
+    result.losses.mutable_at(e) = epoch.loss;
+    result.seconds.mutable_at(e) = epoch.seconds;
+    result.correct.mutable_at(e) = net.loss().classifies ? epoch.correct : -1;
+  }
+  result.epochs = done.epochs;
+  result.steps = done.steps;
+  if (done.outcome == Outcome::diverged) result.diverged_step = done.steps;
+  result.interrupted = done.outcome == Outcome::interrupted;
+  result.refused = done.outcome == Outcome::refused;
+  result.diverged_loss = done.loss;
+  return result;
+}
+
+template <class T>
+class PyTrainer {
+public:
+  PyTrainer(py::object network, const std::string& rule, const std::map<std::string, double>& hyper,
+            const Settings& settings)
+      : network_(std::move(network)), net_(network_.cast<Network<T>&>()),
+        trainer_(net_, rule, ordered(find_by_name(optimizer_table<T>, rule, "optimizer"), hyper),
+                 settings) {}
+
+  Network<T>& net() { return net_; }
+  Trainer<T>& trainer() { return trainer_; }
+
+  std::size_t state_index(const std::string& name) const {
+    const auto& names = trainer_.optimizer().state;
+    for (std::size_t i = 0; i < names.size(); ++i)
+      if (names[i] && name == names[i]) return i;
+    throw py::key_error(name);
+  }
+
+private:
+  static std::vector<double> ordered(const Optimizer<T>& optimizer,
+                                     const std::map<std::string, double>& hyper) {
+    std::vector<double> values;
+    for (const char* name : optimizer.hyper)
+      if (name) values.push_back(hyper.at(name));
+    return values;
+  }
+
+  py::object network_; // keeps the network alive
+  Network<T>& net_;
+  Trainer<T> trainer_;
+};
+
+template <class T>
+void register_trainer(py::module_& m, const char* name) {
+  using Self = PyTrainer<T>;
+  py::class_<Self>(m, name)
+      .def(py::init([](py::object network, const std::string& rule,
+                       const std::map<std::string, double>& hyper, double clip_norm, double l1,
+                       double max_norm, double penalty, Index accumulate,
+                       const std::vector<double>& dropout, std::uint64_t dropout_key) {
+             const Limits limits{clip_norm, l1, max_norm, penalty};
+             const Settings settings{limits, accumulate, dropout, dropout_key};
+             return std::make_unique<Self>(std::move(network), rule, hyper, settings);
+           }),
+           py::arg("network"), py::arg("rule"), py::arg("hyper"),
+           py::arg("clip_norm") = Limits{}.clip_norm, py::arg("l1") = 0.0,
+           py::arg("max_norm") = Limits{}.max_norm, py::arg("penalty") = 0.0,
+           py::arg("accumulate") = 1, py::arg("dropout") = std::vector<double>{},
+           py::arg("dropout_key") = 0)
+      .def_property_readonly("state_names",
+                             [](Self& self) {
+                               std::vector<std::string> names;
+                               for (const char* state : self.trainer().optimizer().state)
+                                 if (state) names.emplace_back(state);
+                               return names;
+                             })
+      .def_property_readonly("steps", [](Self& self) { return self.trainer().progress().steps; })
+      .def("get_progress",
+           [](Self& self) {
+             const Progress& p = self.trainer().progress();
+             return py::make_tuple(p.steps, p.batches, p.rows, p.weight);
+           })
+      .def("get_gathered",
+           [](Self& self) {
+             Array<T> flat(self.net().parameter_count());
+             T* to = flat.mutable_data();
+             std::fill_n(to, flat.size(), T(0));
+             const WithoutGil without_gil;
+             self.trainer().get_gathered(to);
+             return flat;
+           })
+      .def(
+          "set_progress",
+          [](Self& self, Index steps, Index batches, Index rows, double weight,
+             const std::optional<Array<T>>& gathered) {
+            const T* from = gathered ? flat_of(self.net(), *gathered) : nullptr;
+            const WithoutGil without_gil;
+            self.trainer().set_progress({steps, batches, rows, weight}, from);
+          },
+          py::arg("steps"), py::arg("batches") = 0, py::arg("rows") = 0, py::arg("weight") = 0.0,
+          py::arg("gathered") = py::none())
+      .def(
+          "flush",
+          [](Self& self, double lr) {
+            const WithoutGil without_gil;
+            return self.trainer().flush(lr);
+          },
+          py::arg("lr"))
+      .def(
+          "get_state",
+          [](Self& self, const std::string& state) {
+            const std::size_t i = self.state_index(state);
+            Array<T> flat(self.net().parameter_count());
+            T* to = flat.mutable_data();
+            std::fill_n(to, flat.size(), T(0));
+            const WithoutGil without_gil;
+            if (i < self.trainer().states_used()) self.trainer().get_state(i, to);
+            return flat;
+          },
+          py::arg("name"))
+      .def(
+          "set_state",
+          [](Self& self, const std::string& state, const Array<T>& flat) {
+            const std::size_t i = self.state_index(state);
+            const T* from = flat_of(self.net(), flat);
+            const WithoutGil without_gil;
+            if (i < self.trainer().states_used()) self.trainer().set_state(i, from);
+          },
+          py::arg("name"), py::arg("flat"))
+      .def(
+          "step",
+          [](Self& self, py::handle X, py::handle y, double lr,
+             py::handle weights) -> OrNone<py::float_> {
+            const auto data = data_of(self.net(), X, y, weights);
+            if (!data) return py::none();
+            typename Trainer<T>::StepResult result;
+            {
+              const WithoutGil without_gil;
+              result = self.trainer().step(*data, lr);
+            }
+            if (result.outcome == Outcome::refused) return py::none();
+            return py::float_(result.loss);
+          },
+          py::arg("X"), py::arg("y"), py::arg("lr"), py::arg("sample_weight") = py::none())
+      .def(
+          "apply",
+          [](Self& self, const Array<T>& gradient, double lr) {
+            const T* from = flat_of(self.net(), gradient);
+            const WithoutGil without_gil;
+            Buffer<T> panels(self.net().panel_size());
+            self.net().pack(from, panels.data());
+            return self.trainer().apply(panels.data(), lr);
+          },
+          py::arg("gradient"), py::arg("lr"))
+      .def(
+          "run",
+          [](Self& self, py::handle X, py::handle y, py::handle weights, Index batch_size,
+             const Array<std::int64_t>& orders, const Array<double>& learning_rates, bool whole,
+             const py::object& check) {
+            return run(self.net(), self.trainer(), X, y, weights, batch_size, orders,
+                       learning_rates, whole, check);
+          },
+          py::arg("X"), py::arg("y"), py::arg("sample_weight"), py::arg("batch_size"),
+          py::arg("orders"), py::arg("learning_rates"), py::arg("whole") = true,
+          py::arg("check") = py::none());
+}
+
+} // namespace eigenmlp::bindings
