@@ -15,6 +15,11 @@ def is_foreign(value: object) -> bool:
     return hasattr(value, "__dlpack__") and not isinstance(value, np.ndarray)
 
 
+def is_sparse(value: object) -> bool:
+    """Whether a value is a sparse matrix or array of SciPy."""
+    return hasattr(value, "tocsr") and not isinstance(value, np.ndarray)
+
+
 def shared(value: Any, what: str) -> NDArray[Any]:
     """The same numbers as a NumPy array: the same memory, or an error.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 def whole_file(array: object, what: str) -> None:
     """Refuse an array whose file is now shorter than what was mapped of it."""
-    if getattr(array, "base", None) is None:  # memory of its own
+    if type(array) is np.ndarray and array.base is None:  # memory of its own
         return
     for mapped, start in _maps(array):
         size = _file_size(mapped)
@@ -25,8 +25,7 @@ def whole_file(array: object, what: str) -> None:
 
 def watch(**arrays: NDArray[Any] | None) -> Callable[[], None] | None:
     """A function that refuses those arrays whose files have shrunk; None if none lies in a file."""
-    views = {x: a for x, a in arrays.items() if getattr(a, "base", None) is not None}
-    mapped = {name: array for name, array in views.items() if any(_maps(array))}
+    mapped = {name: array for name, array in arrays.items() if any(_maps(array))}
     if not mapped:
         return None
 
@@ -38,7 +37,12 @@ def watch(**arrays: NDArray[Any] | None) -> Callable[[], None] | None:
 
 
 def _maps(array: object) -> Iterator[tuple[mmap.mmap, int]]:
-    """The mapping that an array lies in, if any, and where in its file that begins."""
+    """The mappings that an array, or the parts of a CSR matrix, lie in; and where in its file each
+    begins."""
+    if hasattr(array, "indptr"):
+        for part in ("data", "indices", "indptr"):
+            yield from _maps(getattr(array, part, None))
+        return
     start = 0
     while isinstance(array, np.ndarray):
         if isinstance(array, np.memmap):

@@ -11,7 +11,7 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._exchange import is_foreign, shared
+from ._exchange import is_foreign, is_sparse, shared
 from ._mapped import whole_file
 
 Array = NDArray[Any]
@@ -80,6 +80,10 @@ def generator(seed: object) -> np.random.Generator:
 def numbers(value: ArrayLike, what: str) -> Array:
     """`value` as an array of bool, integer or real numbers, in the machine's byte order."""
     whole_file(value, what)
+    if is_sparse(value):
+        raise TypeError(
+            f"{what}: expected an array, got a sparse {type(value).__name__}: use {what}.toarray()"
+        )
     if is_foreign(value):
         value = shared(value, what)
     try:
@@ -98,8 +102,19 @@ def finite(array: Array, what: str, dtype: str, scale: float = 1.0) -> None:
 
     No temporary is as large as the array.
     """
+    bad = first_not_finite(array, dtype, scale)
+    if bad is not None:
+        columns = array.size // len(array)
+        row, column = divmod(bad, columns)
+        where = f"{what}[{row}, {column}]" if array.ndim > 1 else f"{what}[{row}]"
+        value = array.reshape(len(array), -1)[row, column]
+        raise not_finite(value, where, what, dtype, scale)
+
+
+def first_not_finite(array: Array, dtype: str, scale: float = 1.0) -> int | None:
+    """Where in C order the first number is that `finite` refuses."""
     if array.dtype.kind != "f" or array.size == 0:
-        return
+        return None
     limit = largest(dtype) / max(1.0, abs(scale))
     if array.dtype.itemsize <= 8:
         low, high = _extremes(array)  # NaN if any is
@@ -107,16 +122,21 @@ def finite(array: Array, what: str, dtype: str, scale: float = 1.0) -> None:
         with np.errstate(over="ignore"):  # long doubles become Inf
             low, high = _extremes(array)
     if -limit <= low and high <= limit:
-        return
+        return None
     for row, line in enumerate(array.reshape(len(array), -1)):
         with np.errstate(over="ignore", invalid="ignore"):
             values = line.astype(np.float64)
         bad = np.flatnonzero(~(np.abs(values) <= limit))
         if bad.size:
-            where = f"[{row}, {bad[0]}]" if array.ndim > 1 else f"[{row}]"
-            kind = f"finite {dtype} numbers" if np.isfinite(line[bad[0]]) else "finite numbers"
-            times = f" after multiplication by input_scale = {scale:g}" if scale != 1 else ""
-            raise ValueError(f"{what}: expected {kind}{times}, got {line[bad[0]]} at {what}{where}")
+            return row * len(line) + int(bad[0])
+    return None
+
+
+def not_finite(value: Any, where: str, what: str, dtype: str, scale: float) -> ValueError:
+    """The error for such a number."""
+    kind = f"finite {dtype} numbers" if np.isfinite(value) else "finite numbers"
+    times = f" after multiplication by input_scale = {scale:g}" if scale != 1 else ""
+    return ValueError(f"{what}: expected {kind}{times}, got {value} at {where}")
 
 
 def _extremes(array: Array) -> tuple[float, float]:
@@ -138,14 +158,24 @@ def inputs(
 ) -> Array:
     """Rows (N, `columns`) that the backends read as they are: float32, float64 or uint8."""
     X = numbers(value, what)
-    if X.ndim != 2 or X.shape[1] != columns:
-        hint = f"; for one row use {what}[None, :]" if X.shape == (columns,) else ""
-        raise ValueError(
-            f"{what}: expected shape (N, {letter}) with {letter} = {columns}, got {X.shape}{hint}"
-        )
-    if len(X) == 0:
-        raise ValueError(f"{what}: expected at least one row, got shape {X.shape}")
+    matrix(X.shape, columns, what, letter)
     finite(X, what, dtype, scale)
+    return readable(X, dtype)
+
+
+def matrix(shape: tuple[int, ...], columns: int, what: str, letter: str) -> None:
+    """Refuse what is not (N, `columns`) with at least one row."""
+    if len(shape) != 2 or shape[1] != columns:
+        hint = f"; for one row use {what}[None, :]" if shape == (columns,) else ""
+        raise ValueError(
+            f"{what}: expected shape (N, {letter}) with {letter} = {columns}, got {shape}{hint}"
+        )
+    if shape[0] == 0:
+        raise ValueError(f"{what}: expected at least one row, got shape {shape}")
+
+
+def readable(X: Array, dtype: str) -> Array:
+    """X as float32, float64 or uint8, which the backends read; else as `dtype`."""
     if X.dtype == np.bool_:
         return X.view(np.uint8)
     return X if X.dtype in (np.float32, np.float64, np.uint8) else X.astype(dtype)

@@ -327,16 +327,17 @@ def _loss_data(net: MLP, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | 
     return net._data(X, y, sample_weight)
 
 
-def _rows(net: MLP, X: ArrayLike, what: str = "X") -> Array:
-    return _validate.inputs(X, net._sizes[0], net._dtype, net._input_scale, what)
+def _rows(net: MLP, X: ArrayLike, what: str = "X") -> Any:
+    return net._rows(X, what)
 
 
 def _moves(net: MLP, rows: Array, dX: ArrayLike | None, what: str) -> Any:
     if dX is None:
         return None
     moves = _rows(net, dX, what)
-    if len(moves) != len(rows):
-        raise ValueError(f"{what}: expected {len(rows)} rows, as X has, got shape {moves.shape}")
+    if moves.shape[0] != rows.shape[0]:
+        N = rows.shape[0]
+        raise ValueError(f"{what}: expected {N} rows, as X has, got shape {moves.shape}")
     return moves
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _mapped, _replay, _validate, derivatives, model_file
+from . import _mapped, _replay, _sparse, _validate, derivatives, model_file
 from ._backend import BACKENDS, DTYPES, make_network, warn_without_bfloat16
 from ._described import Described, described
 from ._exchange import is_foreign, shared
@@ -232,6 +232,8 @@ class MLP:
         X : array_like (N, D), or iterable of (Xb, yb)
             A `numpy.memmap` is read where it lies; `shuffle=False` reads it in the disk's order.
             A CPU tensor of PyTorch, here and wherever an array is taken, is read where it lies.
+            A sparse matrix of SciPy, here and wherever rows X are taken, is read as CSR, without
+            its zeros; the twin and segment_cross_entropy make it dense.
             An iterable (with `y` left out) gives its batches as they come, of any sizes, anew in
             each epoch; a generator gives one epoch.
         y : array_like
@@ -315,15 +317,15 @@ class MLP:
         if out is not None and not isinstance(out, np.ndarray) and is_foreign(out):
             self.forward(X, shared(out, "out"))
             return out
-        if getattr(X, "base", None) is not None:  # perhaps a view of a mapped file
+        if type(X) is not np.ndarray or X.base is not None:  # perhaps a view of a mapped file
             _mapped.whole_file(X, "X")
         if self._backend == "native":
             Y = self._network.forward(X, out)  # None if X or out cannot be taken as they are
             if Y is not None:
                 return Y  # type: ignore[no-any-return]
-        rows = _validate.inputs(X, self._sizes[0], self._dtype, self._input_scale)
+        rows = self._rows(X)
         if out is not None:
-            _validate.output_array(out, (len(rows), self._sizes[-1]), self._dtype)
+            _validate.output_array(out, (rows.shape[0], self._sizes[-1]), self._dtype)
         return self._network.forward(rows, out)  # type: ignore[no-any-return]
 
     def predict_proba(self, X: ArrayLike, offsets: ArrayLike | None = None) -> Array:
@@ -395,20 +397,29 @@ class MLP:
 
     # ---- losses and gradients
 
+    def _rows(self, X: ArrayLike, what: str = "X") -> Any:
+        """Checked rows (N, D): an array, or a CSR matrix, which the twin and choices have dense."""
+        expected = (self._sizes[0], self._dtype, self._input_scale, what)
+        if not _sparse.is_sparse(X):
+            return _validate.inputs(X, *expected)
+        rows = _sparse.inputs(X, *expected)
+        return rows.toarray() if self._backend == "numpy" or self._of_choices else rows
+
     def _data(
         self, X: ArrayLike, y: ArrayLike | Choices, sample_weight: ArrayLike | None
     ) -> tuple[Array, Any, Array | None]:
         """Checked rows, targets and weights; as many targets as the loss is a mean of."""
-        rows = _validate.inputs(X, self._sizes[0], self._dtype, self._input_scale)
+        rows = self._rows(X)
+        N = rows.shape[0]
         if self._of_choices:
-            choices = checked_choices(y, len(rows))
+            choices = checked_choices(y, N)
             return rows, choices, _validate.sample_weights(sample_weight, len(choices))
         if isinstance(y, Choices):
             raise TypeError(f"y: expected an array for {self._loss}, got {y!r}")
         K, loss = self._sizes[-1], self._loss_object
         shared = isinstance(loss, Quantile) and isinstance(loss.q, tuple)
-        T = _validate.targets(y, len(rows), K, loss.name, self._dtype, shared)
-        weights = _validate.sample_weights(sample_weight, len(rows))
+        T = _validate.targets(y, N, K, loss.name, self._dtype, shared)
+        weights = _validate.sample_weights(sample_weight, N)
         return rows, T, self._with_class_weights(T, weights)
 
     @property
@@ -507,10 +518,12 @@ class MLP:
         >>> net.vjp([[3.0, 4.0]], [[1.0]])
         (array([3., 4., 1.]), array([[ 2., -1.]]))
         """
-        rows = _validate.inputs(X, self._sizes[0], self._dtype, self._input_scale)
+        rows = self._rows(X)
         deltas = _validate.inputs(dY, self._sizes[-1], self._dtype, what="dY", letter="K")
-        if len(rows) != len(deltas):
-            raise ValueError(f"dY: expected {len(rows)} rows, as X has, got shape {deltas.shape}")
+        if rows.shape[0] != len(deltas):
+            raise ValueError(
+                f"dY: expected {rows.shape[0]} rows, as X has, got shape {deltas.shape}"
+            )
         gradient, dX = self._network.vjp(rows, deltas)
         return gradient, dX
 

@@ -1,0 +1,152 @@
+"""Rows X as SciPy's sparse matrices: the same numbers as dense ones, and errors that say where."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import eigenmlp as em
+
+SIZES = [37, 12, 4]
+ROWS = 50
+
+
+def matrix(dtype=np.float32, rows=ROWS, kind=sp.csr_matrix):
+    rng = np.random.default_rng(0)
+    dense = rng.standard_normal((rows, SIZES[0])) * (rng.random((rows, SIZES[0])) < 0.2)
+    if np.dtype(dtype).kind != "f":
+        dense = np.abs(dense * 50)
+    return kind(dense.astype(dtype))
+
+
+def labels(rows=ROWS):
+    return np.random.default_rng(1).integers(0, SIZES[-1], rows)
+
+
+def net(backend="native", **options):
+    return em.MLP(SIZES, activation="tanh", seed=0, backend=backend, **options)
+
+
+CALLS = {
+    "forward": lambda n, X, y: n.forward(X),
+    "predict": lambda n, X, y: n.predict(X),
+    "predict_proba": lambda n, X, y: n.predict_proba(X),
+    "evaluate": lambda n, X, y: n.evaluate(X, y).loss,
+    "loss_and_gradient": lambda n, X, y: n.loss_and_gradient(X, y)[1],
+    "vjp": lambda n, X, y: np.concatenate(
+        [a.ravel() for a in n.vjp(X, np.ones((ROWS, SIZES[-1]), n.dtype))]
+    ),
+    "jvp": lambda n, X, y: n.jvp(X, X)[1],
+    "hvp": lambda n, X, y: n.hessian_vector_product(X, y, n.parameters),
+    "per_sample": lambda n, X, y: n.per_sample_gradients(X, y),
+    "taylor": lambda n, X, y: n.taylor(X, y, n.parameters, 3),
+    "step": lambda n, X, y: em.Trainer(n, em.SGD(0.1), seed=0).step(X, y),
+    "fit": lambda n, X, y: (
+        n.fit(X, y, 3, 16, em.Adam(0.01), seed=0, progress=False, validation=(X, y)),
+        n.parameters,
+    )[1],
+    "batches": lambda n, X, y: (
+        n.fit([(X[:20], y[:20]), (X[20:], y[20:])], epochs=2, progress=False),
+        n.parameters,
+    )[1],
+}
+
+
+@pytest.mark.parametrize("backend", ["native", "numpy"])
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_same_numbers_as_dense(call, backend, dtype):
+    """Bit for bit: both go through the same panels."""
+    X, y = matrix(dtype), labels()
+    results = [
+        CALLS[call](net(backend, dtype=dtype), rows, y) for rows in (X, np.asarray(X.todense()))
+    ]
+    assert np.asarray(results[0]).tobytes() == np.asarray(results[1]).tobytes()
+
+
+@pytest.mark.parametrize("kind", [sp.csr_matrix, sp.csr_array, sp.csc_matrix, sp.coo_array])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, np.int64, np.longdouble, bool])
+def test_kinds_and_scalars(kind, dtype):
+    X = matrix(dtype).astype(dtype)
+    expected = net(input_scale=0.25).loss(X.toarray(), labels())
+    assert net(input_scale=0.25).loss(kind(X), labels()) == expected
+
+
+def test_indices_of_two_types_and_places_that_come_twice():
+    X = matrix()
+    expected = net().loss(X.toarray(), labels())
+    X.indices = X.indices.astype(np.int64)
+    assert net().loss(X, labels()) == expected
+    halves = np.repeat(X.data / 2, 2), np.repeat(X.indices, 2), 2 * X.indptr
+    twice = sp.csr_matrix(halves, shape=X.shape)
+    assert twice.nnz == 2 * X.nnz
+    assert net().loss(twice, labels()) == expected
+
+
+def test_outputs_inside_the_matrix():
+    """Numbers of X are read before outputs are written over them."""
+    n = em.MLP([3, 4, 2], seed=0)
+    memory = np.arange(1, 7, dtype=np.float32)
+    X = sp.csr_matrix((memory, np.array([0, 1, 2, 0, 1, 2]), np.array([0, 3, 6])), copy=False)
+    assert np.shares_memory(X.data, memory)
+    expected = n.forward(X.toarray())
+    out = memory[1:5].reshape(2, 2)
+    assert n.forward(X, out=out) is out
+    np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.parametrize("backend", ["native", "numpy"])
+def test_refusals(backend):
+    n, X, y = net(backend), matrix(), labels()
+    with pytest.raises(ValueError, match=r"X: expected shape \(N, D\) with D = 37, got \(37, 50\)"):
+        n.fit(X.T, y)
+    with pytest.raises(ValueError, match=r"X: expected at least one row, got shape \(0, 37\)"):
+        n.forward(X[:0])
+    bad = matrix()
+    bad.data[7] = np.nan
+    row, column = np.argwhere(np.isnan(bad.toarray()))[0]
+    with pytest.raises(ValueError, match=rf"got nan at X\[{row}, {column}\]"):
+        n.fit(bad, y)
+    large = matrix(np.float64)
+    large.data[3] = 1e300
+    with pytest.raises(ValueError, match=r"expected finite float32 numbers, got 1e\+300 at X\["):
+        n.loss(large, y)
+    with pytest.raises(TypeError, match="X: expected numbers, got a sparse matrix of complex"):
+        n.forward(X.astype(complex))
+    with pytest.raises(TypeError, match=r"y: expected an array, got a sparse .*toarray"):
+        n.fit(X, sp.csr_matrix(y))
+    with pytest.raises(ValueError, match="y: expected 50 rows"):
+        n.fit(X, y[:-1])
+    assert n.parameters.tobytes() == net(backend).parameters.tobytes()
+
+
+@pytest.mark.parametrize(("part", "value"), [("indices", 37), ("indices", -1), ("indptr", 10**6)])
+def test_matrices_that_do_not_hold_together(part, value):
+    X = matrix()
+    getattr(X, part)[5] = value
+    for call in ("forward", "fit", "step"):
+        with pytest.raises(ValueError, match="X: expected a CSR matrix that holds together"):
+            CALLS[call](net(), X, labels())
+
+
+def test_mapped_parts_that_shrink(tmp_path):
+    X = matrix()
+    np.save(tmp_path / "data.npy", X.data)
+    mapped = np.load(tmp_path / "data.npy", mmap_mode="r")
+    Y = sp.csr_matrix((mapped, X.indices, X.indptr), shape=X.shape, copy=False)
+    n = net()
+    assert n.loss(Y, labels()) == n.loss(X, labels())
+    with open(tmp_path / "data.npy", "r+b") as file:
+        file.truncate(100)
+    for call in ("fit", "loss_and_gradient", "step", "forward"):
+        with pytest.raises(ValueError, match="it has shrunk"):
+            CALLS[call](n, Y, labels())
+
+
+def test_choices_take_them():
+    X, offsets = matrix(), np.arange(0, ROWS + 1, 10)
+    y = em.Choices(offsets, chosen=offsets[:-1] + 3)
+    losses = [
+        em.MLP([37, 8, 1], loss="segment_cross_entropy", seed=0).loss(rows, y)
+        for rows in (X, X.toarray())
+    ]
+    assert losses[0] == losses[1]
