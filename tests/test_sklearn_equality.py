@@ -54,6 +54,7 @@ def assert_equal(ours: Any, theirs: Any, X: Any) -> None:
     for name in NUMBERS:
         assert hasattr(ours, name) == hasattr(theirs, name), name
         mine, his = getattr(ours, name, None), getattr(theirs, name, None)
+        assert isinstance(mine, type(his)), name
         if his is None:
             assert mine is None, name
         else:
@@ -155,6 +156,15 @@ def test_sample_weights(digits: Any, targets: Any, solver: str, kind: str) -> No
     w = np.random.default_rng(1).uniform(0, 3, len(X))
     ours, theirs = both(kind, solver=solver, alpha=0.1)
     assert_equal(ours.fit(X, y, sample_weight=w), theirs.fit(X, y, sample_weight=w), X)
+
+
+def test_poisson_with_targets_of_float32(digits: Any, targets: Any) -> None:
+    """The part of the loss that does not depend on the outputs is summed in float64, as theirs."""
+    X, _ = digits
+    ours, theirs = both("MLPRegressor", loss="poisson")
+    y = targets.astype(np.float32)
+    assert_equal(ours.fit(X, y), theirs.fit(X, y), X)
+    np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-12)
 
 
 def test_sample_weights_with_poisson(digits: Any, targets: Any) -> None:

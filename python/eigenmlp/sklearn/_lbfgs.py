@@ -37,7 +37,7 @@ def fit(estimator: BaseMLP, problem: Problem) -> None:
         nonlocal epoch
         epoch += 1
         core.set_parameters(intermediate_result.x.astype(dtype, copy=False))
-        estimator.n_iter_, estimator.loss_ = epoch, float(intermediate_result.fun)
+        estimator.n_iter_, estimator.loss_ = epoch, np.float64(intermediate_result.fun)
         estimator._parameters_changed()
         if estimator.verbose:
             print(f"Iteration {epoch}, loss = {intermediate_result.fun:.8f}")
@@ -60,7 +60,7 @@ def fit(estimator: BaseMLP, problem: Problem) -> None:
     core.set_parameters(result.x.astype(dtype))
     estimator._parameters_changed()
     estimator.n_iter_ = min(int(result.nit), estimator.max_iter)
-    estimator.loss_ = float(result.fun)
+    estimator.loss_ = np.float64(result.fun)
     if result.status != 0 and not (watched and result.status == 99):
         warnings.warn(
             f"lbfgs: expected convergence, got status {result.status} after "

@@ -226,7 +226,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         K = self.n_outputs_
         constants = None
         if self._described_loss().name == "poisson":
-            constants = (xlogy(T, T) - T).sum(axis=1).astype(np.float64)
+            wide = T.astype(np.float64, copy=False)  # float32 targets may come with float64 rows
+            constants = (xlogy(wide, wide) - wide).sum(axis=1)
         if T.shape[1] != K:  # several quantiles of one target
             T = np.broadcast_to(T, (len(T), K))
         scale = 1.0 / K if self.loss == "squared_error" else 1.0

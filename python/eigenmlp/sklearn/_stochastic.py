@@ -163,7 +163,7 @@ class _Run:
         e = self.estimator
         e._parameters_changed()
         e.n_iter_ += 1
-        e.loss_ = float(loss)
+        e.loss_ = np.float64(loss)  # of the type that scikit-learn leaves
         e.t_ += self.rows
         e.loss_curve_.append(e.loss_)
         self.say(f"Iteration {e.n_iter_}, loss = {e.loss_:.8f}")
