@@ -1,5 +1,6 @@
 """The estimators give scikit-learn's numbers: the same random_state, the same coefficients."""
 
+import pickle
 import warnings
 from typing import Any
 
@@ -229,6 +230,32 @@ def test_partial_fit(digits: Any, targets: Any, kind: str, solver: str) -> None:
             estimator.partial_fit(X[start : start + 110], y[start : start + 110])
         estimator.set_params(alpha=0.01)  # counts at once; what was gathered stays
         estimator.partial_fit(X, y)
+    assert_equal(*pair, X)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize("copied", ["no", "pickled", "from_sklearn", "to_sklearn"])
+def test_partial_fit_goes_on_with_the_optimizer_that_it_began_with(
+    digits: Any, solver: str, copied: str
+) -> None:
+    """Only alpha, which is the loss's, counts at once."""
+    X, y = digits
+    began: dict[str, Any] = {"learning_rate": "invscaling", "learning_rate_init": 0.1}
+    ours, theirs = both("MLPClassifier", solver=solver, **began)
+    pair = []
+    for estimator in (ours, theirs):
+        estimator.partial_fit(X, y, classes=np.arange(10))
+        estimator.set_params(learning_rate_init=0.5, power_t=0.9, momentum=0.1, beta_1=0.2)
+        estimator.set_params(solver="adam" if solver == "sgd" else "sgd", beta_2=0.3, epsilon=1.0)
+        estimator.partial_fit(X, y)
+        estimator.set_params(alpha=0.3, nesterovs_momentum=False, learning_rate="adaptive")
+        if estimator is ours and copied == "pickled":
+            estimator = pickle.loads(pickle.dumps(estimator))
+        if estimator is ours and copied == "to_sklearn":
+            estimator = estimator.to_sklearn()
+        if estimator is theirs and copied == "from_sklearn":
+            estimator = eigenmlp.sklearn.from_sklearn(estimator)
+        pair.append(estimator.partial_fit(X, y).partial_fit(X, y))
     assert_equal(*pair, X)
 
 

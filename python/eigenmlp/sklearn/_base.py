@@ -49,6 +49,7 @@ class BaseMLP(NetworkMixin, BaseEstimator, ABC):
     best_validation_score_: Any
     stopped_: bool
     _learning_rate: float
+    _policy: tuple[str, float, float]  # of the learning rate: its name, start and power_t
     _no_improvement_count: int
     _best_parameters: Array | None
 

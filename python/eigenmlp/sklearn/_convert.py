@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.neural_network import MLPRegressor as TheirRegressor
 
+from ..optimizers import SGD, Adam
 from ..trainer import Trainer
 from ._base import BaseMLP
 from ._classifier import MLPClassifier
 from ._network import flattened, layers
 from ._regressor import MLPRegressor
-from ._stochastic import make_optimizer
+from ._stochastic import adam, sgd
 
 Array = NDArray[Any]
 
@@ -127,51 +128,54 @@ def _their_activation(estimator: BaseMLP) -> str:
     return str(found.pop())
 
 
-# scikit-learn's optimizers hold lists, all weights first; its velocity is what is added.
+# scikit-learn's optimizers hold lists, all weights first; its velocity is what is added. They keep
+# the parameters that they began with, whatever was set in the estimator since.
 
 
 def _take_over(new: BaseMLP, optimizer: Any) -> None:
     """A trainer in the state of scikit-learn's optimizer."""
-    net = new._net
+    net, o = new._net, optimizer
     assert net is not None
-    trainer = Trainer(net, make_optimizer(new), seed=0)
-    new._trainer, new._learning_rate = trainer, float(optimizer.learning_rate)
 
     def flat(arrays: list[Array]) -> Array:
         half = len(arrays) // 2
         return flattened(arrays[:half], arrays[half:]).astype(net.dtype)
 
-    if hasattr(optimizer, "velocities"):
-        trainer._trainer.set_state("velocity", -flat(optimizer.velocities))
+    if hasattr(o, "velocities"):
+        new._policy = (o.lr_schedule, float(o.learning_rate_init), float(o.power_t))
+        new._learning_rate = float(o.learning_rate)
+        new._trainer = Trainer(net, sgd(o.momentum, o.nesterov, new.alpha), seed=0)
+        new._trainer._trainer.set_state("velocity", -flat(o.velocities))
         return
-    new._learning_rate = float(optimizer.learning_rate_init)
-    trainer._trainer.set_progress(int(optimizer.t))
-    trainer._trainer.set_state("mean", flat(optimizer.ms))
-    trainer._trainer.set_state("mean_square", flat(optimizer.vs))
+    new._policy = ("constant", float(o.learning_rate_init), float(new.power_t))
+    new._learning_rate = float(o.learning_rate_init)
+    new._trainer = Trainer(net, adam(o.beta_1, o.beta_2, o.epsilon, new.alpha), seed=0)
+    new._trainer._trainer.set_progress(int(o.t))
+    new._trainer._trainer.set_state("mean", flat(o.ms))
+    new._trainer._trainer.set_state("mean_square", flat(o.vs))
 
 
 def _hand_over(estimator: BaseMLP, new: Any) -> None:
     """scikit-learn's optimizer in the state of a trainer."""
     from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
-    trainer, e = estimator._trainer, estimator
+    trainer = estimator._trainer
     assert trainer is not None
-    parameters = new.coefs_ + new.intercepts_
+    parameters, optimizer = new.coefs_ + new.intercepts_, trainer.optimizer
+    policy, first, power_t = estimator._policy
 
     def lists(name: str) -> list[Array]:
         coefs, intercepts = layers(trainer._trainer.get_state(name), trainer.net.layer_sizes)
         return coefs + intercepts
 
-    if e.solver == "sgd":
+    if isinstance(optimizer, SGD):
         new._optimizer = SGDOptimizer(
-            *(parameters, e.learning_rate_init, e.learning_rate, e.momentum),
-            *(e.nesterovs_momentum, e.power_t),
+            parameters, first, policy, optimizer.momentum, optimizer.nesterov, power_t
         )
-        new._optimizer.learning_rate = e._learning_rate
+        new._optimizer.learning_rate = estimator._learning_rate
         new._optimizer.velocities = [-v for v in lists("velocity")]
     else:
-        new._optimizer = AdamOptimizer(
-            parameters, e.learning_rate_init, e.beta_1, e.beta_2, e.epsilon
-        )
+        assert isinstance(optimizer, Adam)
+        new._optimizer = AdamOptimizer(parameters, first, *optimizer.betas, optimizer.eps)
         new._optimizer.t = trainer.steps
         new._optimizer.ms, new._optimizer.vs = lists("mean"), lists("mean_square")

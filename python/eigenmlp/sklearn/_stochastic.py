@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,12 +89,17 @@ class _Run:
         net = e._network()
         e._parameters_changed()
         if incremental and e._trainer is not None:
-            if e._trainer.net is not net or e._trainer.optimizer.penalty != e.alpha:
-                e._trainer = _saved.continued(e._trainer, net, make_optimizer(e))
+            # The optimizer stays as it began, whatever was set in between; alpha is the loss's.
+            optimizer = e._trainer.optimizer
+            if e._trainer.net is not net or optimizer.penalty != e.alpha:
+                optimizer = replace(optimizer, penalty=e.alpha)
+                e._trainer = _saved.continued(e._trainer, net, optimizer)
         else:
             # Draws only if it has to: with dropout, whose masks come from a key.
             seed = e._random_state.randint(2**31) if net._drops else 0
-            e._trainer = Trainer(net, make_optimizer(e), self.size, seed=int(seed))
+            e._trainer = Trainer(net, _make_optimizer(e), self.size, seed=int(seed))
+            policy = e.learning_rate if e.solver == "sgd" else "constant"
+            e._policy = (policy, float(e.learning_rate_init), float(e.power_t))
             e._learning_rate = float(e.learning_rate_init)
         e.n_iter_ = 0
         self.order = np.arange(self.rows)
@@ -151,12 +156,15 @@ class _Run:
     def learning_rates(self, count: int) -> Array:
         """Of the next epochs."""
         e = self.estimator
-        if e.solver == "sgd" and e.learning_rate == "invscaling":
-            ends = e.t_ + self.rows * np.arange(count)
-            rates: Array = float(e.learning_rate_init) / (ends + 1.0) ** e.power_t
-            rates[0] = e._learning_rate
-            return rates
-        return np.full(count, e._learning_rate)
+        rates = np.full(count, e._learning_rate)
+        if e._policy[0] == "invscaling":
+            rates[1:] = self.scaled_rate(e.t_ + self.rows * np.arange(1, count))
+        return rates
+
+    def scaled_rate(self, t: Any) -> Any:
+        """Of `invscaling`, after t rows."""
+        _, first, power = self.estimator._policy
+        return first / (t + 1.0) ** power
 
     def finish_epoch(self, loss: float, bar: Bar | None) -> bool:
         """What follows an epoch; True if it was the last."""
@@ -168,8 +176,8 @@ class _Run:
         e.loss_curve_.append(e.loss_)
         self.say(f"Iteration {e.n_iter_}, loss = {e.loss_:.8f}")
         self.count_improvement()
-        if e.solver == "sgd" and e.learning_rate == "invscaling":
-            e._learning_rate = float(e.learning_rate_init) / (e.t_ + 1) ** e.power_t
+        if e._policy[0] == "invscaling":
+            e._learning_rate = self.scaled_rate(e.t_)
         if bar is not None:
             self.history.loss.append(e.loss_)
             bar.advance(1, self.history)
@@ -204,7 +212,7 @@ class _Run:
             f"{what} did not improve more than tol={e.tol:f} for {e.n_iter_no_change} "
             "consecutive epochs."
         )
-        if e.solver != "sgd" or e.learning_rate != "adaptive":
+        if e._policy[0] != "adaptive":
             self.say(f"{message} Stopping.")
             return True
         if e._learning_rate <= 1e-6:
@@ -238,15 +246,22 @@ def _batch_size(asked: int | str, rows: int) -> int:
     return min(int(asked), rows)
 
 
-def make_optimizer(estimator: BaseMLP) -> Optimizer:
-    """scikit-learn's rule; the learning rate is given to each run."""
+def _make_optimizer(estimator: BaseMLP) -> Optimizer:
     e = estimator
     if e.solver == "sgd":
-        return SGD(
-            1.0,
-            momentum=e.momentum,
-            nesterov=bool(e.nesterovs_momentum) and e.momentum > 0,
-            lr_in_velocity=True,
-            penalty=e.alpha,
-        )
-    return Adam(1.0, betas=(e.beta_1, e.beta_2), eps=e.epsilon, raw_eps=True, penalty=e.alpha)
+        return sgd(e.momentum, e.nesterovs_momentum, e.alpha)
+    return adam(e.beta_1, e.beta_2, e.epsilon, e.alpha)
+
+
+# scikit-learn's rules; the learning rate is given to each run.
+
+
+def sgd(momentum: float, nesterov: bool, alpha: float) -> SGD:
+    """With the learning rate inside the velocity."""
+    nesterov = bool(nesterov) and momentum > 0
+    return SGD(1.0, momentum=momentum, nesterov=nesterov, lr_in_velocity=True, penalty=alpha)
+
+
+def adam(beta_1: float, beta_2: float, epsilon: float, alpha: float) -> Adam:
+    """With an epsilon beside the root of what is not yet corrected for its bias."""
+    return Adam(1.0, betas=(beta_1, beta_2), eps=epsilon, raw_eps=True, penalty=alpha)
