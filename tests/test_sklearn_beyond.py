@@ -66,6 +66,47 @@ def test_class_weights_are_sample_weights(digits: Any, solver: str) -> None:
         assert not same(by_class, MLPClassifier((8,), **parameters).fit(X, labels, own))
 
 
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_class_weights_count_in_validation(digits: Any, solver: str) -> None:
+    X, y = digits
+    parameters: dict[str, Any] = {
+        "solver": solver, "early_stopping": True, "max_iter": 6, "random_state": 0,
+    }  # fmt: skip
+    for weights in ({0: 30.0, 7: 0.5}, "balanced"):
+        by_class = MLPClassifier((8,), class_weight=weights, **parameters).fit(X, y)
+        by_row = MLPClassifier((8,), **parameters).fit(X, y, compute_sample_weight(weights, y))
+        assert same(by_class, by_row)
+        assert by_class.validation_scores_ == by_row.validation_scores_
+
+
+def test_class_weights_of_classes_that_a_call_lacks(digits: Any) -> None:
+    X, y = digits
+    several = np.stack([y > 3, y == 0], axis=1).astype(int)
+    cases: list[tuple[Any, Any, Any]] = [
+        (y, {0: 3.0}, {"classes": np.arange(10)}),
+        (several, [{0: 1.0, 1: 4.0}, {1: 5.0}], {}),
+    ]
+    rest = y != 0
+    for labels, weights, first in cases:
+        parts = (np.flatnonzero(rest)[:100], np.flatnonzero(rest)[100:], np.arange(len(y)))
+        full = weights
+        if labels is several:
+            full = [{0: 1.0, 1: 1.0} | one for one in weights]
+        by_class = MLPClassifier((8,), class_weight=weights, random_state=0)
+        by_row = MLPClassifier((8,), random_state=0)
+        for rows in parts:
+            by_class.partial_fit(X[rows], labels[rows], **first)
+            w = (
+                compute_sample_weight(full, labels[rows])
+                if labels is several
+                else np.where(y[rows] == 0, 3.0, 1.0)
+            )
+            by_row.partial_fit(X[rows], labels[rows], sample_weight=w, **first)
+        assert same(by_class, by_row)
+    with pytest.raises(ValueError, match="class_weight"):
+        MLPClassifier(class_weight={"zero": 3.0}).fit(X, y)
+
+
 def test_partial_fit_for_several_labels_needs_no_classes(digits: Any) -> None:
     X, y = digits
     several = np.stack([y > 3, y % 2 == 0, y == 1], axis=1).astype(int)
@@ -255,9 +296,21 @@ def test_validation_data(digits: Any, solver: str) -> None:
 
 def test_validation_data_that_cannot_be_used(digits: Any) -> None:
     X, y = digits
-    for wrong, words in (((X[:5, :3], y[:5]), "3 features"), ((X[:5], y), "5 rows"), (X, "got")):
+    rows = X[:5]
+    cases: list[tuple[Any, str]] = [
+        ((X[:5, :3], y[:5]), "3 features"),
+        ((rows, y), "5 rows of y, got 500"),
+        ((rows, 3), "5 rows of y, got one int"),
+        ((rows, ["a"] * 5), "validation_data.*string and number"),
+        ((rows, np.stack([y[:5], y[:5]], axis=1)), "validation_data.*multiclass"),
+        (X, "got"),
+    ]
+    for wrong, words in cases:
+        epochs: list[int] = []
+        classifier = MLPClassifier(max_iter=1, callbacks=[lambda *_, e=epochs: e.append(1)])
         with pytest.raises((TypeError, ValueError), match=words):
-            MLPClassifier(max_iter=1).fit(X, y, validation_data=wrong)
+            classifier.fit(X, y, validation_data=wrong)
+        assert not epochs and not hasattr(classifier, "coefs_")
     with pytest.raises(ValueError, match="lbfgs"):
         MLPClassifier(solver="lbfgs").fit(X, y, validation_data=(X, y))
 
@@ -281,6 +334,64 @@ def test_callbacks(digits: Any, solver: str) -> None:
     assert same(watched, MLPClassifier((8,), max_iter=4, **parameters).fit(X, y))
     with pytest.raises(TypeError, match="callable"):
         MLPClassifier(callbacks=["bell"], max_iter=1).fit(X, y)
+    for once in (iter([watch]), watch):  # a generator would be empty by the first epoch
+        with pytest.raises(ValueError, match="'callbacks' parameter"):
+            MLPClassifier(callbacks=once, max_iter=1).fit(X, y)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_callbacks_may_change_coefficients(digits: Any, solver: str) -> None:
+    X, y = digits
+
+    def cut(_: int, estimator: Any) -> None:
+        estimator.coefs_[0][:, :3] = 0
+        estimator.intercepts_[1] = np.zeros(10)
+
+    cutting = MLPClassifier((8,), callbacks=[cut], solver=solver, max_iter=1, random_state=0)
+    cutting.fit(X, y)
+    assert (cutting.coefs_[0][:, :3] == 0).all() and (cutting.intercepts_[1] == 0).all()
+    cutting.set_params(max_iter=2).fit(X, y)
+    by_hand = MLPClassifier((8,), solver=solver, max_iter=1, random_state=0)
+    for _ in range(2):
+        by_hand.partial_fit(X, y, classes=np.arange(10))
+        cut(0, by_hand)
+    cutting = MLPClassifier((8,), callbacks=[cut], solver=solver, random_state=0)
+    cutting.partial_fit(X, y, classes=np.arange(10)).partial_fit(X, y)
+    assert same(cutting, by_hand)
+
+
+def test_solvers_and_reasons_to_stop_can_change(digits: Any) -> None:
+    """Where scikit-learn's estimators miss what the other solver writes down."""
+    X, y = digits
+    watched = {"early_stopping": True, "validation_fraction": 0.2}
+    turns: list[dict[str, Any]] = [
+        {"solver": "lbfgs"}, {"solver": "adam"}, watched,
+        {"early_stopping": False, "solver": "sgd"}, {"solver": "lbfgs"},
+        {"solver": "sgd", **watched},
+    ]  # fmt: skip
+    for from_theirs in (False, True):
+        estimator: Any = MLPClassifier((8,), max_iter=3, warm_start=True, random_state=0)
+        if from_theirs:
+            theirs = sklearn.neural_network.MLPClassifier((8,), solver="lbfgs", max_iter=3)
+            estimator = from_sklearn(theirs.set_params(warm_start=True).fit(X, y))
+        for turn in turns:
+            estimator.set_params(**turn).fit(X, y)
+            if estimator.solver != "lbfgs":
+                estimator.partial_fit(X, y)
+            assert estimator.score(X, y) > 0.1
+        assert len(estimator.loss_curve_) == 16
+        assert len(estimator.validation_scores_) == 8
+
+
+def test_fit_begins_anew_what_partial_fit_has_ended(digits: Any) -> None:
+    X, y = digits
+    classifier = MLPClassifier(
+        (8,), early_stopping=True, n_iter_no_change=1, tol=9.0, warm_start=True, max_iter=3
+    )
+    for _ in range(4):
+        classifier.partial_fit(X, y, classes=np.arange(10))
+    assert classifier.stopped_
+    assert not classifier.fit(X, y).stopped_
 
 
 def test_progress_bar(digits: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -344,6 +455,14 @@ def test_sparse_rows_in_the_core(dtype: str, index: str) -> None:
     net = em.MLP([6, 20, 3], seed=0, input_scale=0.5, dtype="float64")
     sparse, dense = (net._network.forward(rows) for rows in (X, X.toarray()))
     assert np.array_equal(sparse, dense)
+
+
+def test_sparse_rows_stay_as_they_are() -> None:
+    X = scipy.sparse.random_array((30, 6), density=0.5, format="csr", random_state=0)
+    X.indices, X.indptr = X.indices.astype("int32"), X.indptr.astype("int64")
+    indices = X.indices
+    MLPClassifier((4,), max_iter=2).fit(X, np.arange(30) % 3).predict(X)
+    assert X.indices is indices and indices.dtype == np.int32
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,108 @@ def test_coefficients_can_be_read_and_changed(digits: Any) -> None:
         assert np.allclose(estimator.predict(X), estimator.intercepts_[1])
         estimator.set_params(warm_start=True, learning_rate_init=1e-9).fit(X, y)
         assert np.allclose(estimator.coefs_[0], 0, atol=1e-6)
+
+
+def test_coefficients_that_were_read_do_not_disturb_predictions_in_threads(
+    digits: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes what was changed; one may have forgotten the lists while another looks."""
+    X, y = digits
+    classifier = MLPClassifier((8,), max_iter=3, random_state=0).fit(X, y)
+    expected = classifier.predict_proba(X)
+    take = MLPClassifier._take_changes
+    calls: list[int] = []
+
+    def late(estimator: Any) -> None:
+        if not calls:
+            calls.append(1)
+            other = threading.Thread(target=estimator.predict, args=(X,))
+            other.start()
+            other.join()
+        take(estimator)
+
+    monkeypatch.setattr(MLPClassifier, "_take_changes", late)
+    assert classifier.coefs_[0].shape == (64, 8)
+    assert np.array_equal(classifier.predict_proba(X), expected) and calls
+    assert classifier._lists is None  # what nobody holds costs nothing any more
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+def test_what_is_refused_changes_nothing(digits: Any, solver: str) -> None:
+    """Not the model, not what it says of itself, not what it began with."""
+    X, y = digits
+    bad: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+        ("nothing", {"activation": "nothing"}, {}),
+        ("dropout", {"dropout": [0.1, 0.2]}, {}),
+        ("validation_data|3 features", {}, {"validation_data": (X[:5, :2], y[:5])}),
+        ("validation_data", {}, {"validation_data": (X[:5, :3], np.array(["a"] * 5))}),
+        ("above 0", {}, {"sample_weight": -np.ones(len(y))}),
+        ("above 0", {"class_weight": {0: 0, 1: 0}}, {}),
+    ]
+    if solver != "lbfgs":
+        bad.append(("test_size", {"early_stopping": True, "validation_fraction": 1e-9}, {}))
+    for words, parameters, arguments in bad:
+        fitted = MLPClassifier((6,), solver=solver, max_iter=3, random_state=0).fit(X, y)
+        before, said = {**vars(fitted)}, fitted.predict_proba(X)
+        with pytest.raises(ValueError, match=words):
+            fitted.set_params(**parameters).fit(X[:, :3], y % 2, **arguments)
+        fitted.set_params(**{name: before[name] for name in fitted.get_params()})
+        assert vars(fitted).keys() == before.keys()
+        assert all(vars(fitted)[name] is value for name, value in before.items())
+        assert np.array_equal(fitted.predict_proba(X), said)
+    fresh = MLPClassifier((6,))
+    with pytest.raises(ValueError, match="NaN"):
+        fresh.partial_fit(X * np.nan, y, classes=np.arange(9))
+    assert vars(fresh) == vars(MLPClassifier((6,)))
+    fresh.partial_fit(X, y, classes=np.arange(10))
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, ZeroDivisionError])
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+def test_a_fit_that_is_ended_from_outside_keeps_what_it_has(
+    digits: Any, solver: str, end: type[BaseException]
+) -> None:
+    """Ctrl-C is a warning for the stochastic solvers, as scikit-learn has it."""
+    X, y = digits
+    seen: list[Any] = []
+
+    def callback(epoch: int, estimator: Any) -> None:
+        seen.append(estimator.coefs_[0].copy())
+        if epoch == 3:
+            raise end
+
+    parameters: dict[str, Any] = {"solver": solver, "random_state": 0, "warm_start": True}
+    fitted = MLPClassifier((6,), max_iter=2, **parameters).fit(X, y)
+    held = fitted.coefs_[0]
+    fitted.set_params(max_iter=9, callbacks=[callback])
+    if end is KeyboardInterrupt and solver != "lbfgs":
+        with pytest.warns(UserWarning, match="interrupted by user"):
+            fitted.fit(X, y)
+    else:
+        with pytest.raises(end):
+            fitted.fit(X, y)
+    assert fitted.n_iter_ == 3 == len(seen)
+    assert np.array_equal(fitted.coefs_[0], seen[-1]) and not np.array_equal(held, seen[-1])
+    assert fitted.predict_proba(X).shape == (500, 10)
+
+
+def test_ctrl_c_between_the_iterations_of_lbfgs(
+    digits: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The coefficients are those that were tried last, as predictions have them."""
+    X, y = digits
+    fitted = MLPClassifier((6,), solver="lbfgs", max_iter=3, warm_start=True, random_state=0)
+    held = fitted.fit(X, y).coefs_
+
+    def minimize(fun: Any, x: Any, **_: Any) -> None:
+        fun(2 * x)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("scipy.optimize.minimize", minimize)
+    with pytest.raises(KeyboardInterrupt):
+        fitted.fit(X, y)
+    assert np.array_equal(fitted.coefs_[0], 2 * held[0])
+    assert np.allclose(fitted.predict_proba(X), fitted.to_sklearn().predict_proba(X), atol=1e-12)
 
 
 @pytest.mark.parametrize("copied", ["pickle", "joblib", "mapped"])
@@ -224,7 +327,7 @@ def test_rows_that_cannot_be_used(digits: Any) -> None:
             fitted.predict(bad)
     with pytest.raises(ValueError, match="float32 can hold"):
         MLPClassifier((5,), max_iter=2).fit(X.astype(np.float32), y).predict(X * 1e300 + 1e300)
-    with pytest.raises(ValueError, match=r"non-zero|not all 0"):
+    with pytest.raises(ValueError, match=r"non-zero|sum above 0"):
         MLPClassifier().fit(X, y, sample_weight=np.zeros(len(y)))
     with pytest.raises(ValueError, match="counts of at least 0"):
         MLPRegressor(loss="poisson").fit(X, -y)

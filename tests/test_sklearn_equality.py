@@ -212,6 +212,22 @@ def test_warm_start(digits: Any, targets: Any, solver: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_warm_start_with_early_stopping(digits: Any, solver: str, kind: str) -> None:
+    """Where no score is better than the best so far, a fit that goes on keeps its last weights."""
+    X, y = digits
+    y = y if kind == "MLPClassifier" else X[:, 10:13]
+    pair = both(kind, solver=solver, warm_start=True, early_stopping=True, max_iter=9)
+    for estimator in pair:
+        estimator.set_params(learning_rate_init=0.02).fit(X, y)
+        before = estimator.best_validation_score_
+        estimator.set_params(learning_rate_init=0.001, max_iter=1).fit(X, 9 - y)
+        assert estimator.best_validation_score_ == before
+        estimator.fit(X, y)
+    assert_equal(*pair, X)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("kind", ["classes", "two", "several", "numbers"])
 def test_partial_fit(digits: Any, targets: Any, kind: str, solver: str) -> None:
     X, y = digits

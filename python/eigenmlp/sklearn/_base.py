@@ -13,14 +13,14 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight
 
 from ..activations import Activation
 from ..mlp import MLP
 from ..threads import limited
 from . import _lbfgs, _stochastic
 from ._constraints import CONSTRAINTS
-from ._network import NetworkMixin
+from ._outputs import OutputsMixin
 from ._problem import Problem
 from ._stochastic import Validation
 
@@ -31,8 +31,8 @@ ACTIVATION_NAMES = {"logistic": "sigmoid"}
 STOCHASTIC_SOLVERS = ("sgd", "adam")
 
 
-class BaseMLP(NetworkMixin, BaseEstimator, ABC):
-    """Fitting, and outputs; targets and predictions are the subclasses' work."""
+class BaseMLP(OutputsMixin, BaseEstimator, ABC):
+    """Fitting; targets and predictions are the subclasses' work."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
 
@@ -55,13 +55,13 @@ class BaseMLP(NetworkMixin, BaseEstimator, ABC):
 
     @abstractmethod
     def _validate_input(
-        self, X: Any, y: Any, incremental: bool, reset: bool
+        self, X: Any, y: Any, incremental: bool, reset: bool, classes: Any
     ) -> tuple[Any, Array, Any]:
         """X as floats, the core's targets, and how many outputs they need; y as users see it."""
 
     @abstractmethod
-    def _problem(self, X: Any, T: Array, y: Any, weights: Array | None) -> Problem:
-        """With the weights and the scale of the loss."""
+    def _problem(self, X: Any, T: Array, weights: Array | None) -> Problem:
+        """With the scale of the loss."""
 
     @abstractmethod
     def _chosen_loss(self) -> Any:
@@ -80,37 +80,22 @@ class BaseMLP(NetworkMixin, BaseEstimator, ABC):
         sample_weight: Any,
         incremental: bool,
         validation_data: tuple[Any, Any] | None = None,
+        classes: Any = None,
     ) -> None:
-        hidden = self._hidden_sizes()
-        for call in self.callbacks or ():
-            if not callable(call):
-                raise TypeError(f"callbacks: expected callables, got {call!r}")
-        first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
-        X, T, y = self._validate_input(X, y, incremental, reset=first)
-        weights = None
-        if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, X).astype(np.float64)
-            if not weights.any():
-                raise ValueError("sample_weight: expected weights that are not all 0, got zeros")
-        self.n_outputs_ = self._output_count(T)
-        units = [int(X.shape[1]), *hidden, self.n_outputs_]
-        self._random_state = check_random_state(self.random_state)
-        if first:
-            self._initialize(units, X.dtype)
-        else:
-            self._renew(units)
-        validation = self._checked_validation(validation_data)
+        before = {**self.__dict__}
         with limited(self.n_threads):
+            try:
+                problem, validation = self._prepare(
+                    X, y, sample_weight, incremental, validation_data, classes
+                )
+            except BaseException:
+                # What is refused leaves the estimator as it was.
+                self.__dict__.clear()
+                self.__dict__.update(before)
+                raise
             if self.solver == "lbfgs":
-                if validation is not None:
-                    raise ValueError("validation_data: expected None with lbfgs, got rows")
-                _lbfgs.fit(self, self._problem(X, T, y, weights))
+                _lbfgs.fit(self, problem)
             else:
-                if self.early_stopping and validation is None:
-                    X, T, y, weights, validation = self._split(X, T, y, weights)
-                if validation is not None and self.validation_scores_ is None:
-                    self.validation_scores_, self.best_validation_score_ = [], -np.inf
-                problem = self._problem(X, T, y, weights)
                 _stochastic.fit(self, problem, validation, incremental)
         assert self._net is not None
         if not np.isfinite(self._net.parameters).all():
@@ -118,6 +103,41 @@ class BaseMLP(NetworkMixin, BaseEstimator, ABC):
                 "Solver produced non-finite parameter weights. The input data may contain large "
                 "values and need to be preprocessed."
             )
+
+    def _prepare(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        incremental: bool,
+        validation_data: tuple[Any, Any] | None,
+        classes: Any,
+    ) -> tuple[Problem, Validation | None]:
+        """All that comes before the first step: rows to train on, and rows to validate with."""
+        hidden = self._hidden_sizes()
+        for call in self.callbacks or ():
+            if not callable(call):
+                raise TypeError(f"callbacks: expected callables, got {call!r}")
+        first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+        X, T, y = self._validate_input(X, y, incremental, reset=first, classes=classes)
+        weights = self._row_weights(X, y, sample_weight)
+        validation = self._checked_validation(validation_data)
+        self.n_outputs_ = self._output_count(T)
+        units = [int(X.shape[1]), *hidden, self.n_outputs_]
+        self._random_state = check_random_state(self.random_state)
+        if first:
+            self._initialize(units, X.dtype)
+        else:
+            self._renew(units)
+        if not incremental:
+            self.stopped_ = False
+        if validation is not None:
+            self._try_to_score(validation)
+        if self.solver != "lbfgs":
+            if self.early_stopping and validation is None:
+                X, T, y, weights, validation = self._split(X, T, y, weights)
+            self._begin_records(first, incremental, validation is not None)
+        return self._problem(X, T, weights), validation
 
     def _hidden_sizes(self) -> list[int]:
         sizes = self.hidden_layer_sizes
@@ -169,16 +189,20 @@ class BaseMLP(NetworkMixin, BaseEstimator, ABC):
         self.n_iter_ = self.t_ = 0
         self.n_layers_ = len(units)
         self.out_activation_ = self._output_activation()
-        if self.solver not in STOCHASTIC_SOLVERS:
-            return
-        self.loss_curve_ = []
-        self._no_improvement_count = 0
-        self._best_parameters = net.parameters
-        self.stopped_ = False
-        early = self.early_stopping
-        self.validation_scores_ = [] if early else None
-        self.best_validation_score_ = -np.inf if early else None
-        self.best_loss_ = None if early else np.inf
+
+    def _begin_records(self, first: bool, incremental: bool, validates: bool) -> None:
+        """What stochastic solvers write down; those that go on add to what is there."""
+        if first or "loss_curve_" not in vars(self):
+            self.loss_curve_, self._no_improvement_count = [], 0
+            self.validation_scores_ = self.best_validation_score_ = self.best_loss_ = None
+            self._best_parameters = self._network().parameters
+        elif not incremental:
+            # Without a better score than ever before, a fit that goes on ends where it ends.
+            self._best_parameters = None
+        if validates and self.validation_scores_ is None:
+            self.validation_scores_, self.best_validation_score_ = [], -np.inf
+        if not self.early_stopping and self.best_loss_ is None:
+            self.best_loss_ = np.inf
 
     @abstractmethod
     def _output_activation(self) -> str:
@@ -205,11 +229,30 @@ class BaseMLP(NetworkMixin, BaseEstimator, ABC):
             raise TypeError(
                 f"validation_data: expected (X, y), got {type(validation_data).__name__}"
             )
+        if self.solver == "lbfgs":
+            raise ValueError("validation_data: expected None with lbfgs, got rows")
         X = self._checked_rows(validation_data[0])
         y = np.asarray(validation_data[1])
-        if len(y) != X.shape[0]:
-            raise ValueError(f"validation_data: expected {X.shape[0]} rows of y, got {len(y)}")
+        if y.shape[:1] != X.shape[:1]:
+            got = len(y) if y.ndim else f"one {type(validation_data[1]).__name__}"
+            raise ValueError(f"validation_data: expected {X.shape[0]} rows of y, got {got}")
         return Validation(X, y, None)
+
+    def _try_to_score(self, validation: Validation) -> None:
+        """Targets that cannot be scored are refused before the first step."""
+        try:
+            self._score(validation.X, validation.y)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"validation_data: expected targets like those of training: {error}"
+            ) from error
+
+    def _row_weights(self, X: Any, y: Any, sample_weight: Any) -> Array | None:
+        """(N,) in float64, or None if all weigh the same."""
+        if sample_weight is None:
+            return None
+        weights: Array = _check_sample_weight(sample_weight, X).astype(np.float64)
+        return with_some_weight(weights)
 
     def _split(
         self, X: Any, T: Array, y: Any, weights: Array | None
@@ -236,14 +279,20 @@ class BaseMLP(NetworkMixin, BaseEstimator, ABC):
         calls: Sequence[Callable[[int, Any], bool | None]] = self.callbacks or ()
         return any([call(epoch, self) for call in calls])
 
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> None:
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> None:
         if getattr(self, "stopped_", False):
             return
-        self._fit(X, y, sample_weight, incremental=True)
+        self._fit(X, y, sample_weight, incremental=True, classes=classes)
         if self.early_stopping and self._no_improvement_count > self.n_iter_no_change:
             self.stopped_ = True
-            self._network().parameters = self._best_parameters  # type: ignore[assignment]
-            self._parameters_changed()
+            self._restore_best()
+
+    def _restore_best(self) -> None:
+        """The parameters of the best validation score."""
+        if self._best_parameters is None:
+            self._best_parameters = self._network().parameters
+        self._network().parameters = self._best_parameters
+        self._parameters_changed()
 
     def _check_solver(self) -> bool:
         if self.solver not in STOCHASTIC_SOLVERS:
@@ -252,33 +301,6 @@ class BaseMLP(NetworkMixin, BaseEstimator, ABC):
                 f"{self.solver} is not stochastic."
             )
         return True
-
-    # ---- outputs
-
-    def _checked_rows(self, X: Any) -> Any:
-        """Rows that the core reads as they are."""
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        return readable(X)
-
-    def _forward(self, X: Any, checked: bool = False) -> Array:
-        """Outputs (N, K); logits for the cross-entropies."""
-        net = self._network()
-        # One row at a time is what services ask for: what the core reads as it is, is right.
-        if checked or (type(X) is np.ndarray and "feature_names_in_" not in self.__dict__):
-            Y = self._outputs(net, X)
-            if Y is not None:
-                return Y
-        Y = self._outputs(net, self._checked_rows(X))
-        if Y is None:
-            raise ValueError(f"X: expected numbers that {net.dtype} can hold, got larger ones")
-        return Y
-
-    def _outputs(self, net: MLP, X: Any) -> Array | None:
-        """None if the core cannot read X as it is."""
-        if self.n_threads is None:
-            return net._network.forward(X)  # type: ignore[no-any-return]
-        with limited(self.n_threads):
-            return net._network.forward(X)  # type: ignore[no-any-return]
 
     def to_sklearn(self) -> Any:
         """The same estimator of `sklearn.neural_network`, fitted if this one is.
@@ -301,10 +323,10 @@ class BaseMLP(NetworkMixin, BaseEstimator, ABC):
         return tags
 
 
-def readable(X: Any) -> Any:
-    """X as float32 or float64, dense or CSR with one type of indices."""
-    if not isinstance(X, np.ndarray):
-        X = X.tocsr()
-        if X.indices.dtype != X.indptr.dtype:
-            X.indices = X.indices.astype(X.indptr.dtype)
-    return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
+def with_some_weight(weights: Array) -> Array:
+    """Weights (N,), if they can be divided by their sum."""
+    if not (total := float(weights.sum())) > 0:
+        raise ValueError(
+            f"sample_weight, class_weight: expected weights with a sum above 0, got {total:g}"
+        )
+    return weights

@@ -11,13 +11,14 @@ from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import validate_data
 
-from ._base import BaseMLP, readable
+from ._base import BaseMLP, with_some_weight
+from ._class_weight import by_row
 from ._constraints import CONSTRAINTS
+from ._outputs import readable
 from ._problem import Problem
 
 Array = NDArray[Any]
@@ -37,10 +38,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         ``"bar"`` shows a progress bar instead of a line an epoch.
     class_weight : dict, "balanced" or None
         Multiplies the weight of each row by that of its class (for several labels: a list of
-        dicts), as `sklearn.utils.class_weight.compute_sample_weight` has it.
+        dicts), as `sklearn.utils.class_weight.compute_sample_weight` has it; with `early_stopping`
+        in validation too. In `partial_fit` a class may be missing from a call's rows, and
+        ``"balanced"`` counts these.
     dropout : float or sequence of float
         Share of a hidden layer's units that training leaves out; one number, or one a layer.
-    callbacks : sequence of callables or None
+    callbacks : list or tuple of callables, or None
         ``(epoch, estimator) -> bool | None`` after each epoch (iteration, for lbfgs), from 1; True
         ends training.
     n_threads : int or None
@@ -188,8 +191,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         classes : array_like, optional
             All classes that will ever come; for the first call, unless y is (N, K).
         """
-        self._begin_classes(y, classes)
-        self._partial_fit(X, y, sample_weight)
+        self._partial_fit(X, y, sample_weight, classes)
         return self
 
     def predict(self, X: Any) -> Array:
@@ -235,8 +237,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         )
 
     def _validate_input(
-        self, X: Any, y: Any, incremental: bool, reset: bool
+        self, X: Any, y: Any, incremental: bool, reset: bool, classes: Any
     ) -> tuple[Any, Array, Any]:
+        if incremental:
+            self._begin_classes(y, classes)
         X, y = validate_data(
             self,
             X,
@@ -282,11 +286,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         softmax = self._output_activation() == "softmax"
         return "softmax_cross_entropy" if softmax else "sigmoid_cross_entropy"
 
-    def _problem(self, X: Any, T: Array, y: Any, weights: Array | None) -> Problem:
-        if self.class_weight is not None:
-            by_class = compute_sample_weight(self.class_weight, y)
-            weights = by_class if weights is None else by_class * weights
+    def _problem(self, X: Any, T: Array, weights: Array | None) -> Problem:
         return Problem(X, T, weights)
+
+    def _row_weights(self, X: Any, y: Any, sample_weight: Any) -> Array | None:
+        weights = super()._row_weights(X, y, sample_weight)
+        if self.class_weight is None:
+            return weights
+        by_class = by_row(self.class_weight, y, self.classes_)
+        return with_some_weight(by_class if weights is None else by_class * weights)
 
     def _labels(self, Z: Array) -> Array:
         """From logits (N, K)."""

@@ -6,7 +6,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from ..activations import Activation
 
@@ -38,7 +38,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     ],
     "max_fun": [Interval(Integral, 1, None, closed="left")],
     "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
-    "callbacks": [None, "array-like", HasMethods("__iter__")],
-    "n_threads": [None, Interval(Integral, 1, None, closed="left")],
+    "callbacks": [None, list, tuple],
+    "n_threads": [None, Interval(Integral, 1, 1024, closed="both")],
     "compute_dtype": [None, StrOptions({"bfloat16"})],
 }

@@ -45,20 +45,23 @@ def fit(estimator: BaseMLP, problem: Problem) -> None:
             raise StopIteration
 
     watched = bool(estimator.callbacks) or bool(estimator.verbose)
-    result = scipy.optimize.minimize(
-        loss_and_gradient,
-        net.parameters.astype(np.float64),
-        method="L-BFGS-B",
-        jac=True,
-        callback=after_iteration if watched else None,
-        options={
-            "maxfun": estimator.max_fun,
-            "maxiter": estimator.max_iter,
-            "gtol": estimator.tol,
-        },
-    )
+    try:
+        result = scipy.optimize.minimize(
+            loss_and_gradient,
+            net.parameters.astype(np.float64),
+            method="L-BFGS-B",
+            jac=True,
+            callback=after_iteration if watched else None,
+            options={
+                "maxfun": estimator.max_fun,
+                "maxiter": estimator.max_iter,
+                "gtol": estimator.tol,
+            },
+        )
+    finally:
+        # Also where Ctrl-C or a callback ends it: at the last parameters that were tried.
+        estimator._parameters_changed()
     core.set_parameters(result.x.astype(dtype))
-    estimator._parameters_changed()
     estimator.n_iter_ = min(int(result.nit), estimator.max_iter)
     estimator.loss_ = np.float64(result.fun)
     if result.status != 0 and not (watched and result.status == 99):

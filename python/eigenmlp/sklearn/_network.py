@@ -51,15 +51,19 @@ class NetworkMixin:
     def _get_lists(self, name: str) -> tuple[Layers, Layers]:
         if self._net is None:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        if self._lists is None:
+        lists = self._lists
+        if lists is None:
             self._seen = self._net.parameters
-            self._lists = layers(self._seen.copy(), self._net.layer_sizes)
-        return self._lists
+            self._lists = lists = layers(self._seen.copy(), self._net.layer_sizes)
+        return lists
 
     def _take_changes(self) -> None:
         """From the lists; which are forgotten if nobody else can change them any more."""
-        assert self._lists is not None and self._net is not None
-        coefs, intercepts = self._lists
+        found = self._lists
+        if found is None or self._net is None:
+            return  # another thread's prediction has just forgotten them
+        coefs, intercepts = found
+        del found
         flat = flattened(coefs, intercepts)
         if not np.array_equal(flat, self._seen):  # type: ignore[arg-type]
             self._net.parameters = flat

@@ -15,8 +15,9 @@ from sklearn.utils.validation import validate_data
 
 from .._described import described
 from ..losses import LOSSES, Loss, Quantile
-from ._base import BaseMLP, readable
+from ._base import BaseMLP
 from ._constraints import CONSTRAINTS
+from ._outputs import readable
 from ._problem import Problem
 
 Array = NDArray[Any]
@@ -41,7 +42,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         ``"bar"`` shows a progress bar instead of a line an epoch.
     dropout : float or sequence of float
         Share of a hidden layer's units that training leaves out; one number, or one a layer.
-    callbacks : sequence of callables or None
+    callbacks : list or tuple of callables, or None
         ``(epoch, estimator) -> bool | None`` after each epoch (iteration, for lbfgs), from 1; True
         ends training.
     n_threads : int or None
@@ -185,7 +186,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     # ---- targets
 
     def _validate_input(
-        self, X: Any, y: Any, incremental: bool, reset: bool
+        self, X: Any, y: Any, incremental: bool, reset: bool, classes: Any
     ) -> tuple[Any, Array, Any]:
         X, y = validate_data(
             self,
@@ -222,7 +223,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _output_activation(self) -> str:
         return "exp" if self._described_loss().name == "poisson" else "identity"
 
-    def _problem(self, X: Any, T: Array, y: Any, weights: Array | None) -> Problem:
+    def _problem(self, X: Any, T: Array, weights: Array | None) -> Problem:
         K = self.n_outputs_
         constants = None
         if self._described_loss().name == "poisson":

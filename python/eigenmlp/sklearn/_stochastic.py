@@ -67,7 +67,7 @@ def fit(
     finally:
         estimator._parameters_changed()
     if run.scores_stop and not incremental:
-        run.restore_best()
+        estimator._restore_best()
 
 
 class _Run:
@@ -182,6 +182,7 @@ class _Run:
             self.history.loss.append(e.loss_)
             bar.advance(1, self.history)
         stopped = e._call_back(e.n_iter_)
+        e._network()  # with what the callbacks changed in it
         if e._no_improvement_count > e.n_iter_no_change:
             if self.stops():
                 return True
@@ -221,13 +222,6 @@ class _Run:
         e._learning_rate /= 5.0
         self.say(f"{message} Setting learning rate to {e._learning_rate:f}")
         return False
-
-    def restore_best(self) -> None:
-        """The parameters of the best validation score."""
-        e = self.estimator
-        if e._best_parameters is not None:
-            e._network().parameters = e._best_parameters
-            e._parameters_changed()
 
     def say(self, message: str) -> None:
         """Print it, if the estimator is to talk."""

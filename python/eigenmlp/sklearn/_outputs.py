@@ -1,0 +1,56 @@
+"""What the core makes of rows as users give them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import validate_data
+
+from ..mlp import MLP
+from ..threads import limited
+from ._network import NetworkMixin
+
+Array = NDArray[Any]
+
+
+class OutputsMixin(NetworkMixin):
+    """Outputs of the network for rows, which are checked where the core cannot read them."""
+
+    n_threads: int | None
+
+    def _checked_rows(self, X: Any) -> Any:
+        """Rows that the core reads as they are."""
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        return readable(X)
+
+    def _forward(self, X: Any, checked: bool = False) -> Array:
+        """Outputs (N, K); logits for the cross-entropies."""
+        net = self._network()
+        # One row at a time is what services ask for: what the core reads as it is, is right.
+        if checked or (type(X) is np.ndarray and "feature_names_in_" not in self.__dict__):
+            Y = self._outputs(net, X)
+            if Y is not None:
+                return Y
+        Y = self._outputs(net, self._checked_rows(X))
+        if Y is None:
+            raise ValueError(f"X: expected numbers that {net.dtype} can hold, got larger ones")
+        return Y
+
+    def _outputs(self, net: MLP, X: Any) -> Array | None:
+        """None if the core cannot read X as it is."""
+        if self.n_threads is None:
+            return net._network.forward(X)  # type: ignore[no-any-return]
+        with limited(self.n_threads):
+            return net._network.forward(X)  # type: ignore[no-any-return]
+
+
+def readable(X: Any) -> Any:
+    """X as float32 or float64, dense or CSR with one type of indices."""
+    if not isinstance(X, np.ndarray):
+        X = X.tocsr()
+        if X.indices.dtype != X.indptr.dtype:
+            X = X.copy()  # which may be the user's own
+            X.indices = X.indices.astype(X.indptr.dtype)
+    return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
