@@ -531,6 +531,28 @@ def test_there_and_back(digits: Any, kind: str, solver: str) -> None:
                 np.testing.assert_allclose(mine, his, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("sizes", [(), (6,)], ids=str)
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_estimators_that_changed_sides_fit_on_the_same_way(
+    digits: Any, solver: str, sizes: tuple[int, ...]
+) -> None:
+    """From the same draw, or from the weights of the best score."""
+    X, y = digits
+    parameters: dict[str, Any] = {
+        "hidden_layer_sizes": sizes, "activation": "logistic", "solver": solver, "random_state": 0,
+        "early_stopping": True, "learning_rate_init": 0.05, "max_iter": 9,
+    }  # fmt: skip
+    for warm_start in (False, True):
+        ours = MLPClassifier(**parameters, warm_start=warm_start).fit(X, y)
+        theirs = sklearn.neural_network.MLPClassifier(**ours.to_sklearn().get_params()).fit(X, y)
+        pair = [ours.to_sklearn(), from_sklearn(theirs), from_sklearn(theirs).to_sklearn()]
+        for estimator in (theirs, *pair):
+            estimator.set_params(max_iter=2, learning_rate_init=0.001).fit(X, 9 - y)
+        for estimator in pair:
+            for mine, his in zip(estimator.coefs_, theirs.coefs_, strict=True):
+                np.testing.assert_allclose(mine, his, rtol=1e-9, atol=1e-12)
+
+
 def test_unfitted_estimators_change_sides() -> None:
     theirs = sklearn.neural_network.MLPRegressor(hidden_layer_sizes=(3,), loss="poisson", tol=0.1)
     ours = from_sklearn(theirs)

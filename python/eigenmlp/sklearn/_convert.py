@@ -100,8 +100,8 @@ def to_sklearn(estimator: BaseMLP) -> Any:
     _copy_attributes(estimator, new)
     new.coefs_ = [W.copy() for W in estimator.coefs_]
     new.intercepts_ = [b.copy() for b in estimator.intercepts_]
-    new._best_coefs = [W.copy() for W in new.coefs_]
-    new._best_intercepts = [b.copy() for b in new.intercepts_]
+    # As scikit-learn leaves them after early stopping: the same arrays.
+    new._best_coefs, new._best_intercepts = new.coefs_, new.intercepts_
     if estimator._trainer is not None:
         _hand_over(estimator, new)
     return new
@@ -115,6 +115,8 @@ def _copy_attributes(old: Any, new: Any) -> None:
 
 
 def _their_activation(estimator: BaseMLP) -> str:
+    if isinstance(estimator.activation, str) and estimator.activation in _THEIR_ACTIVATIONS:
+        return str(estimator.activation)
     names = {"sigmoid": "logistic"}
     hidden = estimator._activations(len(estimator._hidden_sizes()))
     found = {names.get(one, one) if isinstance(one, str) else one for one in hidden}

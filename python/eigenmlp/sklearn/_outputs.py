@@ -35,7 +35,7 @@ class OutputsMixin(NetworkMixin):
                 return Y
         Y = self._outputs(net, self._checked_rows(X))
         if Y is None:
-            raise ValueError(f"X: expected numbers that {net.dtype} can hold, got larger ones")
+            raise ValueError(f"X: expected finite numbers that {net.dtype} can hold, got others")
         return Y
 
     def _outputs(self, net: MLP, X: Any) -> Array | None:
