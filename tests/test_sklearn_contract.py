@@ -18,6 +18,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.inspection import permutation_importance
+from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -299,13 +300,15 @@ def test_metadata_routing(digits: Any) -> None:
         classifier = MLPClassifier((8,), max_iter=15, random_state=0).set_fit_request(
             sample_weight=True
         )
-        classifier.set_score_request(sample_weight=True)
         pipeline = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), classifier)
-        search = GridSearchCV(pipeline, {"mlpclassifier__alpha": [0.1]}, cv=2)
+        accuracy = make_scorer(accuracy_score).set_score_request(sample_weight=True)
+        search = GridSearchCV(pipeline, {"mlpclassifier__alpha": [0.1]}, cv=2, scoring=accuracy)
         search.fit(X, y, sample_weight=w)
+        scored = classifier.set_score_request(sample_weight=True).get_metadata_routing().score
         partial = MLPClassifier().set_partial_fit_request(sample_weight=True, classes=True)
         routes = partial.get_metadata_routing().partial_fit.requests
     assert routes["sample_weight"] is routes["classes"] is True
+    assert scored.requests["sample_weight"] is True
     scaled = StandardScaler().fit_transform(X)
     direct = MLPClassifier((8,), alpha=0.1, max_iter=15, random_state=0).fit(scaled, y, w)
     found = search.best_estimator_[-1]

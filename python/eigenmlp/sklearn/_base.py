@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import _check_sample_weight
 
 from ..activations import Activation
@@ -241,6 +242,8 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
     def _try_to_score(self, validation: Validation) -> None:
         """Targets that cannot be scored are refused before the first step."""
         try:
+            if is_classifier(self) and validation.y.ndim == 1:
+                unique_labels(vars(self)["classes_"], validation.y)  # strings among numbers?
             self._score(validation.X, validation.y)
         except (TypeError, ValueError) as error:
             raise ValueError(
