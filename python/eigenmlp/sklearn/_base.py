@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -83,17 +84,11 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
         validation_data: tuple[Any, Any] | None = None,
         classes: Any = None,
     ) -> None:
-        before = {**self.__dict__}
         with limited(self.n_threads):
-            try:
+            with self._as_it_was_if_refused():
                 problem, validation = self._prepare(
                     X, y, sample_weight, incremental, validation_data, classes
                 )
-            except BaseException:
-                # What is refused leaves the estimator as it was.
-                self.__dict__.clear()
-                self.__dict__.update(before)
-                raise
             if self.solver == "lbfgs":
                 _lbfgs.fit(self, problem)
             else:
@@ -104,6 +99,16 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
                 "Solver produced non-finite parameter weights. The input data may contain large "
                 "values and need to be preprocessed."
             )
+
+    @contextmanager
+    def _as_it_was_if_refused(self) -> Iterator[None]:
+        before = {**self.__dict__}
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
 
     def _prepare(
         self,
