@@ -502,6 +502,17 @@ def test_permissions(tmp_path: Path) -> None:
     assert (tmp_path / "net").stat().st_mode & 0o777 == 0o600
 
 
+def test_the_umask_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It belongs to all threads: set for a moment, it would open the files of the others."""
+
+    def refuse(mask: int) -> int:
+        raise AssertionError(f"umask({mask:o})")
+
+    monkeypatch.setattr(os, "umask", refuse)
+    make().save(tmp_path / "net")
+    assert_equal(em.MLP.load(tmp_path / "net"), make())
+
+
 @pytest.mark.skipif(os.name != "posix", reason="folders are not written through here")
 def test_the_file_and_its_new_name_reach_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _travelling as travelling
-from . import _validate, model_file
+from . import _validate
 from ._core import version
+from ._whole_file import write_whole
 from .activations import Activation
 from .mlp import MLP
 
@@ -71,7 +72,7 @@ def to_c(net: MLP, path: str | Path, name: str = "", input_dtype: str | None = N
     void height_predict(const uint8_t x[8], float y[1]);
     """
     text = c_source(net, name, input_dtype)
-    model_file.write_whole(Path(path), text.encode("ascii"))
+    write_whole(path, text.encode("ascii"))
 
 
 def c_source(net: MLP, name: str = "", input_dtype: str | None = None) -> str:

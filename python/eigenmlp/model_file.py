@@ -2,19 +2,15 @@
 
 A checksum over metadata and arrays tells a file that was altered, and a sample of rows and outputs
 one that this installation would compute otherwise. A reader checks all that a file says of itself
-before it takes memory for it; nothing is unpickled or evaluated. Files are written beside their
-place and then renamed, so that a crash never leaves half a file or loses the old one.
+before it takes memory for it; nothing is unpickled or evaluated.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import stat
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,6 +22,7 @@ from safetensors.numpy import save as encode
 from . import _container
 from ._container import Entry, parsed
 from ._replay import ROWS, X_NAME, Y_NAME
+from ._whole_file import write_whole
 
 Array = NDArray[Any]
 
@@ -63,7 +60,7 @@ def write_model(
     if length > _container.HEADER_LIMIT:  # such as of tens of thousands of layers
         limit = _container.HEADER_LIMIT
         raise ValueError(f"save: expected a header of at most {limit} bytes, got {length}")
-    write_whole(Path(path), content)
+    write_whole(path, content)
 
 
 def read_model(
@@ -91,47 +88,6 @@ def sensible(path: str | Path) -> Iterator[None]:
         yield
     except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
         raise ValueError(f"{path}: expected a sensible model file: {error!s:.500}") from None
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside its place, then rename it: all of it, or nothing.
-
-    A link stays one: the file that it leads to is replaced. `OSError`, such as for a full disk,
-    leaves what was there.
-    """
-    path = Path(os.path.realpath(path))
-    try:
-        found = path.stat().st_mode
-    except FileNotFoundError:
-        umask = os.umask(0)
-        os.umask(umask)
-        found = stat.S_IFREG | (0o666 & ~umask)
-    if not (stat.S_ISREG(found) or stat.S_ISDIR(found)):  # renaming says so of a folder
-        raise ValueError(f"{path}: expected a regular file to replace, got a device or a pipe")
-    handle, temporary = tempfile.mkstemp(prefix=".eigenmlp-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, stat.S_IMODE(found))
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Have the new name on the disk as well, where the system can."""
-    if os.name != "posix":
-        return
-    with suppress(OSError):  # some file systems cannot; the file is whole either way
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def named_arrays(sizes: list[int], bias: bool, flat: Array, prefix: str) -> dict[str, Array]:

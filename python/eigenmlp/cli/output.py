@@ -1,14 +1,14 @@
-"""Files the commands write: checked before the work, written whole or not at all."""
+"""Files the commands write: checked before the work."""
 
 from __future__ import annotations
 
 import importlib
-import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from .._whole_file import replacing
 from ..plot import loss_curve
 
 
@@ -26,21 +26,6 @@ def check_writable(path: Path, option: str) -> None:
             pass  # trying is the only sure test: root passes os.access on read-only mounts
     except OSError as error:
         raise ValueError(f"{option}: cannot write {path}: {error.strerror}") from None
-
-
-def write_whole(path: Path, write: Callable[[IO[bytes]], None]) -> None:
-    """Write beside `path` and rename, so that no half-written file is ever seen there."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)  # mkstemp's own mode keeps other users out
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
 
 
 class LossCurve:
@@ -67,4 +52,5 @@ class LossCurve:
         """Draw the mean loss of each epoch and write the file."""
         axes = self._figure.add_subplot()
         loss_curve(losses, axes).set(xlabel="epoch", ylabel="training loss", title=title)
-        write_whole(self.path, lambda file: self._figure.savefig(file, format=self._format))
+        with replacing(self.path) as file:
+            self._figure.savefig(file, format=self._format)

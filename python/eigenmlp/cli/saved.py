@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 import eigenmlp as em
+from eigenmlp._whole_file import replacing
 
 from .arguments import EvaluateCommand, PredictCommand
 from .data import Table, as_values, load_test_rows, read_table
-from .output import check_writable, write_whole
+from .output import check_writable
 
 
 def evaluate(command: EvaluateCommand) -> None:
@@ -60,7 +61,8 @@ def predict(command: PredictCommand) -> None:
     if command.out is None:
         _write_lines(predicted, sys.stdout)
         return
-    write_whole(command.out, lambda file: _write(predicted, file, command.out))
+    with replacing(command.out) as file:
+        _write(predicted, file, command.out)
     print(f"{len(predicted):,} predictions written to {command.out}")
 
 
@@ -80,8 +82,8 @@ def _check_inputs(net: em.MLP, table: Table, name: str) -> None:
         raise ValueError(f"{name}: the model expects {expected:,} inputs, got {got:,} columns")
 
 
-def _write(predicted: npt.NDArray[Any], file: IO[bytes], path: Path | None) -> None:
-    if path is not None and path.suffix.lower() == ".npy":
+def _write(predicted: npt.NDArray[Any], file: IO[bytes], path: Path) -> None:
+    if path.suffix.lower() == ".npy":
         np.save(file, predicted, allow_pickle=False)
         return
     text = io.TextIOWrapper(file, encoding="utf-8", newline="\n")

@@ -14,8 +14,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .. import model_file
 from .._described import described
+from .._whole_file import write_whole
 from ..losses import LOSSES, Loss
 from ..mlp import MLP
 from ._reading import Reader
@@ -78,7 +78,7 @@ def export(net: MLP, path: str | Path, input_dtype: str | None = None) -> None:
     array([ True])
     """
     content = to_model(net, input_dtype).SerializeToString()
-    model_file.write_whole(Path(path), content)
+    write_whole(path, content)
 
 
 def to_model(net: MLP, input_dtype: str | None = None) -> Any:
