@@ -143,10 +143,14 @@ class Odd(nn.Sequential):  # type: ignore[misc]
         return -super().forward(x)
 
 
-def hooked() -> Any:
-    linear = nn.Linear(2, 2)
-    linear.register_forward_hook(lambda *_: None)
-    return linear
+def hooked(module: Any) -> Any:
+    module.register_forward_hook(lambda *_: None)
+    return module
+
+
+def patched(module: Any) -> Any:
+    module.forward = lambda x: -x
+    return module
 
 
 L = nn.Linear(2, 2)
@@ -159,7 +163,15 @@ L = nn.Linear(2, 2)
         ([L, nn.Conv1d(2, 2, 1)], r"module 1 \(Conv1d\): expected one of \['Linear'"),
         ([nn.Sequential(L, nn.BatchNorm1d(2))], r"module 0\.1 \(BatchNorm1d\)"),
         ([Halved(2, 2)], r"module 0 \(Halved\)"),
-        ([hooked()], r"module 0 \(Linear\): expected a module without hooks"),
+        ([hooked(nn.Linear(2, 2))], r"module 0 \(Linear\): expected a module without hooks"),
+        ([hooked(nn.Sequential(L))], r"module 0 \(Sequential\): expected a module without hooks"),
+        ([patched(nn.Linear(2, 2))], r"module 0 \(Linear\): expected a module without hooks"),
+        ([Odd(L)], r"module 0 \(Odd\): expected one of \['Linear'"),
+        ([nn.LazyLinear(2)], r"module 0 \(LazyLinear\): expected weights: call a lazy module"),
+        ([nn.Linear(2, 2, device="meta")], r"module 0 \(Linear\): .*got the device meta"),
+        ([L, nn.Linear(3, 2)], r"module 1 \(Linear\): expected 2 inputs, .*, got 3"),
+        # Wrong layers with as many weights as right ones of their outputs have.
+        ([L, nn.Linear(3, 2), nn.Linear(1, 2)], r"module 1 \(Linear\): expected 2 inputs, .*, got 3"),
         ([nn.ReLU(), L], r"module 0 \(ReLU\): expected one activation after each Linear"),
         ([L, nn.ReLU(), nn.Tanh()], r"module 2 \(Tanh\): expected one activation"),
         ([L, nn.Softmax(1), L], r"module 2 \(Linear\): expected nothing after the Softmax"),
@@ -174,7 +186,8 @@ L = nn.Linear(2, 2)
         ([L, nn.Dropout(1.0), L], "expected a rate below 1"),
         ([L, nn.Flatten()], "expected Flatten before the first Linear"),
         ([nn.Flatten(0), L], r"expected Flatten\(1, -1\)"),
-        ([L, nn.LeakyReLU(-0.5), L], "negative_slope: expected a finite number of at least 0"),
+        ([L, nn.LeakyReLU(-0.5), L], r"module 1 .*a negative_slope of at least 0, got -0\.5"),
+        ([L, nn.ELU(-0.5), L], r"module 1 .*an alpha of at least 0, got -0\.5"),
         ([nn.Linear(2, 2, dtype=torch.bfloat16)], r"float32 or in float64, got \['bfloat16'\]"),
         ([L, nn.Linear(2, 2).double()], r"got \['float32', 'float64'\]"),
     ],
@@ -194,6 +207,8 @@ def test_bad_arguments() -> None:
         TypeError, match=r"to_torch: expected an MLP or an estimator of .*, got Linear"
     ):
         em.torch.to_torch(L)
+    with pytest.raises(ValueError, match=r"module itself \(Sequential\): .*without hooks"):
+        em.torch.from_torch(hooked(nn.Sequential(L)))
     with torch.no_grad():
         bad = nn.Linear(2, 2)
         bad.weight[0, 0] = np.nan
@@ -304,6 +319,13 @@ def test_targets_and_outputs_that_are_refused() -> None:
         net.loss(X, torch.zeros(2, 3, requires_grad=True))
     with pytest.raises(TypeError, match=r"out: .*out\.detach\(\)"):
         net.forward(X, out=torch.zeros(2, 3, requires_grad=True))
+
+
+def test_lists_of_tensors() -> None:
+    net, row = em.MLP([4, 3]), torch.ones(4)
+    np.testing.assert_array_equal(net.forward([row, row]), net.forward(torch.ones(2, 4)))
+    with pytest.raises(TypeError, match="X: expected an array, got a list that NumPy cannot read"):
+        net.forward([row, torch.ones(4, requires_grad=True)])
 
 
 class OnGpu:

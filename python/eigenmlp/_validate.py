@@ -90,6 +90,11 @@ def numbers(value: ArrayLike, what: str) -> Array:
         array = np.asarray(value)
     except ValueError as error:  # ragged nested lists
         raise ValueError(f"{what}: expected an array, got rows of unequal length") from error
+    except RuntimeError as error:  # such as of tensors that have a gradient to record
+        kind = type(value).__name__
+        raise TypeError(
+            f"{what}: expected an array, got a {kind} that NumPy cannot read: {error}"
+        ) from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{what}: expected numbers, got an array of {array.dtype}")
     if not array.dtype.isnative:

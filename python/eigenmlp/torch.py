@@ -15,7 +15,7 @@ reads it where it lies: see `MLP.fit`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -86,13 +86,11 @@ def from_torch(
     """
     chosen = None if loss is None else described(loss, LOSSES, "loss")
     reading = _Reading()
-    plain = _torch().nn.Sequential
-    if not isinstance(sequential, plain) or type(sequential).forward is not plain.forward:
+    if not reading.is_sequential(sequential):
         raise TypeError(
             f"from_torch: expected a torch.nn.Sequential, got {type(sequential).__name__}"
         )
-    for place, module in _flat(sequential, ""):
-        reading.visit(place, module)
+    reading.visit("", sequential)
     return reading.network(chosen, backend)
 
 
@@ -174,15 +172,6 @@ def _torch() -> Any:
         raise ImportError("em.torch needs PyTorch: pip install torch") from error
 
 
-def _flat(sequential: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-    """The modules by place, as "0" or "2.1", those within Sequentials too."""
-    for number, module in enumerate(sequential):
-        if type(module) is _torch().nn.Sequential:
-            yield from _flat(module, f"{prefix}{number}.")
-        else:
-            yield f"{prefix}{number}", module
-
-
 class _Reading:
     """A network, from modules one after the other."""
 
@@ -196,18 +185,24 @@ class _Reading:
         self.scale = 1.0
         self.log = False  # LogSoftmax at the end
 
+    def is_sequential(self, module: object) -> bool:
+        """Whether it calls its modules one after the other, and does nothing else."""
+        plain = self.nn.Sequential
+        return isinstance(module, plain) and type(module).forward is plain.forward
+
     def visit(self, place: str, module: Any) -> None:
-        """The next module."""
-        self.what, nn = f"module {place} ({type(module).__name__})", self.nn
-        if any(vars(module).get(name) for name in ("_forward_hooks", "_forward_pre_hooks")):
-            raise ValueError(f"{self.what}: expected a module without hooks")
+        """The next module, at a place such as "0" or, in a Sequential at 2, "2.1"."""
+        self.what, nn = f"module {place or 'itself'} ({type(module).__name__})", self.nn
+        self.expect_plain(module)
+        if self.is_sequential(module):
+            for number, inner in enumerate(module):
+                self.visit(f"{place}.{number}" if place else f"{number}", inner)
+            return
         if self.activations and isinstance(self.activations[-1], Softmax):
             raise ValueError(f"{self.what}: expected nothing after the Softmax")
         kind = type(module)
         if kind is nn.Linear:
-            self.linears.append(module)
-            self.activations.append(None)
-            self.dropout.append(0.0)
+            self.layer(module)
         elif kind is nn.Flatten:
             self.expect(not self.linears, "Flatten before the first Linear")
             self.expect((module.start_dim, module.end_dim) == (1, -1), "Flatten(1, -1)")
@@ -230,6 +225,23 @@ class _Reading:
         if not holds:
             raise ValueError(f"{self.what}: expected {what}")
 
+    def expect_plain(self, module: Any) -> None:
+        """Refuse a module that does something else than its class says, or not yet anything."""
+        lazy = getattr(module, "has_uninitialized_params", None)
+        self.expect(lazy is None or not lazy(), "weights: call a lazy module with a row first")
+        changed = ("_forward_hooks", "_forward_pre_hooks", "forward")
+        self.expect(not any(map(vars(module).get, changed)), "a module without hooks")
+
+    def layer(self, linear: Any) -> None:
+        """A Linear, whose weight is (out, in)."""
+        self.expect(not linear.weight.is_meta, "weights with numbers, got the device meta")
+        if self.linears:
+            before, came = self.linears[-1].weight.shape[0], linear.weight.shape[1]
+            self.expect(before == came, f"{before} inputs, as the layer before gives, got {came}")
+        self.linears.append(linear)
+        self.activations.append(None)
+        self.dropout.append(0.0)
+
     def drop(self, rate: float) -> None:
         """Dropout: of a layer's outputs, once."""
         if rate == 0:
@@ -247,8 +259,11 @@ class _Reading:
             found: Activation = plain[kind]()
             return found
         if kind is nn.LeakyReLU:
-            return LeakyRelu(module.negative_slope)
+            slope = module.negative_slope
+            self.expect(slope >= 0, f"a negative_slope of at least 0, got {slope}")
+            return LeakyRelu(slope)
         if kind is nn.ELU:
+            self.expect(module.alpha >= 0, f"an alpha of at least 0, got {module.alpha}")
             return Elu(module.alpha)
         if kind is self.own.SlopedSigmoid:
             return Sigmoid(module.value)
@@ -284,7 +299,7 @@ class _Reading:
         ending = travelling.ending(name, Identity() if self.log else last, loss)
         bias = any(linear.bias is not None for linear in self.linears)
         net = MLP(
-            [self.linears[0].in_features, *(linear.out_features for linear in self.linears)],
+            [self.linears[0].weight.shape[1], *(linear.weight.shape[0] for linear in self.linears)],
             activation=hidden,
             output_activation=ending.activation,
             loss=ending.loss,
@@ -301,7 +316,7 @@ class _Reading:
             if linear.bias is not None:
                 parts.append(linear.bias.detach().cpu().numpy())
             elif bias:
-                parts.append(np.zeros(linear.out_features, net.dtype))
+                parts.append(np.zeros(linear.weight.shape[0], net.dtype))
         net.parameters = np.concatenate(parts)
         net._init = "auto"
         return net
