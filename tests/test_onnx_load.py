@@ -142,7 +142,9 @@ def graph(
     x = h.make_tensor_value_info("X", onnx.TensorProto.FLOAT, ["N", 3])
     names = outputs or [nodes[-1].output[0]]
     y = [h.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names]
-    model = h.make_model(h.make_graph(nodes, "g", [x], y, tensors), ir_version=9)
+    opsets = [h.make_opsetid("", 20), h.make_opsetid("ai.onnx.ml", 3)]
+    made = h.make_graph(nodes, "g", [x], y, tensors)
+    model = h.make_model(made, ir_version=9, opset_imports=opsets)
     path.write_bytes(model.SerializeToString())
     return path
 
@@ -152,6 +154,7 @@ W, B = RNG.normal(0, 1, (3, 2)).astype(np.float32), RNG.normal(0, 1, 2).astype(n
 V = RNG.normal(0, 1, (2, 2)).astype(np.float32)
 GEMM = h.make_node("Gemm", ["X", "W", "b"], ["z"])
 ALL = {"W": W, "b": B, "V": V, "two": np.float32(2), "one": np.float32(1), "row": W[0]}
+ALL |= {"half": np.float32(0.5), "zero": np.float32(0)}
 
 
 def node(operator: str, *inputs: str, output: str = "y", **attributes: Any) -> Any:
@@ -164,13 +167,15 @@ def node(operator: str, *inputs: str, output: str = "y", **attributes: Any) -> A
         ([node("Exp", "z")], "poisson"),
         ([node("ArgMax", "z", axis=1)], "softmax_cross_entropy"),
         ([node("Sigmoid", "z")], "sigmoid_cross_entropy"),
+        ([node("Greater", "z", "zero")], "sigmoid_cross_entropy"),
+        ([node("Sigmoid", "z", output="p"), node("Greater", "p", "half")], "sigmoid_cross_entropy"),
         ([node("Greater", "z", "zero"), node("Cast", "y", output="l", to=7)], "sigmoid"),
         ([node("Relu", "z")], "squared_error"),
         ([node("Identity", "z")], "squared_error"),
     ],
 )
 def test_what_tells_the_loss(nodes: list[Any], text: str, tmp_path: Path) -> None:
-    path = graph([GEMM, *nodes], {**ALL, "zero": np.float32(0)}, tmp_path / "model.onnx")
+    path = graph([GEMM, *nodes], ALL, tmp_path / "model.onnx")
     net = em.onnx.load(path)
     assert net.config["loss"].startswith(text)
     X = RNG.normal(0, 1, (5, 3))
@@ -209,6 +214,15 @@ def test_factors_and_transposes(tmp_path: Path) -> None:
         ([node("Sub", "z", "one")], r"\(Sub\)"),
         ([node("Mul", "z", "row")], r"\(Mul\)"),
         ([node("Mul", "z", "two")], "outputs that are an activation of the last layer"),
+        ([node("Sub", "one", "z")], r"\(Sub\)"),  # no probability of another class
+        ([node("Sigmoid", "z", output="p"), node("Sub", "one", "p")], "that are a function of"),
+        ([node("Greater", "z", "two")], "outputs that are a function of the last layer"),
+        ([node("Greater", "z", "half", output="a"), node("Cast", "a", to=7)], r"\(Cast\)"),
+        ([node("Binarizer", "z", domain="ai.onnx.ml", threshold=0.5)], r"\(Binarizer\)"),
+        ([node("Squeeze", "z")], r"\(Squeeze\)"),
+        ([node("Gather", "z", "row")], r"\(Gather\)"),
+        ([node("Gemm", "z", "V", alpha=2)], "alpha: expected FLOAT, got INT"),
+        ([node("Softmax", "z", axis=1.0)], "axis: expected INT, got FLOAT"),
         ([node("Gelu", "z", approximate="tanh")], r"\(Gelu\)"),
         ([node("Softmax", "z", axis=0)], r"\(Softmax\)"),
         ([node("ArgMax", "z", axis=0)], r"\(ArgMax\)"),
@@ -228,7 +242,7 @@ def test_factors_and_transposes(tmp_path: Path) -> None:
         (
             [node("MatMul", "z", "V", output="v0")]
             + [node("MatMul", f"v{i}", "V", output=f"v{i + 1}") for i in range(9)],
-            "expected at most 16 weights, as the file has, got 20",
+            "expected at most 18 weights, as the file has, got 20",
         ),
     ],
 )
@@ -236,6 +250,17 @@ def test_other_graphs_are_refused_by_name(nodes: list[Any], match: str, tmp_path
     path = graph([GEMM, *nodes], ALL, tmp_path / "model.onnx")
     with pytest.raises(ValueError, match=rf"model\.onnx: .*{match}"):
         em.onnx.load(path)
+
+
+@pytest.mark.parametrize("axes", [[], [1], [-1]], ids=str)
+def test_outputs_without_their_column(axes: list[int], tmp_path: Path) -> None:
+    """PyTorch's regressors end in `squeeze`."""
+    constants = {"W": W[:, :1], "b": B[:1], "axes": np.array(axes, np.int64)}
+    names = ["z", "axes"] if axes else ["z"]
+    path = graph([GEMM, node("Squeeze", *names)], constants, tmp_path / "model.onnx")
+    X = RNG.normal(0, 1, (5, 3)).astype(np.float32)
+    (Y,) = run(path, X).values()
+    close(em.onnx.load(path).forward(X)[:, 0], Y)
 
 
 def test_a_bias_that_comes_too_late(tmp_path: Path) -> None:
@@ -289,6 +314,29 @@ def test_damaged_files(change: Callable[[Any], Any], match: str, tmp_path: Path)
         em.onnx.load(altered(change, tmp_path / "model.onnx"))
 
 
+@pytest.mark.parametrize("name", ["alpha", "beta"])
+@pytest.mark.parametrize("factor", [np.nan, np.inf, 3e38])
+def test_factors_that_leave_nothing_finite(factor: float, name: str, tmp_path: Path) -> None:
+    """Refused as the numbers that they make, without a warning."""
+    gemm = node("Gemm", "X", "W", "b", **{name: factor})
+    path = graph([gemm], {"W": 9 + 0 * W, "b": 9 + 0 * B}, tmp_path / "model.onnx")
+    with pytest.raises(ValueError, match="finite"):
+        em.onnx.load(path)
+
+
+def test_a_scale_that_is_not_finite(tmp_path: Path) -> None:
+    """Whatever the metadata say of it."""
+
+    def change(model: Any) -> None:
+        tiny = onnx.numpy_helper.from_array(np.float64(5e-324), "tiny")
+        model.graph.initializer.append(tiny)
+        model.graph.node.insert(0, node("Div", "X", "tiny", output="x"))
+        model.graph.node[1].input[0] = "x"
+
+    with pytest.raises(ValueError, match=r"input_scale: expected a finite number.*got inf"):
+        em.onnx.load(altered(change, tmp_path / "model.onnx"))
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_weights_that_are_not_finite(value: float, tmp_path: Path) -> None:
     def change(model: Any) -> None:
@@ -306,6 +354,14 @@ def test_other_files(tmp_path: Path) -> None:
             em.onnx.load(tmp_path / "model.onnx")
     with pytest.raises(FileNotFoundError):
         em.onnx.load(tmp_path / "nothing.onnx")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_pipes_are_refused(tmp_path: Path) -> None:
+    """Reading one might never end."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="expected a regular file"):
+        em.onnx.load(tmp_path / "pipe")
 
 
 def test_altered_bytes(tmp_path: Path) -> None:
@@ -358,6 +414,7 @@ def test_weights_beside_the_file(tmp_path: Path) -> None:
         ("location", "", "expected weights in a file beside it"),
         ("location", "other.data", "which is not there"),
         ("location", "link.data", "which is not there"),
+        ("location", "n" * 5000, "which is not there"),
         ("offset", "-8", "expected 48 bytes from -8 on"),
         ("offset", "1000000", "expected 48 bytes from 1000000 on"),
         ("length", "1000000", "the file says 1000000"),

@@ -171,7 +171,7 @@ L = nn.Linear(2, 2)
         ([nn.Linear(2, 2, device="meta")], r"module 0 \(Linear\): .*got the device meta"),
         ([L, nn.Linear(3, 2)], r"module 1 \(Linear\): expected 2 inputs, .*, got 3"),
         # Wrong layers with as many weights as right ones of their outputs have.
-        ([L, nn.Linear(3, 2), nn.Linear(1, 2)], r"module 1 \(Linear\): expected 2 inputs, .*, got 3"),
+        ([L, nn.Linear(3, 2), nn.Linear(1, 2)], r"module 1 \(Linear\): expected 2 inputs"),
         ([nn.ReLU(), L], r"module 0 \(ReLU\): expected one activation after each Linear"),
         ([L, nn.ReLU(), nn.Tanh()], r"module 2 \(Tanh\): expected one activation"),
         ([L, nn.Softmax(1), L], r"module 2 \(Linear\): expected nothing after the Softmax"),

@@ -20,6 +20,7 @@ def head(
     """
     terms = [_term_of(value) for value in outputs]
     labels = {value.kind for value in outputs if isinstance(value, Tail)}
+    labels |= {"above" for value in outputs if isinstance(value, Above)}
     functions: dict[str, Activation] = {}
     for term in terms:
         name, end = _end(term, last)
@@ -48,6 +49,9 @@ def _noted(given: dict[str, Any], name: str, end: Activation) -> Loss | None:
 
 
 def _term_of(value: Value) -> Term:
+    is_else = isinstance(value, Above) and not value.is_label
+    if is_else or (isinstance(value, Tail) and value.kind == "complement"):
+        raise ValueError("expected outputs that are a function of the last layer, got others")
     if isinstance(value, (Tail, Above)):
         return value.term
     if isinstance(value, Constant):

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._container import opened
 from .._described import described
 from ..activations import ACTIVATIONS, Activation
 from ..losses import Loss
 from ..mlp import MLP
 from . import _functions, _heads
-from ._nodes import OPERATORS
+from ._operators import ATTRIBUTES, OPERATORS
 from ._package import onnx
 from ._tensors import array_of
 from ._terms import Constant, Term, Value, Z, activation, as_row
@@ -48,7 +49,8 @@ class Reader:
         """The network that the file holds."""
         model = self.parsed()
         try:
-            self.follow(model)
+            with np.errstate(over="ignore", invalid="ignore"):  # refused as parameters
+                self.follow(model)
             return self.assembled(model, loss, backend)
         except (ValueError, TypeError, OverflowError) as error:
             raise ValueError(f"{self.path}: {error}") from None
@@ -58,7 +60,8 @@ class Reader:
         model_type = onnx().ModelProto
         decode_error = import_module("google.protobuf.message").DecodeError
         try:
-            model = model_type.FromString(self.path.read_bytes())
+            with opened(self.path) as file:
+                model = model_type.FromString(file.read())
         except (decode_error, RuntimeError, ValueError) as error:
             raise ValueError(f"{self.path}: expected an ONNX file: {error}") from None
         if not model.graph.node:
@@ -108,6 +111,10 @@ class Reader:
             raise ValueError(f"{self.what}: expected values that are there, got {unknown}")
         inputs = [self.values[name] if name else None for name in node.input]
         attributes = {a.name: a for a in node.attribute}
+        for name, attribute in attributes.items():
+            came = type(attribute).AttributeType.Name(attribute.type)
+            if ATTRIBUTES.get(name, came) != came:
+                raise ValueError(f"{self.what}: {name}: expected {ATTRIBUTES[name]}, got {came}")
         value = read(self, inputs, attributes)
         if value is None:
             raise ValueError(
@@ -240,7 +247,7 @@ class Reader:
         except (KeyError, TypeError, ValueError, OverflowError):
             return {}
         u = float(np.finfo(np.float32).eps)
-        same = all(a == b and abs(x - y) <= u * abs(x) for (a, x), (b, y) in pairs)
+        same = all(a == b and math.isclose(x, y, rel_tol=u) for (a, x), (b, y) in pairs)
         return noted if same else {}
 
 

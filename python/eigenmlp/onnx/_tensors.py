@@ -65,7 +65,11 @@ def _external(tensor: Any, folder: Path, name: str, dtype: Any, count: int) -> N
     if location.name != str(location) or location.name in ("", "..") or "\\" in location.name:
         raise ValueError(f"{name}: expected weights in a file beside it, got {str(location)!r}")
     path = folder / location.name
-    if path.is_symlink() or not path.is_file():
+    try:
+        is_there = path.is_file() and not path.is_symlink()
+    except OSError:  # such as for a name that is too long
+        is_there = False
+    if not is_there:
         raise ValueError(f"{name}: expected its weights in the file {path}, which is not there")
     size, length = path.stat().st_size, count * dtype.itemsize
     try:

@@ -78,6 +78,12 @@ class Above:
     term: Term
     number: float
 
+    @property
+    def is_label(self) -> bool:
+        """Whether that is where a probability, the sigmoid of a z, is above 1/2."""
+        z = self.term.z is not None and self.term.coefficient > 0
+        return (z and self.number == 0) or (is_chance(self.term) and self.number == 0.5)
+
 
 @dataclass(frozen=True)
 class Tail:
@@ -93,6 +99,12 @@ Value: TypeAlias = Term | Constant | Above | Tail
 def is_near(a: float, b: float) -> bool:
     """Whether a constant of the file, perhaps in float32, means b."""
     return math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-12)
+
+
+def is_chance(term: Term) -> bool:
+    """Whether a term is the sigmoid of a z."""
+    found = activation(term)
+    return found is not None and isinstance(found[1], Sigmoid)
 
 
 def activation(term: Term) -> tuple[Z, Activation] | None:

@@ -1,0 +1,49 @@
+"""What the readers of operators get, and how they take it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ._terms import Constant, Term, Value
+
+if TYPE_CHECKING:
+    from ._reading import Reader
+
+Inputs: TypeAlias = list[Value | None]  # None for one left out
+Attributes: TypeAlias = dict[str, Any]  # by name
+# The value of a node's first output; None if a network has no place for that.
+Read: TypeAlias = Callable[["Reader", Inputs, Attributes], Value | None]
+
+
+def first(inputs: Inputs) -> Value | None:
+    """The first input."""
+    return inputs[0] if inputs else None
+
+
+def first_term(inputs: Inputs) -> Term | None:
+    """The first input, if it is a term."""
+    value = first(inputs)
+    return value if isinstance(value, Term) else None
+
+
+def term_and_other(inputs: Inputs) -> tuple[Term, Value] | None:
+    """A term and what it is combined with, whichever comes first."""
+    if len(inputs) != 2:
+        return None
+    a, b = inputs
+    if a is None or b is None:
+        return None
+    if isinstance(a, Term):
+        return a, b
+    return (b, a) if isinstance(b, Term) else None
+
+
+def scalar_of(value: Value | None) -> float | None:
+    """A constant's number, if it is a single one."""
+    return value.scalar if isinstance(value, Constant) else None
+
+
+def axis_of(attributes: Attributes, default: int) -> int:
+    """The attribute axis."""
+    return int(attributes["axis"].i) if "axis" in attributes else default

@@ -1,0 +1,167 @@
+"""The operators that compute: layers, activations, and what they may be made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._arguments import (
+    Attributes,
+    Inputs,
+    Read,
+    axis_of,
+    first_term,
+    scalar_of,
+    term_and_other,
+)
+from ._terms import (
+    Above,
+    Constant,
+    Function,
+    Tail,
+    Term,
+    Value,
+    function,
+    is_chance,
+    product,
+    scaled,
+)
+
+if TYPE_CHECKING:
+    from ._reading import Reader
+
+# ---- layers
+
+
+def gemm(reader: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+    """alpha X W + beta b."""
+    X, W, b = [*inputs, None][:3] if len(inputs) in (2, 3) else (None, None, None)
+    if not isinstance(W, Constant) or ("transA" in attributes and attributes["transA"].i):
+        return None
+    alpha, beta = (attributes[x].f if x in attributes else 1.0 for x in ("alpha", "beta"))
+    weights = W.array.T if "transB" in attributes and attributes["transB"].i else W.array
+    if b is not None and beta == 0:
+        b = None
+    term = reader.layer(X, weights, None)
+    if alpha != 1:
+        reader.layers[-1] = reader.layers[-1]._replace(W=weights * weights.dtype.type(alpha))
+    if b is None:
+        return term
+    if not isinstance(b, Constant):
+        return None
+    if beta != 1 and b.array.dtype.kind == "f":
+        b = Constant(b.array * b.array.dtype.type(beta))
+    return reader.add_bias(term, b)
+
+
+def matmul(reader: Reader, inputs: Inputs, _: Attributes) -> Value | None:
+    """X W."""
+    if len(inputs) != 2 or not isinstance(inputs[1], Constant):
+        return None
+    return reader.layer(inputs[0], inputs[1].array, None)
+
+
+def add(reader: Reader, inputs: Inputs, _: Attributes) -> Value | None:
+    """A bias, or the 1 of 1 + erf."""
+    term, other = term_and_other(inputs) or (None, None)
+    if term is None or not isinstance(other, Constant):
+        return None
+    factor = term.factors[0]
+    if isinstance(factor, Function) and factor.name == "erf" and other.scalar == 1:
+        return function("1+erf", factor.of) if term == Term(1.0, (factor,)) else None
+    return reader.add_bias(term, other)
+
+
+# ---- terms
+
+
+def mul(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
+    """A product of terms, or a term times a number."""
+    pair = term_and_other(inputs)
+    if pair is None:
+        return None
+    term, other = pair
+    if isinstance(other, Term):
+        return product(term, other)
+    number = scalar_of(other)
+    return None if number is None else scaled(term, number)
+
+
+def div(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
+    """A term divided by a number."""
+    number = scalar_of(inputs[1]) if len(inputs) == 2 else None
+    term = first_term(inputs)
+    return scaled(term, 1 / number) if number and term is not None else None
+
+
+def sub(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
+    """1 - p: the probability of the other class of two."""
+    if len(inputs) != 2 or scalar_of(inputs[0]) != 1:
+        return None
+    p = inputs[1]
+    return Tail("complement", p) if isinstance(p, Term) and is_chance(p) else None
+
+
+def of_term(name: str, attribute: str = "", default: float = 0.0) -> Read:
+    """A function of one term, whose parameter may be an attribute."""
+
+    def read(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+        term = first_term(inputs)
+        parameter = attributes[attribute].f if attribute in attributes else default
+        return None if term is None else function(name, term, parameter)
+
+    return read
+
+
+def with_parameter(name: str) -> Read:
+    """A function of one term, whose parameter is the second input."""
+
+    def read(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
+        term, number = first_term(inputs), scalar_of(inputs[1]) if len(inputs) == 2 else None
+        return None if term is None or number is None else function(name, term, number)
+
+    return read
+
+
+def gelu(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+    """Gelu, not its formula with tanh."""
+    term = first_term(inputs)
+    if "approximate" in attributes and attributes["approximate"].s != b"none":
+        return None
+    return None if term is None else function("gelu", term)
+
+
+def swish(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+    """Silu, if its factor is 1."""
+    term = first_term(inputs)
+    if "alpha" in attributes and attributes["alpha"].f != 1:
+        return None
+    return None if term is None else function("silu", term)
+
+
+def over_classes(name: str) -> Read:
+    """Softmax or LogSoftmax over the outputs of each row."""
+
+    def read(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+        term = first_term(inputs)
+        if term is None or axis_of(attributes, -1) not in (-1, 1):
+            return None
+        return function(name, term)
+
+    return read
+
+
+def greater(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
+    """A term above a number."""
+    number, term = scalar_of(inputs[1]) if len(inputs) == 2 else None, first_term(inputs)
+    return None if term is None or number is None else Above(term, number)
+
+
+def where(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
+    """PyTorch's softplus: z where that is so large that softplus(z) is z."""
+    if len(inputs) != 3:
+        return None
+    above, z, rest = inputs
+    if not (isinstance(above, Above) and isinstance(z, Term) and above.term == z):
+        return None
+    is_softplus = rest == function("softplus", z)
+    return rest if is_softplus and above.number >= 20 else None

@@ -1,0 +1,109 @@
+"""The operators that leave numbers as they are, but for their shape or type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ._arguments import Attributes, Inputs, axis_of, first, first_term, scalar_of
+from ._package import onnx
+from ._terms import Above, Constant, Tail, Term, Value
+
+if TYPE_CHECKING:
+    from ._reading import Reader
+
+
+def same(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
+    """Identity."""
+    return first(inputs)
+
+
+def dropout(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
+    """Dropout, which is for training."""
+    if len(inputs) == 3 and scalar_of(inputs[2]) not in (None, 0.0):
+        return None
+    return first(inputs)
+
+
+def cast(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+    """Numbers to floats, labels to whatever."""
+    value = first(inputs)
+    proto = onnx().TensorProto
+    to = attributes["to"].i if "to" in attributes else None
+    if isinstance(value, Above):
+        return Tail("above", value.term) if value.is_label else None
+    if isinstance(value, Term) and to not in (proto.FLOAT, proto.DOUBLE):
+        return None
+    if isinstance(value, Constant):
+        types = {proto.FLOAT: np.float32, proto.DOUBLE: np.float64, proto.INT64: np.int64}
+        if value.array.size > 1 or to not in types or value.array.dtype.kind not in "fiub":
+            return None
+        return Constant(value.array.astype(types[to]))
+    return value
+
+
+def transpose(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+    """Of a matrix of the file."""
+    value = first(inputs)
+    axes = [*attributes["perm"].ints] if "perm" in attributes else [1, 0]
+    if not isinstance(value, Constant) or value.array.ndim != 2 or axes != [1, 0]:
+        return None
+    return Constant(value.array.T)
+
+
+def flatten(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+    """Rows stay rows."""
+    return first_term(inputs) if axis_of(attributes, 1) == 1 else None
+
+
+def reshape(reader: Reader, inputs: Inputs, _: Attributes) -> Value | None:
+    """Rows stay rows: to (N, D) or (N, K); outputs to one column, labels to whatever."""
+    value, shape = inputs if len(inputs) == 2 else (None, None)
+    if isinstance(value, Tail):
+        return value
+    if not (isinstance(value, Term) and isinstance(shape, Constant)):
+        return None
+    if shape.array.dtype.kind != "i" or shape.array.shape != (2,):
+        return None
+    rows, columns = shape.array.tolist()
+    batch = reader.input_shape[0] if reader.input_shape else None
+    if rows not in (0, -1, batch) or (rows == -1 and columns == -1):
+        return None
+    width = reader.layers[-1].W.shape[1] if reader.layers else reader.width()
+    if columns == -1 or width in (None, columns):
+        return value
+    return Tail("column", value) if columns == 1 else None
+
+
+def squeeze(reader: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+    """Outputs (N, 1) to (N,); labels to whatever."""
+    value = first(inputs)
+    if isinstance(value, Tail):
+        return value
+    axes: list[int] = [*attributes["axes"].ints] if "axes" in attributes else []
+    if len(inputs) == 2 and isinstance(inputs[1], Constant):
+        axes = inputs[1].array.ravel().tolist()
+    is_column = bool(reader.layers) and reader.layers[-1].W.shape[1] == 1
+    if not (isinstance(value, Term) and is_column and axes in ([], [1], [-1])):
+        return None
+    return Tail("column", value)
+
+
+def constant(reader: Reader, _: Inputs, attributes: Attributes) -> Value | None:
+    """A number, numbers, or an array."""
+    if len(attributes) != 1:
+        return None
+    ((name, attribute),) = attributes.items()
+    if name == "value":
+        return Constant(reader.array(attribute.t))
+    fields = {
+        "value_float": ("f", np.float32),
+        "value_floats": ("floats", np.float32),
+        "value_int": ("i", np.int64),
+        "value_ints": ("ints", np.int64),
+    }
+    if name not in fields:
+        return None
+    field, dtype = fields[name]
+    return Constant(np.array(getattr(attribute, field), dtype))
