@@ -193,6 +193,59 @@ def test_bfloat16_products(tmp_path: Path) -> None:
     compare(full, make_data([4, 30, 2], "squared_error", 9, "float32")[0], tmp_path / "full.onnx")
 
 
+CLASSES: list[Any] = [
+    *([3, -1, 7], ["b", "ä", "a long name"], [0.0, 2.0, -1.0], [True, False], ["yes", "no"]),
+    *([8, 5], ["alone"], np.array([5, 200], np.uint8), np.array(["c", "a", "b"], object)),
+]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("classes", CLASSES, ids=str)
+def test_a_classifiers_own_classes(classes: Any, dtype: str, tmp_path: Path) -> None:
+    """Labels and probabilities are those of the estimator, whatever its classes are called."""
+    sklearn = pytest.importorskip("eigenmlp.sklearn")
+    X = np.random.default_rng(0).normal(0, 1, (60, 4)).astype(dtype)
+    y = np.asarray(classes)[(np.arange(60) + (X[:, 0] > 0)) % len(classes)]
+    clf = sklearn.MLPClassifier((5,), max_iter=20, random_state=0).fit(X, y)
+    em.onnx.export(clf, tmp_path / "model.onnx")
+    found = run(tmp_path / "model.onnx", X)
+    P = clf.predict_proba(X)
+    assert found["probabilities"].shape == P.shape and found["labels"].shape == (60,)
+    np.testing.assert_allclose(found["probabilities"], P, rtol=0, atol=FLOAT32_LIMIT)
+    clear = np.ptp(np.sort(P, axis=1)[:, -2:], axis=1) > 1e-4
+    assert clear.mean() > 0.5
+    np.testing.assert_array_equal(found["labels"][clear], clf.predict(X)[clear])
+    if np.asarray(classes).dtype.kind in "bf":
+        assert found["labels"].dtype == clf.classes_.dtype
+    back, net = em.onnx.load(tmp_path / "model.onnx"), clf._network()
+    assert back.config | {"init": "zeros"} == net.config
+    assert back.parameters.tobytes() == net.parameters.tobytes()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_several_labels_and_regression(tmp_path: Path) -> None:
+    """Have no names: the outputs are those of the network."""
+    sklearn = pytest.importorskip("eigenmlp.sklearn")
+    X = np.random.default_rng(0).normal(0, 1, (60, 4))
+    clf = sklearn.MLPClassifier((5,), max_iter=20, random_state=0).fit(X, X[:, :3] > 0)
+    em.onnx.export(clf, tmp_path / "model.onnx")
+    np.testing.assert_array_equal(run(tmp_path / "model.onnx", X)["labels"], clf.predict(X))
+    reg = sklearn.MLPRegressor(hidden_layer_sizes=(5,), max_iter=20, random_state=0).fit(X, X[:, 0])
+    em.onnx.export(reg, tmp_path / "model.onnx")
+    Y = run(tmp_path / "model.onnx", X)["outputs"]
+    np.testing.assert_allclose(Y[:, 0], reg.predict(X), rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_classes_that_are_neither_numbers_nor_strings(tmp_path: Path) -> None:
+    sklearn = pytest.importorskip("eigenmlp.sklearn")
+    clf = sklearn.MLPClassifier((2,), max_iter=1, solver="lbfgs").fit([[0.0], [1.0]], [0, 1])
+    clf.classes_ = np.array([0, "one"], object)
+    with pytest.raises(ValueError, match="expected classes that are numbers or strings, got"):
+        em.onnx.export(clf, tmp_path / "model.onnx")
+
+
 @pytest.mark.parametrize("backend", ["native", "numpy"])
 def test_backend(backend: str, tmp_path: Path) -> None:
     em.onnx.export(em.MLP([4, 2], backend=backend), tmp_path / "model.onnx")

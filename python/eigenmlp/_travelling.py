@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,12 @@ class Layer(NamedTuple):
     activation: Activation
 
 
+class Estimator(Protocol):
+    """A fitted estimator of `eigenmlp.sklearn`."""
+
+    def _network(self) -> MLP: ...
+
+
 def network(net: object, function: str) -> MLP:
     """`net`, or that of an estimator, if it is a network of finite numbers."""
     of_estimator = getattr(net, "_network", None)
@@ -34,6 +40,16 @@ def network(net: object, function: str) -> MLP:
     if not np.isfinite(net.parameters).all():
         raise ValueError(f"{function}: expected finite parameters, got NaN or Inf")
     return net
+
+
+def class_names(net: object) -> NDArray[Any] | None:
+    """What an estimator calls its classes; None for a network, several labels and regression."""
+    names = getattr(net, "classes_", None)
+    if isinstance(net, MLP) or names is None:
+        return None
+    inner = network(net, "class_names")
+    several = loss_of(inner).name == "sigmoid_cross_entropy" and inner.layer_sizes[-1] > 1
+    return None if several else np.asarray(names)
 
 
 def layers(net: MLP) -> list[Layer]:

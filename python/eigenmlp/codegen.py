@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from . import _travelling as travelling
 from . import _validate
 from ._core import version
+from ._travelling import Estimator
 from ._whole_file import write_whole
 from .activations import Activation
 from .mlp import MLP
@@ -29,7 +30,9 @@ from .mlp import MLP
 INPUT_DTYPES = ("float32", "float64", "uint8")
 
 
-def to_c(net: MLP, path: str | Path, name: str = "", input_dtype: str | None = None) -> None:
+def to_c(
+    net: MLP | Estimator, path: str | Path, name: str = "", input_dtype: str | None = None
+) -> None:
     """Write a network as one C99 file that needs no other, and no library but libm.
 
     The file is complete or not there: it is written beside its place, then renamed.
@@ -75,7 +78,7 @@ def to_c(net: MLP, path: str | Path, name: str = "", input_dtype: str | None = N
     write_whole(path, text.encode("ascii"))
 
 
-def c_source(net: MLP, name: str = "", input_dtype: str | None = None) -> str:
+def c_source(net: MLP | Estimator, name: str = "", input_dtype: str | None = None) -> str:
     """The text of the file that `to_c` writes; parameters and errors are the same.
 
     Examples

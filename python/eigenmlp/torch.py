@@ -23,6 +23,7 @@ import numpy as np
 
 from . import _travelling as travelling
 from ._described import described
+from ._travelling import Estimator
 from .activations import (
     Activation,
     Elu,
@@ -94,7 +95,7 @@ def from_torch(
     return reading.network(chosen, backend)
 
 
-def to_torch(net: MLP) -> Sequential:
+def to_torch(net: MLP | Estimator) -> Sequential:
     """An ``nn.Sequential`` that gives what `MLP.forward` gives: logits for the cross-entropies.
 
     Parameters

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .._described import described
+from .._travelling import Estimator
 from .._whole_file import write_whole
 from ..losses import LOSSES, Loss
 from ..mlp import MLP
@@ -24,7 +25,7 @@ from ._writing import Writer
 __all__ = ["export", "load", "to_model"]
 
 
-def export(net: MLP, path: str | Path, input_dtype: str | None = None) -> None:
+def export(net: MLP | Estimator, path: str | Path, input_dtype: str | None = None) -> None:
     """Write a network as an ONNX file, checked by `onnx.checker`.
 
     The file's input ``X`` (N, D) are rows as `MLP.predict` takes them, any number of them;
@@ -39,12 +40,15 @@ def export(net: MLP, path: str | Path, input_dtype: str | None = None) -> None:
                        sigmoid_cross_entropy
     =================  ========================================================================
 
+    Of a classifier of `eigenmlp.sklearn`, ``labels`` are what its `predict` gives, by its
+    ``classes_``: integers, floats, bools or strings; and ``probabilities`` what its `predict_proba`
+    gives, (N, 2) for two classes.
+
     The file is complete or not there: it is written beside its place, then renamed.
 
     Parameters
     ----------
     net : MLP or fitted estimator of `eigenmlp.sklearn`
-        Of an estimator, ``labels`` are numbers of classes.
     path : str or Path
         As ``"model.onnx"``.
     input_dtype : str, optional
@@ -81,7 +85,7 @@ def export(net: MLP, path: str | Path, input_dtype: str | None = None) -> None:
     write_whole(path, content)
 
 
-def to_model(net: MLP, input_dtype: str | None = None) -> Any:
+def to_model(net: MLP | Estimator, input_dtype: str | None = None) -> Any:
     """The `onnx.ModelProto` that `export` writes; parameters and errors are the same.
 
     Examples

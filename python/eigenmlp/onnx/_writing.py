@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import _travelling as travelling
 from .. import _validate
@@ -34,9 +35,10 @@ OPERATORS = {
 class Writer:
     """Writes one network."""
 
-    def __init__(self, net: MLP, input_dtype: str | None) -> None:
+    def __init__(self, given: MLP | travelling.Estimator, input_dtype: str | None) -> None:
         self.helper = onnx("helper")
-        self.net = net = travelling.network(net, "onnx.export")
+        self.net = net = travelling.network(given, "onnx.export")
+        self.names = _checked_names(travelling.class_names(given))
         dtype = net.dtype
         if input_dtype is None:
             input_dtype = dtype.name
@@ -48,13 +50,13 @@ class Writer:
                 f"encoding holds, got {size:,}"
             )
         self.input_type = self.element_type(input_dtype)
-        self.real = self.element_type(dtype.name)
+        self.real, self.integer = self.element_type(dtype), self.element_type("int64")
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         self.outputs: list[Any] = []
         self.functions: dict[str, Any] = {}
 
-    def element_type(self, dtype: str) -> int:
+    def element_type(self, dtype: Any) -> int:
         """ONNX's number for a dtype."""
         return int(self.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
@@ -103,7 +105,10 @@ class Writer:
 
     def constant(self, name: str, value: Any) -> str:
         """Add numbers in the network's dtype; their name."""
-        array = np.asarray(value, self.net.dtype)
+        return self.array(name, np.asarray(value, self.net.dtype))
+
+    def array(self, name: str, array: NDArray[Any]) -> str:
+        """Add an array as it is; its name."""
         self.constants.append(onnx("numpy_helper").from_array(array, name))
         return name
 
@@ -144,7 +149,6 @@ class Writer:
     def finish(self, last: str) -> None:
         """The outputs, from that of the last layer."""
         loss, rows = travelling.loss_of(self.net).name, ["N", self.net.layer_sizes[-1]]
-        integers = self.element_type("int64")
         value = "logits" if loss.endswith("cross_entropy") else "outputs"
         node = self.nodes[-1]  # which gives the last layer's output
         assert node.output[0] == last
@@ -152,13 +156,49 @@ class Writer:
         self.output(value, rows, self.real)
         if loss == "softmax_cross_entropy":
             self.output(self.node("Softmax", [value], "probabilities"), rows, self.real)
-            labels = self.node("ArgMax", [value], "labels", axis=1, keepdims=0)
-            self.output(labels, ["N"], integers)
+            best = "labels" if self.names is None else "best"
+            self.node("ArgMax", [value], best, axis=1, keepdims=0)
+            self.named(best)
+        elif loss == "sigmoid_cross_entropy" and self.names is not None:
+            self.two_classes(value)
         elif loss == "sigmoid_cross_entropy":
             self.output(self.node("Sigmoid", [value], "probabilities"), rows, self.real)
             above = self.node("Greater", [value, self.constant("zero", 0)], "above")
-            self.output(self.node("Cast", [above], "labels", to=integers), rows, integers)
+            self.output(self.node("Cast", [above], "labels", to=self.integer), rows, self.integer)
         elif loss == "poisson":
             self.output(self.node("Exp", [value], "rates"), rows, self.real)
         elif travelling.layers(self.net)[-1].activation.name in ("softmax", "sigmoid"):
             self.output(self.node("Identity", [value], "probabilities"), rows, self.real)
+
+    def two_classes(self, value: str) -> None:
+        """Probabilities (N, 2) and labels (N,) of two classes, from one logit (N, 1)."""
+        p = self.node("Sigmoid", [value], "p")
+        other = self.node("Sub", [self.constant("one", 1), p], "1-p")
+        both = self.node("Concat", [other, p], "probabilities", axis=1)
+        self.output(both, ["N", 2], self.real)
+        above = self.node("Greater", [value, self.constant("zero", 0)], "above")
+        column = self.node("Cast", [above], "column", to=self.integer)
+        axes = self.array("axes", np.array([1]))
+        self.named(self.node("Squeeze", [column, axes], "best"))
+
+    def named(self, best: str) -> None:
+        """The output labels (N,): numbers of classes, or the names that an estimator has."""
+        if self.names is None:
+            self.output(best, ["N"], self.integer)
+            return
+        labels = self.node("Gather", [self.array("classes", self.names), best], "labels")
+        self.output(labels, ["N"], self.element_type(self.names.dtype))
+
+
+def _checked_names(names: NDArray[Any] | None) -> NDArray[Any] | None:
+    """At least two names of classes, as ONNX has them: int64, bool, floats or strings."""
+    if names is None:
+        return None
+    names = np.resize(names, max(2, len(names)))  # one class has two probabilities too
+    if names.dtype.kind in "iu":
+        return names.astype(np.int64)
+    if names.dtype.kind in "bf":
+        return names
+    if names.dtype.kind in "OU" and all(isinstance(name, str) for name in names.tolist()):
+        return names.astype(object)
+    raise ValueError(f"onnx.export: expected classes that are numbers or strings, got {names!r}")
