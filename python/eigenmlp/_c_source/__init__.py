@@ -1,0 +1,1 @@
+"""The C that `eigenmlp.codegen` writes."""

@@ -1,0 +1,40 @@
+"""What the parts of a C file need to know of the network."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import _travelling as travelling
+from .. import _validate
+from ..mlp import MLP
+
+INPUT_DTYPES = ("float32", "float64", "uint8")
+
+
+class Model:
+    """A network, and what its C calls things."""
+
+    def __init__(self, net: MLP, prefix: str, input_dtype: str | None) -> None:
+        self.net, self.sizes = net, net.layer_sizes
+        self.layers = travelling.layers(net)
+        self.activations = [layer.activation for layer in self.layers]
+        self.loss = travelling.loss_of(net).name
+        self.chooses = travelling.loss_of(net).of_choices
+        single = net.dtype == np.float32
+        self.names = {
+            "p": prefix,
+            "f": "f" if single else "",
+            "real": "float" if single else "double",
+            "D": self.sizes[0],
+            "K": self.sizes[-1],
+        }
+        if input_dtype is None:
+            input_dtype = net.dtype.name
+        _validate.known(input_dtype, INPUT_DTYPES, "input_dtype")
+        types = {"float32": "float", "float64": "double", "uint8": "uint8_t"}
+        self.input = types[input_dtype]
+
+    def buffers(self) -> list[int]:
+        """How many numbers the buffers hold that hidden layers use in turn."""
+        hidden = self.sizes[1:-1]
+        return [max(part) for part in (hidden[::2], hidden[1::2]) if part]
