@@ -445,6 +445,13 @@ class TestEvaluateAndPredict:
         labels = [int(line) for line in capsys.readouterr().out.splitlines()]
         assert labels == em.MLP.load(model).predict(X[:20]).tolist()
 
+    @pytest.mark.parametrize("command", ["evaluate", "predict"])
+    def test_a_model_of_choices_is_refused(self, command, empty_folder, refused):
+        em.MLP([2, 1], loss="segment_cross_entropy").save("choices.safetensors")
+        write_blobs(empty_folder / "data.npz")
+        pattern = r"choices\.safetensors: expected a model of single rows, got one of choices"
+        refused([command, "choices.safetensors", "data.npz"], pattern)
+
     @pytest.mark.parametrize("ending", ["csv", "txt", "npy"])
     def test_predict_writes_a_file(self, model, empty_folder, capsys, ending):
         X, _ = em.datasets.load_digits()

@@ -73,7 +73,13 @@ def _load(path: Path, threads: int | None) -> em.MLP:
         raise ValueError(f"{path}: expected a saved model, got something that is not a file")
     if threads is not None:
         em.set_num_threads(threads)
-    return em.MLP.load(path)
+    net = em.MLP.load(path)
+    if str(net.config["loss"]).startswith("segment_cross_entropy"):
+        raise ValueError(
+            f"{path}: expected a model of single rows, got one of choices (segment_cross_entropy): "
+            "no table tells which rows are a choice; use it from Python"
+        )
+    return net
 
 
 def _check_inputs(net: em.MLP, table: Table, name: str) -> None:
