@@ -11,17 +11,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _mapped, _replay, _sparse, _validate, derivatives, model_file
-from ._backend import BACKENDS, DTYPES, make_network, warn_without_bfloat16
-from ._described import Described, described
+from . import (
+    _answers,
+    _architecture,
+    _mapped,
+    _replay,
+    _sparse,
+    _validate,
+    derivatives,
+    model_file,
+)
+from ._backend import BACKENDS, make_network, warn_without_bfloat16
+from ._described import described
 from ._exchange import is_foreign, shared
-from .activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
-from .choices import Choices, best, checked_choices
+from .activations import ACTIVATIONS, Activation
+from .choices import Choices, checked_choices
 from .history import History
 from .initializers import INITIALIZERS, Initializer, initial_parameters
 from .losses import LOSSES, Loss, Quantile, SoftmaxCrossEntropy, check_outputs
 from .optimizers import SGD, Optimizer
-from .segments import checked_offsets, segment_softmax
 from .trainer import Batches, Callback, Trainer
 
 Array = NDArray[Any]
@@ -109,12 +117,14 @@ class MLP:
         dropout: float | Sequence[float] = 0.0,
         reduction: str | None = None,
     ) -> None:
-        self._sizes = _checked_sizes(layer_sizes)
-        hidden = _checked_activations(activation, len(self._sizes) - 2)
+        self._sizes = _architecture.checked_sizes(layer_sizes)
+        hidden = _architecture.checked_activations(activation, len(self._sizes) - 2)
         output = described(output_activation, ACTIVATIONS, "output_activation")
         chosen_loss = described(loss, LOSSES, "loss")
         if reduction is not None:
-            chosen_loss = replace(chosen_loss, reduction=_checked_reduction(reduction))
+            chosen_loss = replace(
+                chosen_loss, reduction=_validate.known(reduction, ("mean", "sum"), "reduction")
+            )
         self._loss_object = chosen_loss
         self._loss, self._loss_text = chosen_loss.name, chosen_loss.core_text
         check_outputs(chosen_loss, self._sizes[-1])
@@ -127,8 +137,8 @@ class MLP:
             raise TypeError(f"bias: expected True or False, got {bias!r}")
         if not callable(init):
             _validate.known(init, ["auto", *INITIALIZERS], "init")
-        self._dtype = _checked_dtype(dtype)
-        self._rounds = _checked_compute_dtype(compute_dtype, self._dtype)
+        self._dtype = _architecture.checked_dtype(dtype)
+        self._rounds = _architecture.checked_compute_dtype(compute_dtype, self._dtype)
         largest = _validate.largest(self._dtype)
         scale = _validate.number(input_scale, "input_scale", -largest, below=largest)
         self._backend = _validate.known(backend, BACKENDS, "backend")
@@ -137,11 +147,11 @@ class MLP:
         self._rng = _validate.generator(seed)
         self._bias, self._input_scale = bool(bias), scale
         self._init: str | Initializer = init
-        self._dropout = _checked_dropout(dropout, len(self._sizes) - 2)
+        self._dropout = _architecture.checked_dropout(dropout, len(self._sizes) - 2)
         if chosen_loss.of_choices and self._drops:
             raise ValueError(f"dropout: expected 0 with {self._loss}, got {dropout!r}")
         for chosen in (*hidden, output, chosen_loss):
-            _check_range(chosen, self._dtype)
+            _architecture.check_range(chosen, self._dtype)
         self._output_activation = output.name
         self._all_activations = [chosen.text for chosen in (*hidden, output)]
         names = [chosen.name for chosen in (*hidden, output)]
@@ -340,27 +350,12 @@ class MLP:
             If neither the loss nor the output activation gives probabilities.
         """
         self._check_offsets_given(offsets)
-        output = self._output_activation
-        if self._loss == "softmax_cross_entropy":
-            Z = self.forward(X)
-            Z -= Z.max(axis=1, keepdims=True)
-            np.exp(Z, out=Z)
-            Z /= Z.sum(axis=1, keepdims=True)
-            return Z
-        if self._of_choices:
-            assert offsets is not None
-            z = self.forward(X)[:, 0]
-            return segment_softmax(z, checked_offsets(offsets, len(z)))
-        if self._loss == "sigmoid_cross_entropy":
-            Z = self.forward(X)
-            e = np.exp(-np.abs(Z))
-            return np.where(Z >= 0, 1 / (1 + e), e / (1 + e))
-        if output in ("softmax", "sigmoid"):
-            return self.forward(X)
-        raise ValueError(
-            "predict_proba: expected a cross-entropy loss or a softmax or sigmoid output, "
-            f"got {self._loss} with output_activation {output!r}"
-        )
+        if not _answers.gives_probabilities(self._loss, self._output_activation):
+            raise ValueError(
+                "predict_proba: expected a cross-entropy loss or a softmax or sigmoid output, "
+                f"got {self._loss} with output_activation {self._output_activation!r}"
+            )
+        return _answers.probabilities(self._loss, self.forward(X), offsets)
 
     def predict(self, X: ArrayLike, offsets: ArrayLike | None = None) -> Array:
         """What the network says of rows X (N, D).
@@ -375,19 +370,7 @@ class MLP:
             poisson: rates (N, K). Otherwise the outputs (N, K).
         """
         self._check_offsets_given(offsets)
-        Y = self.forward(X)
-        if self._of_choices:
-            assert offsets is not None
-            return best(Y[:, 0], checked_offsets(offsets, len(Y)))
-        if self._loss == "poisson":
-            with np.errstate(over="ignore"):
-                return np.exp(Y, out=Y)
-        if self._loss == "softmax_cross_entropy":
-            labels: Array = np.argmax(Y, axis=1)  # the first of equals
-            return labels
-        if self._loss == "sigmoid_cross_entropy":
-            return (Y > 0).astype(np.int64)
-        return Y
+        return _answers.predictions(self._loss, self.forward(X), offsets)
 
     def _check_offsets_given(self, offsets: ArrayLike | None) -> None:
         if (offsets is not None) != self._of_choices:
@@ -631,7 +614,7 @@ class MLP:
     @classmethod
     def _from_file(cls, config: dict[str, Any], arrays: dict[str, Array], backend: str) -> MLP:
         # Shapes first: nothing is allocated for sizes that the file does not have.
-        sizes = _checked_sizes(config["layer_sizes"])
+        sizes = _architecture.checked_sizes(config["layer_sizes"])
         vector = model_file.flat_vector(sizes, config["bias"] is True, arrays, "")
         net = cls(**{**config, "init": "zeros", "backend": backend})
         init = _validate.known(config["init"], ["auto", "custom", *INITIALIZERS], "init")
@@ -655,81 +638,3 @@ class MLP:
         self.__dict__.update(state)
         self._network = self._new_network()
         self._network.set_parameters(parameters)
-
-
-def _checked_sizes(layer_sizes: object) -> list[int]:
-    if not _validate.is_several(layer_sizes):
-        raise TypeError(f"layer_sizes: expected ints [D, …, K], got {layer_sizes!r}")
-    sizes = [_validate.integer(size, "layer_sizes") for size in layer_sizes]
-    if len(sizes) < 2:
-        raise ValueError(f"layer_sizes: expected at least [D, K], got {sizes}")
-    count = sum((D + 1) * K for D, K in pairwise(sizes))
-    if max(sizes) > 2**31 or count > 2**40:
-        raise ValueError(f"layer_sizes: expected fewer than 2⁴⁰ parameters, got {sizes}")
-    return sizes
-
-
-def _checked_activations(activation: object, hidden: int) -> list[Activation]:
-    if isinstance(activation, type) or not _validate.is_several(activation):
-        return [described(activation, HIDDEN_ACTIVATIONS, "activation")] * hidden
-    chosen = [described(one, HIDDEN_ACTIVATIONS, "activation") for one in activation]
-    if len(chosen) != hidden:
-        raise ValueError(
-            f"activation: expected one or {hidden}, one for each hidden layer, got "
-            f"{[one.text for one in chosen]}"
-        )
-    return chosen
-
-
-def _checked_reduction(reduction: object) -> str:
-    return _validate.known(reduction, ("mean", "sum"), "reduction")
-
-
-def _check_range(chosen: Described, dtype: str) -> None:
-    """Refuse parameters that `dtype` cannot hold, and those that it would take for 0."""
-    limit, least = _validate.largest(dtype), float(np.finfo(dtype).tiny)
-    for name, value in chosen.numbers().items():
-        if abs(value) > limit:
-            raise ValueError(f"{chosen.name}: {name}: expected at most {limit:g}, got {value!r}")
-        if 0 < value < least:
-            raise ValueError(f"{chosen.name}: {name}: expected at least {least:g}, got {value!r}")
-
-
-def _checked_dropout(dropout: object, hidden: int) -> list[float]:
-    if not _validate.is_several(dropout):
-        return [_validate.number(dropout, "dropout", 0.0, below=1.0)] * hidden
-    rates = [_validate.number(rate, "dropout", 0.0, below=1.0) for rate in dropout]
-    if len(rates) != hidden:
-        raise ValueError(
-            f"dropout: expected one number or {hidden}, one for each hidden layer, got {rates}"
-        )
-    return rates
-
-
-def _checked_compute_dtype(compute_dtype: object, dtype: str) -> bool:
-    """Whether products read operands rounded to bfloat16."""
-    if compute_dtype is None:
-        return False
-    if compute_dtype == "bfloat16" and isinstance(compute_dtype, str) and dtype == "float32":
-        return True
-    expected = "'float32' or 'bfloat16'" if dtype == "float32" else repr(dtype)
-    try:
-        same = _checked_dtype(compute_dtype, "compute_dtype") == dtype
-    except ValueError:
-        same = False
-    except TypeError:
-        raise TypeError(f"compute_dtype: expected {expected}, got {compute_dtype!r}") from None
-    if not same:
-        raise ValueError(
-            f"compute_dtype: expected {expected} with dtype={dtype!r}, got {compute_dtype!r}"
-        )
-    return False
-
-
-def _checked_dtype(dtype: object, what: str = "dtype") -> str:
-    if dtype is None or isinstance(dtype, str):
-        return _validate.known(dtype, DTYPES, what)
-    try:
-        return _validate.known(np.dtype(dtype).name, DTYPES, what)  # type: ignore[call-overload]
-    except TypeError:
-        raise TypeError(f"{what}: expected one of {list(DTYPES)}, got {dtype!r}") from None

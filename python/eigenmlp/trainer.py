@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _batches, _generator_state, _mapped, _validate, model_file
+from . import _batches, _mapped, _trainer_file, _validate
 from ._backend import RunResult, make_trainer
+from ._early_stopping import Best
 from .choices import Choices
 from .errors import DivergenceError
 from .history import History
 from .optimizers import OPTIMIZERS, Optimizer, learning_rates
 from .progress import progress_bar
-from .schedules import Plateau, ReduceOnPlateau, describe, restored
+from .schedules import ReduceOnPlateau
 
 if TYPE_CHECKING:
     from .mlp import MLP
@@ -205,7 +204,7 @@ class Trainer:
         )
         self._flush()
         history = History(rows=0 if data is None else len(data[1]))
-        best = _Best(early_stopping, self.net)
+        best = Best(early_stopping, self.net)
         epoch = 0
         with progress_bar(epochs, progress) as bar:
             while epoch < epochs:
@@ -317,28 +316,7 @@ class Trainer:
         A learning rate that is a function of the user's own cannot be written; `load` is given it
         again.
         """
-        net, optimizer = self.net, self.optimizer
-        arrays = net._named_arrays()
-        for name in self._trainer.state_names:
-            state = self._trainer.get_state(name)
-            arrays |= model_file.named_arrays(net._sizes, net._bias, state, f"{name}.")
-        if self._trainer.get_progress()[1]:
-            gathered = self._trainer.get_gathered()
-            arrays |= model_file.named_arrays(net._sizes, net._bias, gathered, "gathered.")
-        settings = {
-            "optimizer": type(optimizer).__name__,
-            "lr": describe(optimizer.lr),
-            "plateau": None if self._plateau is None else asdict(self._plateau),
-            "hyper": optimizer.hyper(),
-            "limits": optimizer.limits(),
-            "batch_size": self.batch_size,
-            "accumulate": self.accumulate,
-            "progress": self._trainer.get_progress(),
-            "epochs": self.epochs,
-            "dropout_key": self._dropout_key,
-            "generator": _generator_state.generator_state(self._rng),
-        }
-        model_file.write_model(path, net.config, arrays, settings)
+        _trainer_file.save(self, path)
 
     @classmethod
     def load(
@@ -358,43 +336,7 @@ class Trainer:
         ValueError
             If the file is truncated, was altered, or holds no trainer.
         """
-        from .mlp import MLP
-
-        config, arrays, settings = model_file.read_model(path)
-        if settings is None:
-            raise ValueError(f"{path}: expected a saved Trainer, got a network: use MLP.load")
-        if optimizer is None and settings["lr"] is None:
-            raise ValueError(
-                f"{path}: the learning rate was a function, which no file can hold: "
-                "expected optimizer=, got None"
-            )
-        if optimizer is not None and type(optimizer).__name__ != settings["optimizer"]:
-            raise ValueError(
-                f"{path}: expected optimizer= of the saved one's class, {settings['optimizer']}, "
-                f"got {optimizer!r}; for another, make a new Trainer with trainer.net"
-            )
-        with model_file.sensible(path):
-            net = MLP._from_file(config, arrays, backend)
-            net._rng = _generator_state.restored_generator(settings["generator"])
-            trainer = cls(
-                net,
-                optimizer or _optimizer(settings),
-                _counted(settings["batch_size"], "batch_size"),
-                copy.deepcopy(net._rng),
-                accumulate=_counted(settings["accumulate"], "accumulate"),
-            )
-            trainer._rng = net._rng
-            trainer._dropout_key = _validate.integer(settings["dropout_key"], "dropout_key", 0)
-            trainer._make_trainer()
-            for name in trainer._trainer.state_names:
-                state = model_file.flat_vector(net._sizes, net._bias, arrays, f"{name}.")
-                state = _validate.flat(state, net.parameter_count, net._dtype, name)
-                trainer._trainer.set_state(name, state)
-            if trainer._plateau and (optimizer is None or optimizer == _optimizer(settings)):
-                trainer._plateau = _plateau(settings["plateau"])
-            trainer._restore_progress(settings["progress"], arrays)
-            trainer.epochs = _counted(settings["epochs"], "epochs")
-        return trainer
+        return _trainer_file.load(cls, path, optimizer, backend)
 
     def __getstate__(self) -> dict[str, Any]:
         inner = self._trainer
@@ -411,45 +353,6 @@ class Trainer:
             self._trainer.set_state(name, flat)
         self._trainer.set_progress(*progress)
 
-    def _restore_progress(self, progress: Sequence[Any], arrays: dict[str, Array]) -> None:
-        net = self.net
-        if not isinstance(progress, list) or len(progress) != 4:
-            raise ValueError(f"progress: expected 4 numbers, got {progress!r:.80}")
-        steps, batches, rows = (_counted(n, "progress") for n in progress[:3])
-        if batches >= self.accumulate:
-            raise ValueError(f"progress: expected below {self.accumulate} batches, got {batches}")
-        weight = _validate.number(progress[3], "progress", 0.0)
-        gathered = None
-        if batches:
-            gathered = model_file.flat_vector(net._sizes, net._bias, arrays, "gathered.")
-            gathered = _validate.flat(gathered, net.parameter_count, net._dtype, "gathered")
-        self._trainer.set_progress(steps, batches, rows, weight, gathered)
-
-
-def _counted(value: object, what: str) -> int:
-    """A number of things that a file says, small enough for the core to count on from there."""
-    count = _validate.integer(value, what, least=0)
-    if count > 2**53:
-        raise ValueError(f"{what}: expected at most 2⁵³, got {count}")
-    return count
-
-
-def _optimizer(settings: dict[str, Any]) -> Optimizer:
-    """The optimizer that a file describes."""
-    kind = OPTIMIZERS[_validate.known(settings["optimizer"], OPTIMIZERS, "optimizer")]
-    arguments = kind.arguments(settings["hyper"])
-    return kind(restored(settings["lr"]), **arguments, **settings["limits"])
-
-
-def _plateau(saved: dict[str, Any]) -> Plateau:
-    """Where a file says that a `ReduceOnPlateau` is."""
-    return Plateau(
-        _validate.number(saved["lr"], "lr", 0.0),
-        None if saved["best"] is None else _validate.number(saved["best"], "best"),
-        _validate.integer(saved["bad_epochs"], "bad_epochs", least=0),
-        _validate.integer(saved["cooldown"], "cooldown", least=0),
-    )
-
 
 def _check_hyper(hyper: dict[str, float], dtype: str) -> None:
     """Refuse what `dtype` cannot hold, and an eps that it would take for 0."""
@@ -459,28 +362,6 @@ def _check_hyper(hyper: dict[str, float], dtype: str) -> None:
             raise ValueError(f"{name}: expected at most {most:g} in {dtype}, got {value}")
     if hyper.get("eps", least) < least:
         raise ValueError(f"eps: expected at least {least:g} in {dtype}, got {hyper['eps']}")
-
-
-class _Best:
-    """The best epoch so far, for early stopping; does nothing without patience."""
-
-    def __init__(self, patience: int | None, net: MLP) -> None:
-        self.patience, self.net = patience, net
-        self.loss, self.epoch = math.inf, 0
-        self.parameters: Array | None = None
-
-    def is_over(self, history: History) -> bool:
-        if self.patience is None:
-            return False
-        losses = history.val_loss or history.loss
-        if losses[-1] < self.loss:
-            self.loss, self.epoch = losses[-1], len(losses)
-            self.parameters = self.net.parameters
-        return len(losses) - self.epoch >= self.patience
-
-    def restore(self) -> None:
-        if self.parameters is not None:
-            self.net.parameters = self.parameters
 
 
 def _checked_callbacks(callbacks: object) -> Sequence[Callback]:

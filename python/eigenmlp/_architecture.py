@@ -1,0 +1,90 @@
+"""What a network is made of, as users give it: checked, and in one form."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from . import _validate
+from ._backend import DTYPES
+from ._described import Described, described
+from .activations import HIDDEN_ACTIVATIONS, Activation
+
+
+def checked_sizes(layer_sizes: object) -> list[int]:
+    """[D, …, K], not so many that their product overflows."""
+    if not _validate.is_several(layer_sizes):
+        raise TypeError(f"layer_sizes: expected ints [D, …, K], got {layer_sizes!r}")
+    sizes = [_validate.integer(size, "layer_sizes") for size in layer_sizes]
+    if len(sizes) < 2:
+        raise ValueError(f"layer_sizes: expected at least [D, K], got {sizes}")
+    count = sum((D + 1) * K for D, K in pairwise(sizes))
+    if max(sizes) > 2**31 or count > 2**40:
+        raise ValueError(f"layer_sizes: expected fewer than 2⁴⁰ parameters, got {sizes}")
+    return sizes
+
+
+def checked_activations(activation: object, hidden: int) -> list[Activation]:
+    """One for each hidden layer."""
+    if isinstance(activation, type) or not _validate.is_several(activation):
+        return [described(activation, HIDDEN_ACTIVATIONS, "activation")] * hidden
+    chosen = [described(one, HIDDEN_ACTIVATIONS, "activation") for one in activation]
+    if len(chosen) != hidden:
+        raise ValueError(
+            f"activation: expected one or {hidden}, one for each hidden layer, got "
+            f"{[one.text for one in chosen]}"
+        )
+    return chosen
+
+
+def check_range(chosen: Described, dtype: str) -> None:
+    """Refuse parameters that `dtype` cannot hold, and those that it would take for 0."""
+    limit, least = _validate.largest(dtype), float(np.finfo(dtype).tiny)
+    for name, value in chosen.numbers().items():
+        if abs(value) > limit:
+            raise ValueError(f"{chosen.name}: {name}: expected at most {limit:g}, got {value!r}")
+        if 0 < value < least:
+            raise ValueError(f"{chosen.name}: {name}: expected at least {least:g}, got {value!r}")
+
+
+def checked_dropout(dropout: object, hidden: int) -> list[float]:
+    """A rate for each hidden layer."""
+    if not _validate.is_several(dropout):
+        return [_validate.number(dropout, "dropout", 0.0, below=1.0)] * hidden
+    rates = [_validate.number(rate, "dropout", 0.0, below=1.0) for rate in dropout]
+    if len(rates) != hidden:
+        raise ValueError(
+            f"dropout: expected one number or {hidden}, one for each hidden layer, got {rates}"
+        )
+    return rates
+
+
+def checked_compute_dtype(compute_dtype: object, dtype: str) -> bool:
+    """Whether products read operands rounded to bfloat16."""
+    if compute_dtype is None:
+        return False
+    if compute_dtype == "bfloat16" and isinstance(compute_dtype, str) and dtype == "float32":
+        return True
+    expected = "'float32' or 'bfloat16'" if dtype == "float32" else repr(dtype)
+    try:
+        same = checked_dtype(compute_dtype, "compute_dtype") == dtype
+    except ValueError:
+        same = False
+    except TypeError:
+        raise TypeError(f"compute_dtype: expected {expected}, got {compute_dtype!r}") from None
+    if not same:
+        raise ValueError(
+            f"compute_dtype: expected {expected} with dtype={dtype!r}, got {compute_dtype!r}"
+        )
+    return False
+
+
+def checked_dtype(dtype: object, what: str = "dtype") -> str:
+    """Its name."""
+    if dtype is None or isinstance(dtype, str):
+        return _validate.known(dtype, DTYPES, what)
+    try:
+        return _validate.known(np.dtype(dtype).name, DTYPES, what)  # type: ignore[call-overload]
+    except TypeError:
+        raise TypeError(f"{what}: expected one of {list(DTYPES)}, got {dtype!r}") from None

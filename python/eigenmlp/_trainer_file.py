@@ -1,0 +1,129 @@
+"""A trainer in a file: its network's, and all that its run needs to go on with the same bits."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from . import _generator_state, _validate, model_file
+from .optimizers import OPTIMIZERS, Optimizer
+from .schedules import Plateau, describe, restored
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+Array = NDArray[Any]
+
+
+def save(trainer: Trainer, path: str | Path) -> None:
+    """`Trainer.save`."""
+    net, optimizer = trainer.net, trainer.optimizer
+    arrays = net._named_arrays()
+    for name in trainer._trainer.state_names:
+        state = trainer._trainer.get_state(name)
+        arrays |= model_file.named_arrays(net._sizes, net._bias, state, f"{name}.")
+    if trainer._trainer.get_progress()[1]:
+        gathered = trainer._trainer.get_gathered()
+        arrays |= model_file.named_arrays(net._sizes, net._bias, gathered, "gathered.")
+    settings = {
+        "optimizer": type(optimizer).__name__,
+        "lr": describe(optimizer.lr),
+        "plateau": None if trainer._plateau is None else asdict(trainer._plateau),
+        "hyper": optimizer.hyper(),
+        "limits": optimizer.limits(),
+        "batch_size": trainer.batch_size,
+        "accumulate": trainer.accumulate,
+        "progress": trainer._trainer.get_progress(),
+        "epochs": trainer.epochs,
+        "dropout_key": trainer._dropout_key,
+        "generator": _generator_state.generator_state(trainer._rng),
+    }
+    model_file.write_model(path, net.config, arrays, settings)
+
+
+def load(
+    kind: type[Trainer], path: str | Path, optimizer: Optimizer | None, backend: str
+) -> Trainer:
+    """`Trainer.load`."""
+    from .mlp import MLP
+
+    config, arrays, settings = model_file.read_model(path)
+    if settings is None:
+        raise ValueError(f"{path}: expected a saved Trainer, got a network: use MLP.load")
+    if optimizer is None and settings["lr"] is None:
+        raise ValueError(
+            f"{path}: the learning rate was a function, which no file can hold: "
+            "expected optimizer=, got None"
+        )
+    if optimizer is not None and type(optimizer).__name__ != settings["optimizer"]:
+        raise ValueError(
+            f"{path}: expected optimizer= of the saved one's class, {settings['optimizer']}, "
+            f"got {optimizer!r}; for another, make a new Trainer with trainer.net"
+        )
+    with model_file.sensible(path):
+        net = MLP._from_file(config, arrays, backend)
+        net._rng = _generator_state.restored_generator(settings["generator"])
+        trainer = kind(
+            net,
+            optimizer or _optimizer(settings),
+            _counted(settings["batch_size"], "batch_size"),
+            copy.deepcopy(net._rng),
+            accumulate=_counted(settings["accumulate"], "accumulate"),
+        )
+        trainer._rng = net._rng
+        trainer._dropout_key = _validate.integer(settings["dropout_key"], "dropout_key", 0)
+        trainer._make_trainer()
+        for name in trainer._trainer.state_names:
+            state = model_file.flat_vector(net._sizes, net._bias, arrays, f"{name}.")
+            state = _validate.flat(state, net.parameter_count, net._dtype, name)
+            trainer._trainer.set_state(name, state)
+        if trainer._plateau and (optimizer is None or optimizer == _optimizer(settings)):
+            trainer._plateau = _plateau(settings["plateau"])
+        _restore_progress(trainer, settings["progress"], arrays)
+        trainer.epochs = _counted(settings["epochs"], "epochs")
+    return trainer
+
+
+def _restore_progress(trainer: Trainer, progress: Sequence[Any], arrays: dict[str, Array]) -> None:
+    net = trainer.net
+    if not isinstance(progress, list) or len(progress) != 4:
+        raise ValueError(f"progress: expected 4 numbers, got {progress!r:.80}")
+    steps, batches, rows = (_counted(n, "progress") for n in progress[:3])
+    if batches >= trainer.accumulate:
+        raise ValueError(f"progress: expected below {trainer.accumulate} batches, got {batches}")
+    weight = _validate.number(progress[3], "progress", 0.0)
+    gathered = None
+    if batches:
+        gathered = model_file.flat_vector(net._sizes, net._bias, arrays, "gathered.")
+        gathered = _validate.flat(gathered, net.parameter_count, net._dtype, "gathered")
+    trainer._trainer.set_progress(steps, batches, rows, weight, gathered)
+
+
+def _counted(value: object, what: str) -> int:
+    """A number of things that a file says, small enough for the core to count on from there."""
+    count = _validate.integer(value, what, least=0)
+    if count > 2**53:
+        raise ValueError(f"{what}: expected at most 2⁵³, got {count}")
+    return count
+
+
+def _optimizer(settings: dict[str, Any]) -> Optimizer:
+    """The optimizer that a file describes."""
+    kind = OPTIMIZERS[_validate.known(settings["optimizer"], OPTIMIZERS, "optimizer")]
+    arguments = kind.arguments(settings["hyper"])
+    return kind(restored(settings["lr"]), **arguments, **settings["limits"])
+
+
+def _plateau(saved: dict[str, Any]) -> Plateau:
+    """Where a file says that a `ReduceOnPlateau` is."""
+    return Plateau(
+        _validate.number(saved["lr"], "lr", 0.0),
+        None if saved["best"] is None else _validate.number(saved["best"], "best"),
+        _validate.integer(saved["bad_epochs"], "bad_epochs", least=0),
+        _validate.integer(saved["cooldown"], "cooldown", least=0),
+    )
