@@ -65,7 +65,9 @@ struct Block {
   Index init_panel, init_row;
   float* out;
   Index out_panel;
-  Index steps; // tiles of A and of B
+  Index steps;       // tiles of A and of B
+  const float* next; // the block of B that comes after this one: so many lines of each of its
+  Index next_lines;  // panels come into L2 with every step
 };
 
 // Up to 32 rows (R = 2) x 32 columns (C = 2).
@@ -78,7 +80,10 @@ void multiply_block(const Block& t) {
   if constexpr (R > 1) _tile_loadd(2, below, init_bytes);
   if constexpr (R > 1 && C > 1) _tile_loadd(3, below + t.init_panel, init_bytes);
   const float *a = t.A, *b = t.B;
+  const float* next = t.next;
   for (Index i = 0; i < t.steps; ++i, a += t.A_panel, b += tile_size) {
+    for (Index j = 0; j < t.next_lines; ++j, next += line_size)
+      for (int c = 0; c < C; ++c) __builtin_prefetch(next + c * t.B_panel, 0, 2);
     _tile_loadd(6, b, line_bytes);
     _tile_loadd(4, a, line_bytes);
     _tile_dpbf16ps(0, 4, 6);
@@ -98,12 +103,17 @@ void multiply_block(const Block& t) {
   if constexpr (R > 1 && C > 1) _tile_stored(3, t.out + t.out_panel + tile_size, line_bytes);
 }
 
+// Groups of rows share the lines of the next block of B. For a few of them, to read them would take
+// longer than the products.
+inline Index lines_ahead(Index groups) { return groups < 4 ? 0 : ceil_div(tile_lines, groups); }
+
 // out = init + A · B for `panels` panels, over `steps` tiles of pairs; an `init` of out.data goes
 // on from what is there. `done(c, count)` as in `multiply`.
 template <class Done>
 void multiply(Index rows, Index steps, Index panels, Panels<const float> A, Panels<const float> B,
               const float* init, Index init_panel, Panels<float> out, Done&& done) {
   constexpr Index most = 2 * tile_lines;
+  const Index ahead = lines_ahead(ceil_div(rows, most));
   Tiles tiles;
   for (Index c = 0; c < panels; c += 2) {
     const Index C = std::min<Index>(2, panels - c);
@@ -115,10 +125,14 @@ void multiply(Index rows, Index steps, Index panels, Panels<const float> A, Pane
       t.out_panel = out.panel;
       t.B = B.at(k * tile_lines, c);
       const bool starts = k == 0 && init != out.data;
+      const bool ends = k + depth_block >= steps;
+      const float* next = ends ? B.at(0, c + C) : B.at((k + depth_block) * tile_lines, c);
+      t.next_lines = ends && c + C >= panels ? 0 : ahead;
       for (Index r = 0; r < rows; r += most) {
         const Index R = std::min(rows - r, most);
         tiles.configure(std::min(R, tile_lines), std::max<Index>(R - tile_lines, 0));
         t.A = A.at(r, k);
+        t.next = next + r / most * t.steps * t.next_lines * line_size;
         t.out = out.at(r, c);
         t.init = starts ? init + c * init_panel : t.out;
         t.init_panel = starts ? init_panel : out.panel;

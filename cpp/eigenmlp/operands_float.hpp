@@ -15,6 +15,7 @@ inline double speedup() { return 1; }
 using Operand = float;
 using Operands = Panels<Operand>;
 using ConstOperands = Panels<const Operand>;
+inline constexpr Index per_float = 1; // operands in a float's place
 
 // Rows that must be stored at once: threads share a batch in multiples of it.
 inline constexpr Index row_unit = 1;

@@ -18,6 +18,7 @@ namespace eigenmlp::rounded {
 using Operand = float; // the bits of a pair
 using Operands = Panels<Operand>;
 using ConstOperands = Panels<const Operand>;
+inline constexpr Index per_float = 2; // operands in a float's place: so many more fit into a cache
 
 inline constexpr Index line_pairs = panel_width<float>;
 inline constexpr Index line_terms = 2 * line_pairs;

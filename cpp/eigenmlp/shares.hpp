@@ -49,7 +49,8 @@ Index chunk_rows(const Network<T>& net) {
   constexpr Index budget = Index{1} << 20; // bytes, about half of an L2
   Index widest = net.inputs();
   for (const auto& layer : net.layers()) widest = std::max(widest, layer.K);
-  return std::max<Index>(16, budget / (widest * static_cast<Index>(sizeof(T))));
+  const Index fit = budget / (widest * static_cast<Index>(sizeof(T)));
+  return std::max<Index>(16, net.rounds() ? fit * rounded::per_float : fit);
 }
 
 // Calls body(from, to) for chunks of rows begin … end - 1 until it returns false, which is

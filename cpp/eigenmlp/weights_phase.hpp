@@ -11,6 +11,7 @@ namespace eigenmlp {
 
 // Panels of W's rows that are summed together, so that their inputs stay in L2.
 inline constexpr Index block_panels = 8;
+inline constexpr Index most_block_panels = block_panels * rounded::per_float; // if the net rounds
 // Panels of W's columns in a tile of dW.
 template <class T>
 inline constexpr Index strip_panels = usual_panels<T>;
@@ -78,8 +79,9 @@ void sum_rectangle(const Network<T>& net, const BatchView<T>& batch, std::size_t
   const Layer<T>& layer = net.layers()[l];
   const Panels<const T> X = batch.Y[l], dY = batch.dY[l + 1];
   const Index strips = ceil_div(part.k_end - part.k, strip_panels<T>);
-  for (Index d = part.d; d < part.d_end; d += block_panels) {
-    const Index d_end = std::min(d + block_panels, part.d_end);
+  const Index step = net.rounds() ? most_block_panels : block_panels;
+  for (Index d = part.d; d < part.d_end; d += step) {
+    const Index d_end = std::min(d + step, part.d_end);
     const Index block_rows = std::min(d_end * p, layer.D) - d * p;
     for (Index s = 0; s < strips; ++s) {
       const Index k = part.k + share_begin(part.k_end - part.k, strips, s);
@@ -163,13 +165,14 @@ template <class T>
 bool update_share(const Network<T>& net, const BatchView<T>& batch, Index rows, const Team& team,
                   bool by_columns, const Rule<T>& rule) {
   constexpr Index p = panel_width<T>;
-  alignas(cache_line) T scratch[strip_panels<T> * block_panels * p * p];
+  constexpr Index scratch_panel = most_block_panels * p * p;
+  alignas(cache_line) T scratch[strip_panels<T> * scratch_panel];
   bool finite = true;
   for_each_share(net, team, by_columns, [&](std::size_t l, const Rectangle& part) {
     const Layer<T>& layer = net.layers()[l];
     sum_rectangle(
         net, batch, l, rows, part, true,
-        [&](Index, Index) { return Panels<T>{scratch, block_panels * p * p}; },
+        [&](Index, Index) { return Panels<T>{scratch, scratch_panel}; },
         [&](Index d, Index count, Index k, Index C, Panels<T> dW) {
           for (Index c = 0; c < C; ++c)
             finite &= update_rows<T>(net, layer, d, count, k + c, dW.at(0, c), rule);
