@@ -91,12 +91,21 @@ bool forward_plain(const Network<T>& net, const Rows& X, Index from, Index rows,
   return sum == T(0);
 }
 
+// Rows that a thread takes through all layers at once: 128. For AMX only as many as fill its tiles,
+// if L2 holds the operands of all weights: what a layer writes is then read from L1.
+template <class T>
+Index rows_at_once(const Network<T>& net) {
+  constexpr Index near = 3 << 18, tile_rows = 32; // operands: three quarters of an L2 of 2 MiB
+  const bool fill = rounded::uses_tiles() && net.rounds() && net.parameter_count() <= near;
+  return fill ? tile_rows : std::min<Index>(128, chunk_rows(net));
+}
+
 // out (N, K), C-order, from rows X; false if a number in X is not finite. No allocation and no
 // thread region for one row, after the first.
 template <class T>
 bool predict(const Network<T>& net, const Rows& X, T* out, bool all_or_nothing = false) {
   const std::shared_lock lock(net.mutex());
-  const Index chunk = std::min<Index>(128, chunk_rows(net));
+  const Index chunk = rows_at_once(net);
   const Index chunks = ceil_div(X.rows, chunk), K = net.outputs();
   const double work = 2.0 * static_cast<double>(net.parameter_count() * X.rows);
   const int threads = static_cast<int>(std::min<Index>(threads_for_net(net, work, 0, 2), chunks));

@@ -8,6 +8,7 @@
 namespace eigenmlp::rounded {
 
 inline constexpr bool has_products = false; // of bfloat16, faster than those of floats
+inline bool uses_tiles() { return false; }
 inline void use_tiles(bool) {}
 // What a step costs in float beside one with these.
 inline double speedup() { return 1; }
