@@ -59,11 +59,12 @@ class Worker:
         return self.state["status"] == "ready"
 
     def turn(self, seconds: float) -> dict[str, float]:
-        """Quantiles of the nanoseconds of a step."""
+        """Quantiles of the nanoseconds of a step; RuntimeError if the process ended."""
         # Stopped, no thread of its pool spins while others are measured.
-        os.kill(self._process.pid, signal.SIGCONT)
-        self._process.stdin.write(f"{seconds}\n")
-        self._process.stdin.flush()
+        with contextlib.suppress(ProcessLookupError, BrokenPipeError):
+            os.kill(self._process.pid, signal.SIGCONT)
+            self._process.stdin.write(f"{seconds}\n")
+            self._process.stdin.flush()
         result = self._reply()
         self._stop()
         if "median" not in result:
@@ -74,6 +75,8 @@ class Worker:
         """Kill the process, which holds nothing worth keeping."""
         self._process.kill()
         self._process.wait()
+        with contextlib.suppress(BrokenPipeError):  # a turn that it never began
+            self._process.stdin.close()
 
     def _reply(self) -> dict:
         line = self._process.stdout.readline()
@@ -108,8 +111,13 @@ def measure(task: Task, plan: Plan) -> dict[str, object]:
         isa = "v3" if task.isa else workers[0].state["notes"]["isa"]
         limit = Limit(isa, plan.threads or cores())
         stack.callback(limit.stop)
-        turns = _rounds(workers, limit, plan)
-        variants = {w.variant: _figures(w, workers[0], turns[w.variant], task) for w in workers}
+        turns, ended = _rounds(workers, limit, plan)
+        absent |= ended
+        variants = {
+            w.variant: _figures(w, workers[0], turns[w.variant], task)
+            for w in workers
+            if w.variant not in ended
+        }
         limits = [t.limit for t in turns[workers[0].variant] if t.limit]
         gflops = median(limits) if limits else None
         return result | {"variants": variants, "limit_gflops": gflops, "limit_isa": isa}
@@ -124,17 +132,26 @@ class Turn:
     limit: float | None  # GF/s
 
 
-def _rounds(workers: list[Worker], limit: Limit, plan: Plan) -> dict[str, list[Turn]]:
+def _rounds(
+    workers: list[Worker], limit: Limit, plan: Plan
+) -> tuple[dict[str, list[Turn]], dict[str, str]]:
+    """The turns of each variant; and of the peers whose process ended on the way, why."""
     ours, *others = workers
     turns: dict[str, list[Turn]] = {worker.variant: [] for worker in workers}
+    ended: dict[str, str] = {}
     for _ in range(plan.rounds):
-        for other in others or [None]:
+        for other in [x for x in others if x.variant not in ended] or [None]:
             gflops = limit.turn(min(_LIMIT_SECONDS, plan.seconds))
             mine = ours.turn(plan.seconds)
             turns[ours.variant].append(Turn(mine, mine, gflops))
-            if other:
+            if not other:
+                continue
+            try:
                 turns[other.variant].append(Turn(other.turn(plan.seconds), mine, gflops))
-    return turns
+            except RuntimeError as error:
+                ended[other.variant] = str(error)
+                print(f"  {error}", file=sys.stderr)
+    return turns, ended
 
 
 def _figures(worker: Worker, ours: Worker, turns: list[Turn], task: Task) -> dict[str, object]:
