@@ -43,6 +43,16 @@ def test_a_mapped_file_is_as_good_as_an_array(dtype: str, backend: str, tmp_path
     np.testing.assert_array_equal(nets[0].parameters, nets[1].parameters)
 
 
+@backends
+def test_copies_of_a_mapped_file(backend: str, tmp_path: Path) -> None:
+    """NumPy calls them memmaps too, but they lie in no file."""
+    x, net = mapped(tmp_path / "x", X), make(backend)
+    for copied in (x.copy(), x.astype(X.dtype)):
+        assert isinstance(copied, np.memmap)
+        np.testing.assert_array_equal(net.forward(copied), net.forward(X))
+        net.fit(copied, Y, epochs=1)
+
+
 def test_a_mapped_file_is_not_copied(tmp_path: Path) -> None:
     big = np.random.default_rng(0).random((40_000, 100), np.float32)
     x = mapped(tmp_path / "x", big)

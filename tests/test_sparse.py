@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 import eigenmlp as em
+from eigenmlp.sklearn import MLPClassifier
 
 SIZES = [37, 12, 4]
 ROWS = 50
@@ -82,6 +83,56 @@ def test_indices_of_two_types_and_places_that_come_twice():
     assert net().loss(twice, labels()) == expected
 
 
+def spread(part):
+    """The same numbers, with others between them."""
+    return np.repeat(part, 2)[::2]
+
+
+def shifted(part):
+    """The same numbers at an address that no such number has."""
+    memory = np.empty(part.nbytes + 1, np.uint8)
+    memory[1:] = part.view(np.uint8)
+    return memory[1:].view(part.dtype)
+
+
+LAYOUTS = {
+    "spread": spread,
+    "shifted": shifted,
+    "other byte order": lambda part: part.astype(part.dtype.newbyteorder()),
+    "mapped": lambda part: part.view(np.memmap),
+    "read-only": lambda part: np.frombuffer(part.tobytes(), part.dtype),
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("part", ["data", "indices", "indptr"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_parts_however_they_lie_in_memory(layout, part):
+    """The matrix itself stays as it is."""
+    X, y = matrix(), labels()
+    expected = net().loss(X, y)
+    estimator = MLPClassifier((5,), max_iter=2, random_state=0, tol=0)
+    probabilities = estimator.fit(X, y).predict_proba(X)
+    setattr(X, part, LAYOUTS[layout](getattr(X, part)))
+    held = X.data, X.indices, X.indptr
+    assert net().loss(X, y) == expected
+    np.testing.assert_array_equal(net().forward(X), net().forward(X.toarray()))
+    # scikit-learn's checks bring other byte orders to float64.
+    np.testing.assert_allclose(estimator.predict_proba(X), probabilities, rtol=1e-5)
+    np.testing.assert_allclose(estimator.fit(X, y).predict_proba(X), probabilities, rtol=1e-4)
+    assert all(now is then for now, then in zip((X.data, X.indices, X.indptr), held, strict=True))
+
+
+def test_a_matrix_stays_as_it_is():
+    """Two types of indices, and room behind the last number, are set right in a copy."""
+    X, y = matrix(), labels()
+    expected = net().loss(X, y)
+    X.data, X.indices = np.append(X.data, np.nan), np.append(X.indices, -1).astype(np.int64)
+    held = X.data, X.indices, X.indptr
+    assert net().loss(X, y) == expected
+    assert all(now is then for now, then in zip((X.data, X.indices, X.indptr), held, strict=True))
+
+
 def test_outputs_inside_the_matrix():
     """Numbers of X are read before outputs are written over them."""
     n = em.MLP([3, 4, 2], seed=0)
@@ -125,6 +176,19 @@ def test_matrices_that_do_not_hold_together(part, value):
     getattr(X, part)[5] = value
     for call in ("forward", "fit", "step"):
         with pytest.raises(ValueError, match="X: expected a CSR matrix that holds together"):
+            CALLS[call](net(), X, labels())
+
+
+@pytest.mark.parametrize("kind", [sp.csc_matrix, sp.bsr_array, sp.coo_array, sp.dia_matrix])
+def test_mapped_parts_of_other_kinds_that_shrink(tmp_path, kind):
+    """They are read to make rows of them."""
+    X = kind(matrix())
+    np.save(tmp_path / "data.npy", np.asarray(X.data))
+    X.data = np.load(tmp_path / "data.npy", mmap_mode="r")
+    with open(tmp_path / "data.npy", "r+b") as file:
+        file.truncate(100)
+    for call in ("fit", "loss_and_gradient", "step", "forward"):
+        with pytest.raises(ValueError, match="it has shrunk"):
             CALLS[call](net(), X, labels())
 
 

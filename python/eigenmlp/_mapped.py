@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._exchange import is_sparse
+
 
 def whole_file(array: object, what: str) -> None:
     """Refuse an array whose file is now shorter than what was mapped of it."""
@@ -37,15 +39,16 @@ def watch(**arrays: NDArray[Any] | None) -> Callable[[], None] | None:
 
 
 def _maps(array: object) -> Iterator[tuple[mmap.mmap, int]]:
-    """The mappings that an array, or the parts of a CSR matrix, lie in; and where in its file each
-    begins."""
-    if hasattr(array, "indptr"):
-        for part in ("data", "indices", "indptr"):
-            yield from _maps(getattr(array, part, None))
+    """The mappings that an array, or the parts of a sparse matrix, lie in; and where in its file
+    each begins."""
+    if is_sparse(array):
+        for value in vars(array).values():
+            for part in value if isinstance(value, tuple) else (value,):
+                yield from _maps(part)
         return
     start = 0
     while isinstance(array, np.ndarray):
-        if isinstance(array, np.memmap):
+        if isinstance(array, np.memmap) and array.offset is not None:  # None for copies
             start = array.offset - array.offset % mmap.ALLOCATIONGRANULARITY
         array = array.base
     if isinstance(array, mmap.mmap):

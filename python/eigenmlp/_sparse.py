@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from . import _validate
 from ._exchange import is_sparse
 from ._mapped import whole_file
 
-__all__ = ["inputs", "is_sparse"]
+__all__ = ["csr", "inputs", "is_sparse"]
 
 
 def inputs(value: Any, columns: int, dtype: str, scale: float = 1.0, what: str = "X") -> Any:
@@ -18,18 +19,27 @@ def inputs(value: Any, columns: int, dtype: str, scale: float = 1.0, what: str =
     _validate.matrix(value.shape, columns, what, "D")
     if value.dtype.kind not in "biuf":
         raise TypeError(f"{what}: expected numbers, got a sparse matrix of {value.dtype}")
-    X = value.tocsr()
-    whole_file(X, what)
-    try:
-        X.check_format(full_check=True)
-    except ValueError as error:
-        raise ValueError(f"{what}: expected a CSR matrix that holds together: {error}") from None
+    X = csr(value, what)
     bad = _validate.first_not_finite(X.data, dtype, scale)
     if bad is not None:
         row = int(np.searchsorted(X.indptr, bad, side="right")) - 1
         place = f"{what}[{row}, {X.indices[bad]}]"
         raise _validate.not_finite(X.data[bad], place, what, dtype, scale)
-    data, places = _validate.readable(X.data, dtype), X.indices
-    if data is X.data and places.dtype == X.indptr.dtype:
-        return X
-    return type(X)((data, places.astype(X.indptr.dtype), X.indptr), shape=X.shape)
+    X.data = _validate.readable(X.data, dtype)
+    return X
+
+
+def csr(value: Any, what: str = "X") -> Any:
+    """A sparse matrix as CSR, checked, its parts laid out as the core reads them.
+
+    It has the memory of `value` where that allows; `value` itself stays as it is.
+    """
+    whole_file(value, what)
+    X = copy.copy(value.tocsr())  # of whose parts check_format makes others
+    try:
+        X.check_format(full_check=True)
+    except ValueError as error:
+        raise ValueError(f"{what}: expected a CSR matrix that holds together: {error}") from None
+    parts = (np.require(part, requirements="CA") for part in (X.data, X.indices, X.indptr))
+    X.data, X.indices, X.indptr = parts
+    return X

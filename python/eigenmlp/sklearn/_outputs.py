@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
+from .. import _sparse
 from ..mlp import MLP
 from ..threads import limited
 from ._network import NetworkMixin
@@ -47,10 +48,7 @@ class OutputsMixin(NetworkMixin):
 
 
 def readable(X: Any) -> Any:
-    """X as float32 or float64, dense or CSR with one type of indices."""
+    """X as float32 or float64, dense or CSR."""
     if not isinstance(X, np.ndarray):
-        X = X.tocsr()
-        if X.indices.dtype != X.indptr.dtype:
-            X = X.copy()  # which may be the user's own
-            X.indices = X.indices.astype(X.indptr.dtype)
+        X = _sparse.csr(X)
     return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
