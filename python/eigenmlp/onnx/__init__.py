@@ -102,7 +102,8 @@ def load(path: str | Path, loss: str | Loss | None = None, backend: str = "nativ
     """Read a network from an ONNX file: one of `export`, or of PyTorch's or skl2onnx's exporters.
 
     The graph must be a chain of Gemm, or MatMul and Add, with the known activations between
-    them. Nothing in it is executed. What comes after the last layer tells the loss:
+    them; inputs may be made flat first, and outputs (N, 1) be given as (N,). Nothing in it is
+    executed. What comes after the last layer tells the loss:
 
     ==================================  ========================================================
     Softmax, LogSoftmax, ArgMax         ``softmax_cross_entropy``; `MLP.predict_proba` gives what

@@ -16,6 +16,16 @@ Attributes: TypeAlias = dict[str, Any]  # by name
 Read: TypeAlias = Callable[["Reader", Inputs, Attributes], Value | None]
 
 
+def either(*reads: Read) -> Read:
+    """An operator of several uses: what the first gives that finds a place for it."""
+
+    def read(reader: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+        values = (one(reader, inputs, attributes) for one in reads)
+        return next((value for value in values if value is not None), None)
+
+    return read
+
+
 def first(inputs: Inputs) -> Value | None:
     """The first input."""
     return inputs[0] if inputs else None

@@ -9,6 +9,7 @@ from ._arguments import (
     Inputs,
     Read,
     axis_of,
+    first,
     first_term,
     scalar_of,
     term_and_other,
@@ -102,12 +103,15 @@ def sub(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
 
 
 def of_term(name: str, attribute: str = "", default: float = 0.0) -> Read:
-    """A function of one term, whose parameter may be an attribute."""
+    """A function of one term, whose parameter may be an attribute; also of outputs as (N,)."""
 
     def read(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
-        term = first_term(inputs)
+        value = first(inputs)
+        is_column = isinstance(value, Tail) and value.kind == "column"
+        term = value.term if isinstance(value, Tail) and is_column else first_term(inputs)
         parameter = attributes[attribute].f if attribute in attributes else default
-        return None if term is None else function(name, term, parameter)
+        found = None if term is None else function(name, term, parameter)
+        return Tail("column", found) if found is not None and is_column else found
 
     return read
 

@@ -8,7 +8,7 @@ from .. import _travelling as travelling
 from .._described import described
 from ..activations import Activation, Identity, Softmax
 from ..losses import LOSSES, Loss
-from ._terms import Above, Constant, Function, Tail, Term, Value, Z, activation
+from ._terms import Above, Constant, Function, Sizes, Tail, Term, Value, Z, activation
 
 
 def head(
@@ -54,8 +54,8 @@ def _term_of(value: Value) -> Term:
         raise ValueError("expected outputs that are a function of the last layer, got others")
     if isinstance(value, (Tail, Above)):
         return value.term
-    if isinstance(value, Constant):
-        raise ValueError("expected outputs that depend on the input, got a constant")
+    if isinstance(value, (Constant, Sizes)):
+        raise ValueError("expected outputs that depend on the input, got a constant or a shape")
     return value
 
 

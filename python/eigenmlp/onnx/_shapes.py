@@ -8,7 +8,8 @@ import numpy as np
 
 from ._arguments import Attributes, Inputs, axis_of, first, first_term, scalar_of
 from ._package import onnx
-from ._terms import Above, Constant, Tail, Term, Value
+from ._sizes import numbers_of
+from ._terms import Above, Constant, Sizes, Tail, Term, Value
 
 if TYPE_CHECKING:
     from ._reading import Reader
@@ -35,6 +36,8 @@ def cast(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
         return Tail("above", value.term) if value.is_label else None
     if isinstance(value, Term) and to not in (proto.FLOAT, proto.DOUBLE):
         return None
+    if isinstance(value, Sizes):
+        return value if to == proto.INT64 else None
     if isinstance(value, Constant):
         types = {proto.FLOAT: np.float32, proto.DOUBLE: np.float64, proto.INT64: np.int64}
         if value.array.size > 1 or to not in types or value.array.dtype.kind not in "fiub":
@@ -57,23 +60,40 @@ def flatten(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
     return first_term(inputs) if axis_of(attributes, 1) == 1 else None
 
 
-def reshape(reader: Reader, inputs: Inputs, _: Attributes) -> Value | None:
-    """Rows stay rows: to (N, D) or (N, K); outputs to one column, labels to whatever."""
+def reshape(reader: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+    """Rows stay rows: to (N, D) or (N, K); outputs to one column or none, labels to whatever."""
     value, shape = inputs if len(inputs) == 2 else (None, None)
     if isinstance(value, Tail):
         return value
-    if not (isinstance(value, Term) and isinstance(shape, Constant)):
+    sizes = numbers_of(shape)
+    if not isinstance(value, Term) or sizes is None:
         return None
-    if shape.array.dtype.kind != "i" or shape.array.shape != (2,):
+    if sizes == (-1,):
+        return _column(reader, value)
+    if len(sizes) != 2:
         return None
-    rows, columns = shape.array.tolist()
+    rows, columns = sizes
     batch = reader.input_shape[0] if reader.input_shape else None
-    if rows not in (0, -1, batch) or (rows == -1 and columns == -1):
+    copies = 0 if "allowzero" not in attributes or not attributes["allowzero"].i else -1
+    if rows not in (None, copies, -1, batch) or (rows == -1 and columns == -1):
         return None
     width = reader.layers[-1].W.shape[1] if reader.layers else reader.width()
     if columns == -1 or width in (None, columns):
         return value
     return Tail("column", value) if columns == 1 else None
+
+
+def column(reader: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+    """Outputs (N, 1) to (N,): the first of one."""
+    value, place = inputs if len(inputs) == 2 else (None, None)
+    is_first = scalar_of(place) in (0, -1) and axis_of(attributes, 0) in (1, -1)
+    return _column(reader, value) if is_first else None
+
+
+def _column(reader: Reader, value: Value | None) -> Value | None:
+    """Outputs (N, 1) as (N,)."""
+    is_column = bool(reader.layers) and reader.layers[-1].W.shape[1] == 1
+    return Tail("column", value) if isinstance(value, Term) and is_column else None
 
 
 def squeeze(reader: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
@@ -84,10 +104,7 @@ def squeeze(reader: Reader, inputs: Inputs, attributes: Attributes) -> Value | N
     axes: list[int] = [*attributes["axes"].ints] if "axes" in attributes else []
     if len(inputs) == 2 and isinstance(inputs[1], Constant):
         axes = inputs[1].array.ravel().tolist()
-    is_column = bool(reader.layers) and reader.layers[-1].W.shape[1] == 1
-    if not (isinstance(value, Term) and is_column and axes in ([], [1], [-1])):
-        return None
-    return Tail("column", value)
+    return _column(reader, value) if axes in ([], [1], [-1]) else None
 
 
 def constant(reader: Reader, _: Inputs, attributes: Attributes) -> Value | None:

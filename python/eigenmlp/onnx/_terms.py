@@ -86,6 +86,13 @@ class Above:
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """Of an array; None stands for the number of rows."""
+
+    sizes: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
 class Tail:
     """What may come after the last layer, made of a term: labels, names of classes, …"""
 
@@ -93,7 +100,7 @@ class Tail:
     term: Term
 
 
-Value: TypeAlias = Term | Constant | Above | Tail
+Value: TypeAlias = Term | Constant | Sizes | Above | Tail
 
 
 def is_near(a: float, b: float) -> bool:
