@@ -121,6 +121,26 @@ def test_a_model_is_whole() -> None:
     assert all(p.grad is not None for p in model.parameters())
 
 
+def test_numbers_of_another_state() -> None:
+    """What `load_state_dict` brings is what `forward` computes with and `from_torch` reads."""
+    options = [("sigmoid(slope=2.0)", 1 / 3), ("sigmoid(slope=0.7)", 0.1)]
+    nets = [
+        make_net([3, 4, 2], loss="squared_error", activation=a, input_scale=s) for a, s in options
+    ]
+    one, other = map(em.torch.to_torch, nets)
+    other.load_state_dict(one.state_dict())
+    X = np.random.default_rng(0).normal(0, 1, (5, 3)).astype(np.float32)
+    close(outputs(other, X), nets[0].forward(X))
+    back = em.torch.from_torch(other)
+    close(back.forward(X), nets[0].forward(X))
+    assert back.config["input_scale"] == float(np.float32(1 / 3))
+    assert str(other[0]) == f"Scale({float(np.float32(1 / 3))!r})"
+    assert str(one[0]) == f"Scale({1 / 3!r})" and str(one.double()[2]) == "SlopedSigmoid(2.0)"
+    with pytest.raises(ValueError, match=r"module 0 \(Scale\): expected weights with numbers"):
+        em.torch.from_torch(one.to("meta"))
+    assert str(one[2]) == "SlopedSigmoid(2.0)"
+
+
 def test_copies() -> None:
     net = make_net([2, 2])
     before = net.parameters

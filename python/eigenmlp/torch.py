@@ -230,12 +230,14 @@ class _Reading:
         """Refuse a module that does something else than its class says, or not yet anything."""
         lazy = getattr(module, "has_uninitialized_params", None)
         self.expect(lazy is None or not lazy(), "weights: call a lazy module with a row first")
+        own = (*module.parameters(recurse=False), *module.buffers(recurse=False))
+        on_meta = any(tensor.is_meta for tensor in own)
+        self.expect(not on_meta, "weights with numbers, got the device meta")
         changed = ("_forward_hooks", "_forward_pre_hooks", "forward")
         self.expect(not any(map(vars(module).get, changed)), "a module without hooks")
 
     def layer(self, linear: Any) -> None:
         """A Linear, whose weight is (out, in)."""
-        self.expect(not linear.weight.is_meta, "weights with numbers, got the device meta")
         if self.linears:
             before, came = self.linears[-1].weight.shape[0], linear.weight.shape[1]
             self.expect(before == came, f"{before} inputs, as the layer before gives, got {came}")
