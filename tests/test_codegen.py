@@ -27,6 +27,7 @@ from conftest import (
 )
 
 import eigenmlp as em
+from eigenmlp.sklearn import MLPClassifier, MLPRegressor
 
 CC = next(filter(None, map(shutil.which, filter(None, [os.environ.get("CC"), "cc", "gcc"]))), None)
 pytestmark = pytest.mark.skipif(CC is None, reason="no C compiler: neither $CC nor cc nor gcc")
@@ -191,6 +192,47 @@ def test_choices(dtype: str, tmp_path: Path) -> None:
     bounds = expected * (np.expm1(2 * bound.max()) + 2 * (3 + ULPS) * u)
     assert_within(P, expected, bounds, "predict_proba")
     assert chosen == net.predict(X, offsets=offsets).tolist()
+
+
+CLASSES: dict[str, tuple[list[Any], Any]] = {
+    "ints": ([-3, 7, 2**40], ctypes.c_longlong),
+    "two ints": ([1, 2], ctypes.c_longlong),
+    "one int": ([5], ctypes.c_longlong),
+    "bools": ([False, True], ctypes.c_int),
+    "floats": ([0.0, 2.0, 5.0], ctypes.c_double),
+    "strings": (["ÄÖ 3", 'a"\\\n9??/', "", "%s"], ctypes.c_char_p),
+    "two strings": (["no", "yes"], ctypes.c_char_p),
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("kind", CLASSES)
+def test_classes_of_an_estimator(kind: str, tmp_path: Path) -> None:
+    """predict gives a place among them."""
+    names, c_type = CLASSES[kind]
+    X = np.random.default_rng(0).normal(0, 1, (40, 3))
+    y = np.array(names)[np.arange(40) % len(names)]
+    estimator = MLPClassifier((5,), max_iter=30, learning_rate_init=0.1, random_state=0).fit(X, y)
+    compiled = Compiled(estimator._network(), tmp_path)
+    assert not hasattr(compiled.library, "classes")
+    em.codegen.to_c(estimator, tmp_path / "named.c", name="y")
+    compile_c("-shared", "-fPIC", tmp_path / "named.c", "-o", tmp_path / "named.so")
+    in_c = (c_type * max(2, len(names))).in_dll(
+        ctypes.CDLL(str(tmp_path / "named.so")), "y_classes"
+    )
+    found = [x.decode() if isinstance(x, bytes) else x for x in in_c]
+    several = len(names) > 2
+    places = compiled.labels(X) if several else compiled("predict", X, ctypes.c_int)[:, 0]
+    assert [found[place] for place in places] == estimator.predict(X).tolist()
+    assert found[: len(names)] == estimator.classes_.tolist()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_estimators_without_names_of_classes(tmp_path: Path) -> None:
+    X = np.eye(4)
+    several = MLPClassifier((3,), max_iter=2).fit(X, np.eye(4, dtype=int))
+    for estimator in (several, MLPRegressor(max_iter=2).fit(X, X)):
+        assert "classes" not in em.codegen.c_source(estimator).split("#include")[1]
 
 
 def test_nothing_but_libm(tmp_path: Path) -> None:

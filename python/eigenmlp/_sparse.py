@@ -40,6 +40,6 @@ def csr(value: Any, what: str = "X") -> Any:
         X.check_format(full_check=True)
     except ValueError as error:
         raise ValueError(f"{what}: expected a CSR matrix that holds together: {error}") from None
-    parts = (np.require(part, requirements="CA") for part in (X.data, X.indices, X.indptr))
+    parts = (np.require(part, requirements=("C", "A")) for part in (X.data, X.indices, X.indptr))
     X.data, X.indices, X.indptr = parts
     return X

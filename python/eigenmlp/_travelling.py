@@ -42,14 +42,25 @@ def network(net: object, function: str) -> MLP:
     return net
 
 
-def class_names(net: object) -> NDArray[Any] | None:
-    """What an estimator calls its classes; None for a network, several labels and regression."""
+def class_names(net: object, function: str) -> NDArray[Any] | None:
+    """What an estimator calls its classes; None for a network, several labels and regression.
+
+    At least two, in int64, bool, float, or as objects that are strings.
+    """
     names = getattr(net, "classes_", None)
     if isinstance(net, MLP) or names is None:
         return None
-    inner = network(net, "class_names")
-    several = loss_of(inner).name == "sigmoid_cross_entropy" and inner.layer_sizes[-1] > 1
-    return None if several else np.asarray(names)
+    inner = network(net, function)
+    if loss_of(inner).name == "sigmoid_cross_entropy" and inner.layer_sizes[-1] > 1:
+        return None
+    names = np.resize(names, max(2, len(names)))  # one class has two probabilities too
+    if names.dtype.kind in "iu":
+        return names.astype(np.int64)
+    if names.dtype.kind in "bf":
+        return names
+    if names.dtype.kind in "OU" and all(isinstance(name, str) for name in names.tolist()):
+        return names.astype(object)
+    raise ValueError(f"{function}: expected classes that are numbers or strings, got {names!r}")
 
 
 def layers(net: MLP) -> list[Layer]:

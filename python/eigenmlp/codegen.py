@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from . import _travelling as travelling
 from ._c_source.model import INPUT_DTYPES, Model
 from ._c_source.writing import Writer
 from ._travelling import Estimator
@@ -54,10 +53,12 @@ def to_c(
     -----
     The functions allocate nothing and have no state: layers lie on the stack (the file says how
     many bytes), constants are ``const``. So calls may overlap, in threads and in interrupts. They
-    do not check their input: a NaN in it comes out as NaN. Classes are 0, 1, …, whatever an
-    estimator calls them. Sums run in the order of the inputs,
-    so that outputs differ from the network's own by rounding. With ``compute_dtype="bfloat16"`` the
+    do not check their input: a NaN in it comes out as NaN. Sums run in the order of the inputs, so
+    that outputs differ from the network's own by rounding. With ``compute_dtype="bfloat16"`` the
     file has the float32 parameters, and does not round operands: outputs differ by that.
+
+    ``predict`` gives the numbers of classes, 0, 1, …; what a classifier of `eigenmlp.sklearn` calls
+    them is in the array ``classes``: numbers, or strings in UTF-8.
 
     Examples
     --------
@@ -83,7 +84,7 @@ def c_source(net: MLP | Estimator, name: str = "", input_dtype: str | None = Non
     >>> print(*[x for x in em.codegen.c_source(net).splitlines() if x.endswith("p+1f,")])
       0x1.8p+1f,
     """
-    model = Model(travelling.network(net, "to_c"), _prefix(name), input_dtype)
+    model = Model(net, _prefix(name), input_dtype)
     return "".join(Writer(model).file())
 
 

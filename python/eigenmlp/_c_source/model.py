@@ -14,8 +14,12 @@ INPUT_DTYPES = ("float32", "float64", "uint8")
 class Model:
     """A network, and what its C calls things."""
 
-    def __init__(self, net: MLP, prefix: str, input_dtype: str | None) -> None:
-        self.net, self.sizes = net, net.layer_sizes
+    def __init__(
+        self, given: MLP | travelling.Estimator, prefix: str, input_dtype: str | None
+    ) -> None:
+        self.net = net = travelling.network(given, "to_c")
+        self.classes = travelling.class_names(given, "to_c")
+        self.sizes = net.layer_sizes
         self.layers = travelling.layers(net)
         self.activations = [layer.activation for layer in self.layers]
         self.loss = travelling.loss_of(net).name

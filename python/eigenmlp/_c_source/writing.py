@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .. import _travelling as travelling
 from .._core import version
 from ..activations import Activation
+from .classes import declaration, definition
 from .functions import Function, functions
 from .model import Model
 
@@ -59,7 +60,10 @@ class Writer:
         yield "\n#include <math.h>\n#include <stddef.h>\n"
         if self.model.input == "uint8_t":
             yield "#include <stdint.h>\n"
-        yield "\n" + "".join(f"{function.prototype};\n" for function in public)
+        classes = declaration(self.model)
+        yield f"\nextern {classes};\n" if classes else "\n"
+        yield "".join(f"{function.prototype};\n" for function in public)
+        yield definition(self.model)
         yield from self.constants()
         code = [self.layer(layer) for layer in range(len(self.model.activations))]
         code += [f"\n{one.prototype} {{\n{one.body}}}\n" for one in public]
@@ -73,6 +77,8 @@ class Writer:
     def opening(self, public: list[Function]) -> str:
         shape = "-".join(map(str, self.model.sizes))
         listed = "\n".join(f"     {one.prototype};\n       {one.says}" for one in public)
+        if classes := declaration(self.model):
+            listed += f"\n     extern {classes};\n       what the classes 0, 1, ... are called"
         return (
             f"/* A multi-layer perceptron, written by eigenmlp {version}.\n\n"
             f"   layers {shape}, {self.model.net.dtype}\n"

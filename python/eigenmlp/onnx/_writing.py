@@ -38,7 +38,7 @@ class Writer:
     def __init__(self, given: MLP | travelling.Estimator, input_dtype: str | None) -> None:
         self.helper = onnx("helper")
         self.net = net = travelling.network(given, "onnx.export")
-        self.names = _checked_names(travelling.class_names(given))
+        self.names = travelling.class_names(given, "onnx.export")
         dtype = net.dtype
         if input_dtype is None:
             input_dtype = dtype.name
@@ -188,17 +188,3 @@ class Writer:
             return
         labels = self.node("Gather", [self.array("classes", self.names), best], "labels")
         self.output(labels, ["N"], self.element_type(self.names.dtype))
-
-
-def _checked_names(names: NDArray[Any] | None) -> NDArray[Any] | None:
-    """At least two names of classes, as ONNX has them: int64, bool, floats or strings."""
-    if names is None:
-        return None
-    names = np.resize(names, max(2, len(names)))  # one class has two probabilities too
-    if names.dtype.kind in "iu":
-        return names.astype(np.int64)
-    if names.dtype.kind in "bf":
-        return names
-    if names.dtype.kind in "OU" and all(isinstance(name, str) for name in names.tolist()):
-        return names.astype(object)
-    raise ValueError(f"onnx.export: expected classes that are numbers or strings, got {names!r}")
