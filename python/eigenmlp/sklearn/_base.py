@@ -10,21 +10,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, is_classifier
-from sklearn.model_selection import train_test_split
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
-from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import _check_sample_weight
 
 from ..activations import Activation
 from ..mlp import MLP
 from ..threads import limited
-from . import _lbfgs, _stochastic
+from . import _lbfgs, _stochastic, _validation
 from ._constraints import CONSTRAINTS
 from ._outputs import OutputsMixin
 from ._problem import Problem
-from ._stochastic import Validation
+from ._validation import Validation
 
 Array = NDArray[Any]
 
@@ -127,7 +125,7 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         X, T, y = self._validate_input(X, y, incremental, reset=first, classes=classes)
         weights = self._row_weights(X, y, sample_weight)
-        validation = self._checked_validation(validation_data)
+        validation = _validation.given(self, validation_data)
         self.n_outputs_ = self._output_count(T)
         units = [int(X.shape[1]), *hidden, self.n_outputs_]
         self._random_state = check_random_state(self.random_state)
@@ -138,10 +136,10 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
         if not incremental:
             self.stopped_ = False
         if validation is not None:
-            self._try_to_score(validation)
+            _validation.expect_scores(self, validation)
         if self.solver != "lbfgs":
             if self.early_stopping and validation is None:
-                X, T, y, weights, validation = self._split(X, T, y, weights)
+                X, T, y, weights, validation = _validation.split(self, X, T, y, weights)
             self._begin_records(first, incremental, validation is not None)
         return self._problem(X, T, weights), validation
 
@@ -228,59 +226,12 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
         self._net = new
         self._parameters_changed()
 
-    def _checked_validation(self, validation_data: tuple[Any, Any] | None) -> Validation | None:
-        if validation_data is None:
-            return None
-        if not (isinstance(validation_data, (tuple, list)) and len(validation_data) == 2):
-            raise TypeError(
-                f"validation_data: expected (X, y), got {type(validation_data).__name__}"
-            )
-        if self.solver == "lbfgs":
-            raise ValueError("validation_data: expected None with lbfgs, got rows")
-        X = self._checked_rows(validation_data[0])
-        y = np.asarray(validation_data[1])
-        if y.shape[:1] != X.shape[:1]:
-            got = len(y) if y.ndim else f"one {type(validation_data[1]).__name__}"
-            raise ValueError(f"validation_data: expected {X.shape[0]} rows of y, got {got}")
-        return Validation(X, y, None)
-
-    def _try_to_score(self, validation: Validation) -> None:
-        """Targets that cannot be scored are refused before the first step."""
-        try:
-            if is_classifier(self) and validation.y.ndim == 1:
-                unique_labels(vars(self)["classes_"], validation.y)  # strings among numbers?
-            self._score(validation.X, validation.y)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"validation_data: expected targets like those of training: {error}"
-            ) from error
-
     def _row_weights(self, X: Any, y: Any, sample_weight: Any) -> Array | None:
         """(N,) in float64, or None if all weigh the same."""
         if sample_weight is None:
             return None
         weights: Array = _check_sample_weight(sample_weight, X).astype(np.float64)
         return with_some_weight(weights)
-
-    def _split(
-        self, X: Any, T: Array, y: Any, weights: Array | None
-    ) -> tuple[Any, Array, Any, Array | None, Validation]:
-        """Rows to train on, and rows to validate with, drawn as scikit-learn draws them."""
-        stratify = T if is_classifier(self) and self.n_outputs_ == 1 else None
-        train, held = train_test_split(
-            np.arange(X.shape[0]),
-            random_state=self._random_state,
-            test_size=self.validation_fraction,
-            stratify=stratify,
-        )
-        if len(held) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of "
-                "your dataset."
-            )
-        validation = Validation(X[held], y[held], None if weights is None else weights[held])
-        kept = None if weights is None else weights[train]
-        return X[train], T[train], y[train], kept, validation
 
     def _call_back(self, epoch: int) -> bool:
         """Tell the callbacks; True if one of them wants to end."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,19 +22,11 @@ from . import _saved
 if TYPE_CHECKING:
     from ._base import BaseMLP
     from ._problem import Problem
+    from ._validation import Validation
 
 Array = NDArray[Any]
 
 _AHEAD = 1 << 21  # row numbers that are shuffled ahead of a native call
-
-
-@dataclass(frozen=True)
-class Validation:
-    """Rows that tell when to stop, or that are only looked at."""
-
-    X: Any
-    y: Any
-    weights: Array | None
 
 
 def fit(

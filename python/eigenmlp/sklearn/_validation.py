@@ -1,0 +1,75 @@
+"""Rows that training is watched with: given by the user, or held out of the training rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+from sklearn.model_selection import train_test_split
+from sklearn.utils.multiclass import unique_labels
+
+if TYPE_CHECKING:
+    from ._base import BaseMLP
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Rows that tell when to stop, or that are only looked at."""
+
+    X: Any
+    y: Any
+    weights: Array | None
+
+
+def given(estimator: BaseMLP, validation_data: tuple[Any, Any] | None) -> Validation | None:
+    """The user's own rows, checked but for what the targets are."""
+    if validation_data is None:
+        return None
+    if not (isinstance(validation_data, (tuple, list)) and len(validation_data) == 2):
+        raise TypeError(f"validation_data: expected (X, y), got {type(validation_data).__name__}")
+    if estimator.solver == "lbfgs":
+        raise ValueError("validation_data: expected None with lbfgs, got rows")
+    X = estimator._checked_rows(validation_data[0])
+    y = np.asarray(validation_data[1])
+    if y.shape[:1] != X.shape[:1]:
+        got = len(y) if y.ndim else f"one {type(validation_data[1]).__name__}"
+        raise ValueError(f"validation_data: expected {X.shape[0]} rows of y, got {got}")
+    return Validation(X, y, None)
+
+
+def expect_scores(estimator: BaseMLP, validation: Validation) -> None:
+    """Refuse targets that cannot be scored, before the first step."""
+    try:
+        if is_classifier(estimator) and validation.y.ndim == 1:
+            unique_labels(vars(estimator)["classes_"], validation.y)  # strings among numbers?
+        estimator._score(validation.X, validation.y)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"validation_data: expected targets like those of training: {error}"
+        ) from error
+
+
+def split(
+    estimator: BaseMLP, X: Any, T: Array, y: Any, weights: Array | None
+) -> tuple[Any, Array, Any, Array | None, Validation]:
+    """Rows to train on, and rows to validate with, drawn as scikit-learn draws them."""
+    stratify = T if is_classifier(estimator) and estimator.n_outputs_ == 1 else None
+    train, held = train_test_split(
+        np.arange(X.shape[0]),
+        random_state=estimator._random_state,
+        test_size=estimator.validation_fraction,
+        stratify=stratify,
+    )
+    if len(held) < 2:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' or the size of "
+            "your dataset."
+        )
+    validation = Validation(X[held], y[held], None if weights is None else weights[held])
+    kept = None if weights is None else weights[train]
+    return X[train], T[train], y[train], kept, validation
