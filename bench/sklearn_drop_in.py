@@ -151,6 +151,7 @@ def main() -> None:
         "| work | ours | scikit-learn | ratio | goal | accuracy, ours / theirs | met |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
+    print(*lines, sep="\n", flush=True)
     results = {}
     for name in args.tasks.split(","):
         if name == "row":
