@@ -12,6 +12,7 @@ import scipy.sparse
 import sklearn.neural_network
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.class_weight import compute_sample_weight
 
 import eigenmlp as em
@@ -264,10 +265,13 @@ def test_several_quantiles_are_several_outputs(curve: Any) -> None:
 
 
 def test_losses_that_are_refused(curve: Any) -> None:
+    """With scikit-learn's error, which names no loss that would be refused too."""
     X, y = curve
-    for wrong in ("softmax_cross_entropy", "no_loss", "huber(delta=0.0)", 3):
-        with pytest.raises(ValueError, match=r"loss|delta"):
+    logits = ("softmax_cross_entropy", em.losses.SoftmaxCrossEntropy())
+    for wrong in (*logits, "mse", "huber(delta=0.0)", 3):
+        with pytest.raises(InvalidParameterError, match=r"loss|delta") as caught:
             MLPRegressor(loss=wrong).fit(X, y)
+        assert "entropy" not in str(caught.value).split("got")[0]
 
 
 # ---- watching

@@ -80,6 +80,8 @@ def generator(seed: object) -> np.random.Generator:
 def numbers(value: ArrayLike, what: str) -> Array:
     """`value` as an array of bool, integer or real numbers, in the machine's byte order."""
     whole_file(value, what)
+    if value is None:
+        raise TypeError(f"{what}: expected an array, got None")
     if is_sparse(value):
         raise TypeError(
             f"{what}: expected an array, got a sparse {type(value).__name__}: use {what}.toarray()"

@@ -82,7 +82,10 @@ class Trainer:
         if not isinstance(net, MLP):
             raise TypeError(f"net: expected an MLP, got {type(net).__name__}")
         if not isinstance(optimizer, tuple(OPTIMIZERS.values())):
-            raise TypeError(f"optimizer: expected one of {[*OPTIMIZERS]}, got {optimizer!r}")
+            raise TypeError(
+                f"optimizer: expected an object of one of {[*OPTIMIZERS]}, such as em.Adam(1e-3), "
+                f"got {optimizer!r}"
+            )
         self.net = net
         self.optimizer = optimizer
         self.batch_size = _validate.integer(batch_size, "batch_size")

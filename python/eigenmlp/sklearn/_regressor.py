@@ -10,6 +10,7 @@ from scipy.special import xlogy
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
@@ -21,6 +22,8 @@ from ._outputs import readable
 from ._problem import Problem
 
 Array = NDArray[Any]
+
+_OF_NUMBERS = {name: kind for name, kind in LOSSES.items() if not kind.name.endswith("entropy")}
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):
@@ -206,9 +209,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return readable(X), T.reshape(len(T), -1), y
 
     def _described_loss(self) -> Loss:
-        chosen: Loss = described(self.loss, LOSSES, "loss")
-        if chosen.name.endswith("cross_entropy"):
-            raise ValueError(f"loss: expected one for numbers, got {chosen.text!r}")
+        try:
+            chosen: Loss = described(self.loss, _OF_NUMBERS, "loss")
+        except (TypeError, ValueError) as error:
+            raise InvalidParameterError(str(error)) from error
         return chosen
 
     def _chosen_loss(self) -> Any:
