@@ -1,5 +1,6 @@
 #pragma once
 
+#include "eigenmlp/choice.hpp"
 #include "eigenmlp/losses/rows.hpp"
 
 namespace eigenmlp {

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "eigenmlp/activations/softmax.hpp"
+#include "eigenmlp/choice.hpp"
 #include "eigenmlp/losses/rows.hpp"
 
 namespace eigenmlp {
