@@ -247,6 +247,23 @@ def test_infinite_activations_leave_no_trace(width, rows):
     np.testing.assert_array_equal(good.forward(X), before)
 
 
+@pytest.mark.parametrize("backend", ["native", "numpy"])
+@pytest.mark.parametrize("sizes", [[3, 4, 5, 2], [3, 20, 33, 20, 2], [3, 16, 32, 2]], ids=str)
+def test_infinite_sums_reach_only_what_is_there(backend, sizes):
+    """Sums pass 3.4e38, tanh of them is 1 again: nothing is lost, as in float32."""
+    options = {"activation": ["identity"] + ["tanh"] * (len(sizes) - 3), "loss": "squared_error"}
+    net, exact = make(sizes, backend, **options), em.MLP(sizes, backend=backend, seed=3, **options)
+    first = (sizes[0] + 1) * sizes[1]
+    parameters = np.full(net.parameter_count, 0.25, np.float32)
+    parameters[:first] = 3e38
+    net.parameters = exact.parameters = parameters
+    X = np.ones((3, sizes[0]), np.float32)
+    assert np.isfinite(exact.forward(X)).all()
+    assert_close(net.forward(X), exact.forward(X))
+    dX = net.vjp(X, np.ones((3, 2), np.float32))[1]
+    np.testing.assert_array_equal(dX, exact.vjp(X, np.ones((3, 2), np.float32))[1])
+
+
 # ---- threads
 
 

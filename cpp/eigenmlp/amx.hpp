@@ -4,8 +4,8 @@
 //
 // Pairs of terms lie in the places of floats (operands_pairs.hpp), so that any tile is 16 lines of
 // a panel: of A 16 rows x 16 pairs, of B 16 pairs x 16 columns, of sums 16 rows x 16 columns. Every
-// sum is one chain over rising pairs, whatever the number of rows and panels, as with the float
-// tiles (kernel.hpp).
+// sum takes one tile of 16 pairs after the other, whatever the number of rows and panels, so that
+// neither changes a bit of it, as with the float tiles (kernel.hpp).
 #pragma once
 
 #include <immintrin.h>
@@ -21,6 +21,10 @@ inline constexpr Index line_bytes = 64;
 
 // Tiles of B that are added before the next rows come: two panels then take 16 KiB of the L1.
 inline constexpr Index depth_block = 8;
+
+// Before tiles or their shapes are read from memory: GCC's intrinsics do not tell the compiler how
+// much they read, so that it may leave out what was written there, or write it later.
+inline void finish_writes(const void* memory) { asm volatile("" : : "r"(memory) : "memory"); }
 
 // Tells the processor the tiles' shapes while it lives. Tiles 0, 1: sums of the first 16 rows, in
 // two panels; 2, 3: of the `second` rows after them; 4, 5: A; 6, 7: B.
@@ -49,6 +53,7 @@ public:
     for (const int tile : {0, 1, 4}) set(tile, first);
     for (const int tile : {2, 3, 5}) set(tile, std::max<Index>(second, 1));
     for (const int tile : {6, 7}) set(tile, tile_lines);
+    finish_writes(&shapes);
     _tile_loadconfig(&shapes);
   }
 
@@ -75,6 +80,7 @@ template <int R, int C>
 void multiply_block(const Block& t) {
   const Index init_bytes = t.init_row * static_cast<Index>(sizeof(float));
   const float* const below = t.init + tile_lines * t.init_row;
+  finish_writes(t.A);
   _tile_loadd(0, t.init, init_bytes);
   if constexpr (C > 1) _tile_loadd(1, t.init + t.init_panel, init_bytes);
   if constexpr (R > 1) _tile_loadd(2, below, init_bytes);

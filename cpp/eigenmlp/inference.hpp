@@ -37,7 +37,7 @@ private:
     using namespace rounded;
     const Index size = left_size(rows, widest * panel_width<T>);
     operands_.reserve(2 * size);
-    rounded.count_panels(net);
+    rounded.set_columns(net);
     rounded.Yt.assign(Y.size(), {});
     rounded.Y.assign(Y.size(), {});
     for (std::size_t l = 0; l + 1 < Y.size(); ++l)

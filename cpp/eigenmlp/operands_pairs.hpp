@@ -88,16 +88,18 @@ inline void store_pairs(const float* from, Index count, Index lines, Operand* to
 }
 } // namespace detail
 
-// Rows row … row + count - 1 of panel c, which lie at `from`, of a Left with so many panels. An odd
-// number of them leaves half a line over: zeros, as what lay there before may be Inf, and Inf · 0
-// is NaN.
-inline void store_left(const float* from, Index row, Index count, Index c, Index panels,
+// Rows row … row + count - 1 of panel c, which lie at `from`, of a Left with so many columns. What
+// is beyond them in the last line becomes zero: it may be Inf or NaN (padding sums Inf · 0), or
+// have been so in another batch, and these times the zeros of a Right are NaN.
+inline void store_left(const float* from, Index row, Index count, Index c, Index columns,
                        Operands left) {
   constexpr Index p = panel_width<float>;
-  const bool alone = c % 2 == 0 && c + 1 == panels;
+  const bool alone = c % 2 == 0 && c + 1 == panel_count<float>(columns);
+  const auto exist = static_cast<__mmask16>((1U << std::min(p, columns - c * p)) - 1);
   Operand* to = left.at(row, c / 2) + c % 2 * (line_pairs / 2);
   for (Index i = 0; i < count; ++i, from += p, to += line_pairs) {
-    const auto rounded = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_load_ps(from)));
+    const auto rounded =
+        reinterpret_cast<__m256i>(_mm512_maskz_cvtneps_pbh(exist, _mm512_load_ps(from)));
     if (alone)
       _mm512_store_si512(to, _mm512_zextsi256_si512(rounded));
     else

@@ -9,7 +9,7 @@ namespace eigenmlp {
 
 // Null where nothing reads them; empty in networks that do not round.
 struct RoundedBatch {
-  std::vector<Index> panels;          // of Y[l] and dY[l]
+  std::vector<Index> columns;         // of Y[l] and dY[l]
   std::vector<rounded::Operands> Y;   // the Left of Y[0] … Y[L - 1]
   std::vector<rounded::Operands> dY;  // the Left of dY[1] … dY[L]
   std::vector<rounded::Operands> Yt;  // for Xᵀ · dY
@@ -29,16 +29,15 @@ struct RoundedBatch {
       size += count;
     };
     for (auto* operands : {&Y, &dY, &Yt, &dYt}) operands->assign(L + 1, {});
-    count_panels(net);
+    set_columns(net);
     for (std::size_t l = 0; l <= L; ++l) {
-      const Index columns = l == 0 ? net.inputs() : net.layers()[l - 1].K;
       if (l < L) {
-        place(Y[l], left_panel(rows), left_size(rows, columns));
-        place(Yt[l], inputs_panel(columns), inputs_size(rows, columns));
+        place(Y[l], left_panel(rows), left_size(rows, columns[l]));
+        place(Yt[l], inputs_panel(columns[l]), inputs_size(rows, columns[l]));
       }
       if (l > 0) {
-        place(dY[l], left_panel(rows), left_size(rows, columns));
-        place(dYt[l], deltas_panel(rows), deltas_size(rows, columns));
+        place(dY[l], left_panel(rows), left_size(rows, columns[l]));
+        place(dYt[l], deltas_panel(rows), deltas_size(rows, columns[l]));
       }
     }
     buffer.reset(size);
@@ -46,14 +45,14 @@ struct RoundedBatch {
   }
 
   template <class T>
-  void count_panels(const Network<T>& net) {
-    panels.assign(1, panel_count<T>(net.inputs()));
-    for (const auto& layer : net.layers()) panels.push_back(layer.output_panels());
+  void set_columns(const Network<T>& net) {
+    columns.assign(1, net.inputs());
+    for (const auto& layer : net.layers()) columns.push_back(layer.K);
   }
 
   // The network does not round.
-  bool empty() const { return panels.empty(); }
-  void clear() { panels.clear(); }
+  bool empty() const { return columns.empty(); }
+  void clear() { columns.clear(); }
   rounded::Operands left_Y(std::size_t l) const { return empty() ? rounded::Operands{} : Y[l]; }
   rounded::Operands left_dY(std::size_t l) const { return empty() ? rounded::Operands{} : dY[l]; }
 
@@ -62,7 +61,7 @@ struct RoundedBatch {
   void store_Y(std::size_t l, const T* from, Index row, Index count, Index c) const {
     if constexpr (can_round<T>) {
       if (empty()) return;
-      if (Y[l].data) rounded::store_left(from, row, count, c, panels[l], Y[l]);
+      if (Y[l].data) rounded::store_left(from, row, count, c, columns[l], Y[l]);
       if (Yt[l].data) rounded::store_inputs_over_rows(from, row, count, c, Yt[l]);
     }
   }
@@ -70,14 +69,15 @@ struct RoundedBatch {
   void store_dY(std::size_t l, const T* from, Index row, Index count, Index c) const {
     if constexpr (can_round<T>) {
       if (empty()) return;
-      rounded::store_left(from, row, count, c, panels[l], dY[l]);
+      rounded::store_left(from, row, count, c, columns[l], dY[l]);
       if (dYt[l].data) rounded::store_deltas_over_rows(from, row, count, c, dYt[l]);
     }
   }
   // Rows row … row + count - 1 of X.
   template <class T>
   void store_inputs(Panels<T> X, Index row, Index count) const {
-    for (Index c = 0; !empty() && c < panels[0]; ++c) store_Y(0, X.at(row, c), row, count, c);
+    for (Index c = 0; !empty() && c < panel_count<T>(columns[0]); ++c)
+      store_Y(0, X.at(row, c), row, count, c);
   }
 };
 
