@@ -1,7 +1,8 @@
 """Loads exactly one variant of the compiled core: the best that this machine can run.
 
 ``EIGENMLP_ISA=v2|v3|v4|bf16|amx`` forces a variant; one that was not built, or that the processor
-cannot run, is an `ImportError`. ``bf16`` and ``amx`` are one module, without and with AMX's tiles.
+or the operating system does not support, is an `ImportError`. ``bf16`` and ``amx`` are one module,
+without and with AMX's tiles.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def _choose() -> str:
         raise ImportError(f"EIGENMLP_ISA={forced!r} was not built; this installation has {built}")
     if forced not in supported:
         raise ImportError(
-            f"EIGENMLP_ISA={forced!r} cannot run on this processor, which supports {supported}"
+            f"EIGENMLP_ISA={forced!r} cannot run here: the processor and the operating system "
+            f"support {supported}"
         )
     return forced
 
