@@ -1,5 +1,7 @@
 """Rows X as SciPy's sparse matrices: the same numbers as dense ones, and errors that say where."""
 
+import weakref
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -214,3 +216,21 @@ def test_choices_take_them():
         for rows in (X, X.toarray())
     ]
     assert losses[0] == losses[1]
+
+
+def test_arrays_that_a_matrix_loses_live_on_while_they_are_read():
+    X, y = matrix(), labels().astype(np.int64)
+    trainer = em.Trainer(net(), em.SGD(0.1), batch_size=10, seed=0)
+    epochs = 20_000  # more than the 10 ms after which `check` is called
+    lost = []
+
+    def check():
+        for part in ("data", "indices", "indptr"):
+            lost.append(weakref.ref(getattr(X, part)))
+            setattr(X, part, getattr(X, part).copy())
+            assert lost[-1]() is not None or len(lost) > 3
+
+    orders, rates = np.empty((epochs, 0), np.int64), np.full(1, 0.1)
+    trainer._trainer.run(X, y, None, 10, orders, rates, check=check)
+    assert len(lost) >= 3
+    assert all(array() is None for array in lost[:3])

@@ -79,6 +79,9 @@ inline std::optional<Rows> sparse_rows_of(py::handle object, Index columns) {
                          : py::isinstance<py::array_t<std::int32_t>>(*places) &&
                                py::isinstance<py::array_t<std::int32_t>>(*starts);
   if (!scalar || !fits || starts->size() != shape[0] + 1) return std::nullopt;
+  // The matrix may get other arrays while the core reads these: they live until the call ends.
+  for (const auto& array : {*data, *places, *starts})
+    py::detail::loader_life_support::add_patient(array);
   Rows rows;
   rows.data = data->data();
   rows.scalar = *scalar;
