@@ -2,7 +2,8 @@
 
 Both backends round the same operands, so what differs is the order of float32 sums, and now and
 then an operand that such a difference moved over the border between two bfloat16: 2⁻⁸ of itself.
-Most results therefore agree as float32 does, and all of them within a few 2⁻⁸.
+Most results therefore agree as float32 does, and all of them within a few 2⁻⁸; what rounding can
+explain at most is worked out in `bfloat16_bounds`.
 """
 
 import pickle
@@ -10,6 +11,8 @@ import warnings
 
 import numpy as np
 import pytest
+from bfloat16_bounds import bounds
+from conftest import assert_within
 
 import eigenmlp as em
 from eigenmlp import _backend
@@ -136,6 +139,20 @@ def test_backward_products_are_of_rounded_operands(backend, sizes):
 
 
 # ---- core against twin
+
+
+@pytest.mark.parametrize("activation", [*ACTIVATIONS, "leaky_relu", "silu", "elu"])
+@pytest.mark.parametrize("sizes", [[20, 37, 50, 4], [200, 300, 100, 10], [1, 48, 5]], ids=str)
+@pytest.mark.parametrize("rows", [1, 45, 130])
+def test_within_what_rounding_explains(rows, sizes, activation):
+    native, twin = pair(sizes, activation=activation)
+    X, _ = data(sizes, rows)
+    dY = np.random.default_rng(1).standard_normal((rows, sizes[-1])).astype(np.float32)
+    EY, EP, EX = bounds(twin, X, dY)
+    assert_within(native.forward(X), twin.forward(X), EY, "Y")
+    (dP, dX), (expected_dP, expected_dX) = native.vjp(X, dY), twin.vjp(X, dY)
+    assert_within(dP, expected_dP, EP, "dP")
+    assert_within(dX, expected_dX, EX, "dX")
 
 
 @pytest.mark.parametrize("loss", LOSSES)
