@@ -126,7 +126,9 @@ def test_scaled_inputs(input_dtype: str, dtype: str, tmp_path: Path) -> None:
     equal(em.onnx.load(tmp_path / "model.onnx"), net)
 
 
-@pytest.mark.parametrize("activation", ["leaky_relu", "elu", "softplus", "gelu", "sigmoid", "tanh"])
+@pytest.mark.parametrize(
+    "activation", ["leaky_relu", "elu", "softplus", "gelu", "silu", "sigmoid", "tanh"]
+)
 def test_float64_far_from_zero(activation: str, tmp_path: Path) -> None:
     """The functions that a file brings for float64, on numbers of every size."""
     z = np.concatenate([np.linspace(-40, 40, 801), [-1e200, -1e3, -1e-9, 0.0, 1e-9, 1e3, 1e200]])
@@ -137,6 +139,17 @@ def test_float64_far_from_zero(activation: str, tmp_path: Path) -> None:
     u = float(np.finfo(np.float64).eps)
     bound = ULPS * u * (1 + np.abs(z[:, None]))  # z P(z) rounds P to u, then times z
     assert_within(Y, net.forward(z[:, None]), bound, activation)
+
+
+def test_float64_without_what_runtimes_fuse(tmp_path: Path) -> None:
+    """ONNX Runtime up to 1.22 makes of z sigmoid(z) an operator that it has in float32 alone."""
+    net = make_net([4, 3, 2], activation="silu", dtype="float64")
+    model = em.onnx.to_model(net)
+    nodes = [*model.graph.node, *(node for f in model.functions for node in f.node)]
+    assert "Exp" in {node.op_type for node in nodes}
+    assert "Sigmoid" not in {node.op_type for node in nodes}
+    graph = em.onnx.to_model(make_net([4, 3, 2], activation="silu")).graph
+    assert {"Sigmoid", "Mul"} <= {node.op_type for node in graph.node}
 
 
 def test_names_and_metadata(tmp_path: Path) -> None:

@@ -65,6 +65,11 @@ def softplus(f: Body) -> None:
     f("Add", f("Max", "z", 0), f("Log", f("Add", 1, e)))
 
 
+def silu(f: Body) -> None:
+    """z / (1 + exp(-z)): ONNX Runtime fuses z sigmoid(z) into an operator without float64."""
+    f("Div", "z", f("Add", 1, f("Exp", f("Neg", "z"))))
+
+
 def gelu(f: Body) -> None:
     """z P with P = Q(|z|) where z < 0, else 1 - Q(|z|)."""
     a = f("Abs", "z")
@@ -83,6 +88,7 @@ BODIES = {
     "Elu": (elu, ["z", "parameter"]),
     "Softplus": (softplus, ["z"]),
     "Gelu": (gelu, ["z"]),
+    "Silu": (silu, ["z"]),
 }
 
 

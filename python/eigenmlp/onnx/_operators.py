@@ -61,5 +61,6 @@ OPERATORS: dict[tuple[str, str], Read] = {
     (_functions.DOMAIN, "Elu"): _arithmetic.with_parameter("elu"),
     (_functions.DOMAIN, "Gelu"): _arithmetic.of_term("gelu"),
     (_functions.DOMAIN, "LeakyRelu"): _arithmetic.with_parameter("leaky_relu"),
+    (_functions.DOMAIN, "Silu"): _arithmetic.of_term("silu"),
     (_functions.DOMAIN, "Softplus"): _arithmetic.of_term("softplus"),
 }

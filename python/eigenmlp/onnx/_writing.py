@@ -28,6 +28,7 @@ OPERATORS = {
     "softplus": "Softplus",
     "elu": "Elu",
     "gelu": "Gelu",
+    "silu": "Silu",  # not one of ONNX's at this opset: a function within the file, or two nodes
     "softmax": "Softmax",
 }
 
@@ -130,7 +131,7 @@ class Writer:
         name, numbers = activation.name, activation.numbers()
         if name == "identity":
             return z
-        if name == "silu":
+        if name == "silu" and self.net.dtype == np.float32:
             p = self.node("Sigmoid", [z], f"{output}/sigmoid")
             return self.node("Mul", [z, p], output)
         if name == "sigmoid" and numbers["slope"] != 1:
