@@ -10,13 +10,14 @@ pytest.importorskip("sklearn", reason="needs scikit-learn: pip install 'eigenmlp
 
 import scipy.sparse
 import sklearn.neural_network
+from conftest import assert_within, rounding_bounds
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.class_weight import compute_sample_weight
 
 import eigenmlp as em
-from eigenmlp.sklearn import MLPClassifier, MLPRegressor, from_sklearn
+from eigenmlp.sklearn import MLPClassifier, MLPRegressor, _wide, from_sklearn
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -445,6 +446,31 @@ def test_sparse_rows_never_become_dense() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 100 << 20
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("activation", ["relu", "logistic", "tanh", "elu(alpha=0.5)", None])
+def test_predictions_of_wide_rows_skip_the_zeros(activation: str | None, dtype: str) -> None:
+    """SciPy multiplies the numbers alone; the core, with the zeros, gives the same to rounding."""
+    X = scipy.sparse.random(90, 3000, 0.01, "csr", dtype, random_state=0)
+    y = np.arange(90) % 3
+    hidden = {"activation": activation} if activation else {"hidden_layer_sizes": ()}
+    classifier = MLPClassifier(**{"hidden_layer_sizes": (9, 7), **hidden}, max_iter=2)
+    net, T = classifier.fit(X, y)._network(), np.zeros((90, 3), dtype)
+    dense = X.toarray()
+    assert _wide.is_wide(net, X) and not _wide.is_wide(net, X[:9])
+    assert not _wide.is_wide(net, scipy.sparse.csr_array(dense[:, :64] + 1))
+    Z = classifier._forward(X)
+    assert Z.tobytes() == _wide.forward(net, X).tobytes() and Z.dtype == dtype
+    assert_within(Z, net.forward(dense), rounding_bounds(net, dense, T).Y, "Z")
+    assert np.allclose(classifier.predict_proba(X), classifier.predict_proba(dense), atol=1e-5)
+    X.data = X.data.astype(np.float64)
+    X.data[5] = -1e300
+    if dtype == "float32":
+        with pytest.raises(ValueError, match="float32 can hold"):
+            classifier.predict(X)
+    else:
+        assert classifier.predict(X).shape == (90,)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
