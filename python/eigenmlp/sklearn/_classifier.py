@@ -310,7 +310,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Z = self._forward(X, checked=True)
         if not np.isfinite(Z).all():
             return float("nan")
-        return float(accuracy_score(y, self._labels(Z), sample_weight=sample_weight))
+        labels = self._labels(Z)
+        if y.ndim == 1:  # what accuracy_score comes to after its checks, which outlast an epoch
+            return float(np.average(y == labels, weights=sample_weight))
+        return float(accuracy_score(y, labels, sample_weight=sample_weight))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
