@@ -74,7 +74,7 @@ assert eigenmlp.info()["isa"] == {level!r}
 sys.exit(pytest.main(["-q", "-x", "-p", "no:xdist", {str(tests)!r}]))
 """
     environment = {**os.environ, "EIGENMLP_ISA": level}
-    done = in_subprocess(program, timeout=120, env=environment, cwd=tests.parents[1])
+    done = in_subprocess(program, timeout=600, env=environment, cwd=tests.parents[1])
     assert done.returncode == 0, done.stdout + done.stderr
 
 
