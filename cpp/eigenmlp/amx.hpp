@@ -10,13 +10,12 @@
 
 #include <immintrin.h>
 
+#include "eigenmlp/pairs.hpp"
 #include "eigenmlp/panels.hpp"
 
 namespace eigenmlp::amx {
 
-inline constexpr Index tile_lines = 16; // rows of A and of sums, pairs of B
-inline constexpr Index line_size = 16;  // pairs, or sums
-inline constexpr Index tile_size = tile_lines * line_size;
+using rounded::line_pairs, rounded::tile_lines, rounded::tile_size;
 inline constexpr Index line_bytes = 64;
 
 // Tiles of B that are added before the next rows come: two panels then take 16 KiB of the L1.
@@ -88,7 +87,7 @@ void multiply_block(const Block& t) {
   const float *a = t.A, *b = t.B;
   const float* next = t.next;
   for (Index i = 0; i < t.steps; ++i, a += t.A_panel, b += tile_size) {
-    for (Index j = 0; j < t.next_lines; ++j, next += line_size)
+    for (Index j = 0; j < t.next_lines; ++j, next += line_pairs)
       for (int c = 0; c < C; ++c) __builtin_prefetch(next + c * t.B_panel, 0, 2);
     _tile_loadd(6, b, line_bytes);
     _tile_loadd(4, a, line_bytes);
@@ -138,11 +137,11 @@ void multiply(Index rows, Index steps, Index panels, Panels<const float> A, Pane
         const Index R = std::min(rows - r, most);
         tiles.configure(std::min(R, tile_lines), std::max<Index>(R - tile_lines, 0));
         t.A = A.at(r, k);
-        t.next = next + r / most * t.steps * t.next_lines * line_size;
+        t.next = next + r / most * t.steps * t.next_lines * line_pairs;
         t.out = out.at(r, c);
         t.init = starts ? init + c * init_panel : t.out;
         t.init_panel = starts ? init_panel : out.panel;
-        t.init_row = starts ? 0 : line_size;
+        t.init_row = starts ? 0 : line_pairs;
         if (R > tile_lines)
           C > 1 ? multiply_block<2, 2>(t) : multiply_block<2, 1>(t);
         else

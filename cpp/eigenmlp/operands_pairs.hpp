@@ -8,6 +8,7 @@
 #pragma once
 
 #include "eigenmlp/amx_permission.hpp"
+#include "eigenmlp/pairs.hpp"
 #include "eigenmlp/product.hpp"
 #if defined(__AMX_BF16__)
 #include "eigenmlp/amx.hpp"
@@ -20,12 +21,8 @@ using Operands = Panels<Operand>;
 using ConstOperands = Panels<const Operand>;
 inline constexpr Index per_float = 2; // operands in a float's place: so many more fit into a cache
 
-inline constexpr Index line_pairs = panel_width<float>;
-inline constexpr Index line_terms = 2 * line_pairs;
-inline constexpr Index tile_lines = 16; // depths are filled up to whole tiles of AMX
-inline constexpr Index tile_size = tile_lines * line_pairs;
-
-// Sums over the batch read tiles of 32 rows, which are stored at once.
+// Depths are filled up to whole tiles of AMX (pairs.hpp). Sums over the batch read tiles of 32
+// rows, which are stored at once.
 inline constexpr Index row_unit = line_terms;
 
 inline constexpr bool has_products = true; // of bfloat16, faster than those of floats
