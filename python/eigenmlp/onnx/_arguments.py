@@ -54,6 +54,16 @@ def scalar_of(value: Value | None) -> float | None:
     return value.scalar if isinstance(value, Constant) else None
 
 
+def integer(attributes: Attributes, name: str, default: int = 0) -> int:
+    """An attribute that is a whole number."""
+    return int(attributes[name].i) if name in attributes else default
+
+
+def real(attributes: Attributes, name: str, default: float) -> float:
+    """An attribute that is a number."""
+    return float(attributes[name].f) if name in attributes else default
+
+
 def axis_of(attributes: Attributes, default: int) -> int:
     """The attribute axis."""
-    return int(attributes["axis"].i) if "axis" in attributes else default
+    return integer(attributes, "axis", default)

@@ -11,6 +11,8 @@ from ._arguments import (
     axis_of,
     first,
     first_term,
+    integer,
+    real,
     scalar_of,
     term_and_other,
 )
@@ -36,10 +38,10 @@ if TYPE_CHECKING:
 def gemm(reader: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
     """alpha X W + beta b."""
     X, W, b = [*inputs, None][:3] if len(inputs) in (2, 3) else (None, None, None)
-    if not isinstance(W, Constant) or ("transA" in attributes and attributes["transA"].i):
+    if not isinstance(W, Constant) or integer(attributes, "transA"):
         return None
-    alpha, beta = (attributes[x].f if x in attributes else 1.0 for x in ("alpha", "beta"))
-    weights = W.array.T if "transB" in attributes and attributes["transB"].i else W.array
+    alpha, beta = (real(attributes, name, 1.0) for name in ("alpha", "beta"))
+    weights = W.array.T if integer(attributes, "transB") else W.array
     if b is not None and beta == 0:
         b = None
     term = reader.layer(X, weights, None)
@@ -109,7 +111,7 @@ def of_term(name: str, attribute: str = "", default: float = 0.0) -> Read:
         value = first(inputs)
         is_column = isinstance(value, Tail) and value.kind == "column"
         term = value.term if isinstance(value, Tail) and is_column else first_term(inputs)
-        parameter = attributes[attribute].f if attribute in attributes else default
+        parameter = real(attributes, attribute, default)
         found = None if term is None else function(name, term, parameter)
         return Tail("column", found) if found is not None and is_column else found
 
@@ -137,7 +139,7 @@ def gelu(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
 def swish(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
     """Silu, if its factor is 1."""
     term = first_term(inputs)
-    if "alpha" in attributes and attributes["alpha"].f != 1:
+    if real(attributes, "alpha", 1.0) != 1:
         return None
     return None if term is None else function("silu", term)
 

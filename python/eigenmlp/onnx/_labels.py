@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._arguments import Attributes, Inputs, axis_of, first, first_term
+from ._arguments import Attributes, Inputs, axis_of, first, first_term, integer, real
 from ._terms import Above, Constant, Tail, Term, Value
 
 if TYPE_CHECKING:
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 def argmax(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
     """The likeliest class; the first of equals."""
-    value, last = first(inputs), attributes.get("select_last_index")
-    if axis_of(attributes, 0) not in (-1, 1) or (last is not None and last.i):
+    value = first(inputs)
+    if axis_of(attributes, 0) not in (-1, 1) or integer(attributes, "select_last_index"):
         return None
     if isinstance(value, Tail) and value.kind == "two classes":
         return Tail("class", value.term)
@@ -50,6 +50,5 @@ def gather(reader: Reader, inputs: Inputs, attributes: Attributes) -> Value | No
 
 def binarizer(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
     """Which probabilities are above 1/2."""
-    term = first_term(inputs)
-    threshold = attributes["threshold"].f if "threshold" in attributes else 0.0
+    term, threshold = first_term(inputs), real(attributes, "threshold", 0.0)
     return Tail("above", term) if term is not None and Above(term, threshold).is_label else None

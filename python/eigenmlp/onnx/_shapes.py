@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._arguments import Attributes, Inputs, axis_of, first, first_term, scalar_of
+from ._arguments import Attributes, Inputs, axis_of, first, first_term, integer, scalar_of
 from ._package import onnx
 from ._sizes import numbers_of
 from ._terms import Above, Constant, Sizes, Tail, Term, Value
@@ -74,7 +74,7 @@ def reshape(reader: Reader, inputs: Inputs, attributes: Attributes) -> Value | N
         return None
     rows, columns = sizes
     batch = reader.input_shape[0] if reader.input_shape else None
-    copies = 0 if "allowzero" not in attributes or not attributes["allowzero"].i else -1
+    copies = -1 if integer(attributes, "allowzero") else 0
     if rows not in (None, copies, -1, batch) or (rows == -1 and columns == -1):
         return None
     width = reader.layers[-1].W.shape[1] if reader.layers else reader.width()
