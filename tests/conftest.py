@@ -144,6 +144,13 @@ def in_subprocess() -> Callable[..., subprocess.CompletedProcess[str]]:
     return run
 
 
+@pytest.fixture(scope="module")
+def digits() -> tuple[Array, Array]:
+    """500 of scikit-learn's digits in [0, 1], and their labels."""
+    X, y = pytest.importorskip("sklearn.datasets").load_digits(return_X_y=True)
+    return X[:500] / 16, y[:500]
+
+
 # ---- rounding
 
 ULPS = 8  # of an elementary function: Eigen's exp, log1p and tanh are good to 1 to 4, and a formula
@@ -179,7 +186,7 @@ def rounding_bounds(
     twin = reference.Network(
         net.layer_sizes,
         net._all_activations,
-        net._loss_text,
+        net._loss_object.core_text,
         net._bias,
         net._input_scale,
     )
@@ -196,7 +203,7 @@ def rounding_bounds(
         EYs.append(EX)
 
     Y, EY = passes[-1].Y, EYs[-1]
-    loss = losses.find(net._loss_text)
+    loss = losses.find(net._loss_object.core_text)
     w = np.ones(N) if weights is None else weights
     share = w if loss.is_sum else w / w.sum()
     row_loss, slope = loss.value(Y, T), loss.derivative(Y, T)
@@ -246,7 +253,7 @@ def probability_bounds(net: em.MLP, Y: Array, EY: Array) -> Array | None:
     None where the network has no probabilities.
     """
     u, tiny = float(np.finfo(net.dtype).eps), float(np.finfo(net.dtype).tiny)
-    loss, output = name_of(net._loss_text), name_of(net._all_activations[-1])
+    loss, output = name_of(net._loss_object.core_text), name_of(net._all_activations[-1])
     if loss.endswith("cross_entropy"):
         link = loss.partition("_")[0]
         P = activations.forward(link, Y)

@@ -316,7 +316,12 @@ def exact_run(
     f' (or the loss's derivative) jumps.
     """
     twin = reference.Network(
-        net.layer_sizes, net._all_activations, net._loss_text, net._bias, 1.0, "longdouble"
+        net.layer_sizes,
+        net._all_activations,
+        net._loss_object.core_text,
+        net._bias,
+        1.0,
+        "longdouble",
     )
     twin.set_parameters(net.parameters)
     limits = {name: x for name, x in optimizer.limits().items() if x is not None}

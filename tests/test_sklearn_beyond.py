@@ -12,7 +12,6 @@ import scipy.sparse
 import sklearn.neural_network
 from conftest import assert_within, rounding_bounds
 from sklearn.base import clone
-from sklearn.datasets import load_digits
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.class_weight import compute_sample_weight
 
@@ -22,12 +21,6 @@ from eigenmlp.sklearn import MLPClassifier, MLPRegressor, _wide, from_sklearn
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 SOLVERS = ["sgd", "adam", "lbfgs"]
-
-
-@pytest.fixture(scope="module")
-def digits() -> tuple[Any, Any]:
-    X, y = load_digits(return_X_y=True)
-    return X[:500] / 16, y[:500]
 
 
 @pytest.fixture(scope="module")

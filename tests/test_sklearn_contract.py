@@ -15,7 +15,6 @@ import joblib
 import sklearn.neural_network
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import accuracy_score, make_scorer
@@ -34,12 +33,6 @@ SKIPPED = {
     "check_array_api_input",
     "check_classifiers_multilabel_output_format_decision_function",
 }
-
-
-@pytest.fixture(scope="module")
-def digits() -> tuple[Any, Any]:
-    X, y = load_digits(return_X_y=True)
-    return X[:500] / 16, y[:500]
 
 
 @pytest.mark.filterwarnings("ignore")  # the checks provoke them

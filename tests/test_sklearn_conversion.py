@@ -9,7 +9,6 @@ pytest.importorskip("sklearn", reason="needs scikit-learn: pip install 'eigenmlp
 
 import sklearn.neural_network
 import sklearn.preprocessing
-from sklearn.datasets import load_digits
 
 import eigenmlp.sklearn
 from eigenmlp.sklearn import MLPClassifier, MLPRegressor, from_sklearn
@@ -17,12 +16,6 @@ from eigenmlp.sklearn import MLPClassifier, MLPRegressor, from_sklearn
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 SOLVERS = ["sgd", "adam", "lbfgs"]
-
-
-@pytest.fixture(scope="module")
-def digits() -> tuple[Any, Any]:
-    X, y = load_digits(return_X_y=True)
-    return X[:500] / 16, y[:500]
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

@@ -21,16 +21,26 @@ def gives_probabilities(loss: str, output_activation: str) -> bool:
 def probabilities(loss: str, Y: Array, offsets: ArrayLike | None) -> Array:
     """Of outputs Y (N, K), which may be changed; of choices (N,) by their `offsets`."""
     if loss == "softmax_cross_entropy":
-        Y -= Y.max(axis=1, keepdims=True)
-        np.exp(Y, out=Y)
-        Y /= Y.sum(axis=1, keepdims=True)
-        return Y
+        return softmax(Y)
     if offsets is not None:
         return segment_softmax(Y[:, 0], checked_offsets(offsets, len(Y)))
     if loss == "sigmoid_cross_entropy":
-        e = np.exp(-np.abs(Y))
-        return np.where(Y >= 0, 1 / (1 + e), e / (1 + e))
+        return sigmoid(Y)
     return Y
+
+
+def softmax(Z: Array) -> Array:
+    """Of logits (N, K), which are changed."""
+    Z -= np.maximum.reduce(Z, axis=1, keepdims=True)  # as max, in half the time for one row
+    np.exp(Z, out=Z)
+    Z /= np.add.reduce(Z, axis=1, keepdims=True)
+    return Z
+
+
+def sigmoid(Z: Array) -> Array:
+    """Of logits (N, K)."""
+    e = np.exp(-np.abs(Z))
+    return np.where(Z >= 0, 1 / (1 + e), e / (1 + e))
 
 
 def predictions(loss: str, Y: Array, offsets: ArrayLike | None) -> Array:

@@ -56,4 +56,5 @@ if TYPE_CHECKING:
     core = _variant
 else:
     core = importlib.import_module(f"{__package__}.{_MODULES[level]}")
-    core.use_tiles(level == "amx")
+    if level == "bf16":
+        core.use_tiles(False)

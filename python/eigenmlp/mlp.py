@@ -126,7 +126,7 @@ class MLP:
                 chosen_loss, reduction=_validate.known(reduction, ("mean", "sum"), "reduction")
             )
         self._loss_object = chosen_loss
-        self._loss, self._loss_text = chosen_loss.name, chosen_loss.core_text
+        self._loss = chosen_loss.name
         check_outputs(chosen_loss, self._sizes[-1])
         if chosen_loss.takes_logits and output.name != "identity":
             raise ValueError(

@@ -9,16 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
-from sklearn.utils.validation import validate_data
 
+from .._answers import sigmoid, softmax
 from ._base import BaseMLP, with_some_weight
 from ._class_weight import by_row
 from ._constraints import CONSTRAINTS
-from ._outputs import readable
 from ._problem import Problem
 
 Array = NDArray[Any]
@@ -202,12 +200,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """Probabilities (N, classes) of rows X (N, D)."""
         Z = self._forward(X)
         if self.out_activation_ == "softmax":
-            Z -= np.maximum.reduce(Z, axis=1, keepdims=True)  # as max, in half the time
-            np.exp(Z, out=Z)
-            Z /= np.add.reduce(Z, axis=1, keepdims=True)
-            return Z
-        e = np.exp(-np.abs(Z))
-        P: Array = np.where(Z >= 0, 1 / (1 + e), e / (1 + e))
+            return softmax(Z)
+        P = sigmoid(Z)
         return np.hstack([1 - P, P]) if self.n_outputs_ == 1 else P
 
     def predict_log_proba(self, X: Any) -> Array:
@@ -241,23 +235,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     ) -> tuple[Any, Array, Any]:
         if incremental:
             self._begin_classes(y, classes)
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            dtype=(np.float64, np.float32),
-            reset=reset,
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+        X, y = self._checked_pair(X, y, reset)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
         else:
             self._check_classes(y)
-        X = readable(X)
         if self._label_binarizer.y_type_ == "multiclass":
             return X, np.searchsorted(self.classes_, y).astype(np.int64), y
         T = self._label_binarizer.transform(y)

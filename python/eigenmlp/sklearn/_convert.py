@@ -11,7 +11,7 @@ from sklearn.neural_network import MLPRegressor as TheirRegressor
 
 from ..optimizers import SGD, Adam
 from ..trainer import Trainer
-from ._base import BaseMLP
+from ._base import ACTIVATION_NAMES, BaseMLP
 from ._classifier import MLPClassifier
 from ._network import flattened, layers
 from ._regressor import MLPRegressor
@@ -117,7 +117,7 @@ def _copy_attributes(old: Any, new: Any) -> None:
 def _their_activation(estimator: BaseMLP) -> str:
     if isinstance(estimator.activation, str) and estimator.activation in _THEIR_ACTIVATIONS:
         return str(estimator.activation)
-    names = {"sigmoid": "logistic"}
+    names = {ours: theirs for theirs, ours in ACTIVATION_NAMES.items()}
     hidden = estimator._activations(len(estimator._hidden_sizes()))
     found = {names.get(one, one) if isinstance(one, str) else one for one in hidden}
     if not found:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import column_or_1d, validate_data
 
 from .. import _sparse
 from ..mlp import MLP
@@ -26,6 +26,22 @@ class OutputsMixin(NetworkMixin):
         """Rows that the core reads as they are."""
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         return readable(X)
+
+    def _checked_pair(self, X: Any, y: Any, reset: bool, **options: Any) -> tuple[Any, Any]:
+        """Rows to train on that the core reads as they are, and targets; one column is flat."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            reset=reset,
+            **options,
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        return readable(X), y
 
     def _forward(self, X: Any, checked: bool = False) -> Array:
         """Outputs (N, K); logits for the cross-entropies."""

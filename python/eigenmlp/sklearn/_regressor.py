@@ -9,16 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import xlogy
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
-from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import validate_data
 
+from .._answers import predictions
 from .._described import described
 from ..losses import LOSSES, Loss, Quantile
 from ._base import BaseMLP
 from ._constraints import CONSTRAINTS
-from ._outputs import readable
 from ._problem import Problem
 
 Array = NDArray[Any]
@@ -182,8 +180,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _values(self, Y: Array) -> Array:
         """From outputs (N, K)."""
         if self.out_activation_ == "exp":
-            with np.errstate(over="ignore"):
-                np.exp(Y, out=Y)
+            Y = predictions("poisson", Y, None)
         return Y.ravel() if Y.shape[1] == 1 else Y
 
     # ---- targets
@@ -191,22 +188,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _validate_input(
         self, X: Any, y: Any, incremental: bool, reset: bool, classes: Any
     ) -> tuple[Any, Array, Any]:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            y_numeric=True,
-            dtype=(np.float64, np.float32),
-            reset=reset,
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+        X, y = self._checked_pair(X, y, reset, y_numeric=True)
         T = y if y.dtype in (np.float32, np.float64) else y.astype(X.dtype)
         if self._described_loss().name == "poisson" and T.min() < 0:
             raise ValueError(f"y: expected counts of at least 0 with poisson, got {T.min()}")
-        return readable(X), T.reshape(len(T), -1), y
+        return X, T.reshape(len(T), -1), y
 
     def _described_loss(self) -> Loss:
         try:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..mlp import MLP
 from ..reference import activation
+from ._network import layers
 
 Array = NDArray[Any]
 
@@ -26,15 +27,14 @@ _ROWS = 32
 def is_wide(net: MLP, X: Any) -> bool:
     """Whether CSR rows X (N, D) have so few numbers that the core would mostly multiply zeros."""
     N, D = X.shape
-    return N >= _ROWS and X.nnz * _ZEROS <= N * D and net.config["compute_dtype"] is None
+    return N >= _ROWS and X.nnz * _ZEROS <= N * D and not net._rounds
 
 
 def forward(net: MLP, X: Any) -> Array | None:
     """Outputs (N, K), those of the core to rounding; None where a number is not finite."""
     config, sizes = net.config, net.layer_sizes
-    D, H = sizes[:2]
     flat = net.parameters
-    W, b = flat[: D * H].reshape(D, H), flat[D * H : D * H + H]
+    (W, *_), (b, *_) = layers(flat, sizes)
     with np.errstate(over="ignore", invalid="ignore"):
         X = X.astype(net.dtype, copy=False)
         Z: Array = X @ W
@@ -53,6 +53,6 @@ def forward(net: MLP, X: Any) -> Array | None:
             "init": "zeros",
         }
     )
-    rest.parameters = flat[D * H + H :]
+    rest.parameters = flat[W.size + b.size :]
     outputs: Array | None = rest._network.forward(np.ascontiguousarray(Y, net.dtype))
     return outputs
