@@ -385,6 +385,28 @@ class TestBadFiles:
         (empty_folder / "data.csv").write_text(text, encoding="utf-8")
         refused(["train", "data.csv"], pattern)
 
+    @pytest.mark.parametrize(
+        ("first", "column", "cell"),
+        [
+            *[(f"{cell},b,c", 1, cell) for cell in ("NA", "?", "None", "0x10", "nan", "-", "True")],
+            *[(f"{cell},{cell},{cell}", 1, cell) for cell in ("NA", "na", "Null", "-0B1", "5kg")],
+            ("1,NA,0", 2, "NA"),
+            (",,", 1, ""),
+            ("2019,2020,price", 3, "price"),
+            (f"1,{'?' * 500},0", 2, "?" * 57 + "..."),
+        ],
+    )
+    @pytest.mark.parametrize("command", ["train", "evaluate", "predict"])
+    def test_first_row_of_values_is_no_header(
+        self, empty_folder, refused, first, column, cell, command
+    ):
+        em.MLP([2, 2], seed=0).save("m.safetensors")
+        rows = "".join(f"{i},{-i},{i % 2}\n" for i in range(20))
+        (empty_folder / "data.csv").write_text(f"{first}\n{rows}", encoding="utf-8")
+        model = [] if command == "train" else ["m.safetensors"]
+        expected = f"line 1, column {column}: expected a finite number, got {cell!r}"
+        refused([command, *model, "data.csv"], re.escape(expected))
+
     def test_csv_that_is_none(self, empty_folder, refused):
         (empty_folder / "data.csv").write_bytes(b"\xff\xfe\x00binary")
         refused(["train", "data.csv"], "expected a .csv file in UTF-8")
@@ -482,6 +504,34 @@ class TestEvaluateAndPredict:
         assert main(["predict", "data.safetensors", "inputs.csv"]) == 0
         assert capsys.readouterr().out == with_targets
         assert with_targets.count("\n") == len(X)
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            "a,b,y",
+            ",a,y",
+            "#,a,y",
+            "# a,b,y",
+            "RI,Na,Fe",
+            "1stFlr,2ndFlr,price",
+            '" x","x 2",_',
+            "ä,50%,γ",
+        ],
+    )
+    def test_predict_csv_with_a_header(self, empty_folder, capsys, header):
+        em.MLP([2, 2], seed=0).save("m.safetensors")
+        rows = [(i, -i, i % 2) for i in range(9)]
+        text = "\n".join([header, *(",".join(map(str, row)) for row in rows)])
+        (empty_folder / "data.csv").write_text(text, encoding="utf-8")
+        assert main(["predict", "m.safetensors", "data.csv"]) == 0
+        expected = em.MLP.load("m.safetensors").predict([row[:2] for row in rows])
+        assert [int(line) for line in capsys.readouterr().out.split()] == expected.tolist()
+
+    @pytest.mark.parametrize("first", ["NA", "?", "None", "0x10", ""])
+    def test_predict_a_column_without_a_header(self, empty_folder, refused, first):
+        em.MLP([1, 2], seed=0).save("m.safetensors")
+        (empty_folder / "data.csv").write_text(f'"{first}"\n1\n2\n', encoding="utf-8")
+        refused(["predict", "m.safetensors", "data.csv"], r"line 1, column 1: expected a finite")
 
 
 class TestInfoAndHelp:

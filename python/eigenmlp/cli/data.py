@@ -20,6 +20,11 @@ from eigenmlp import datasets
 from .arguments import Source
 
 HOLD_OUT = 0.2
+# What other programs write for a value that is missing. Case tells NA from sodium's Na.
+_MISSING = frozenset(
+    {"NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaT", "None", "NULL", "Null", "null", "nil"}
+    | {"?", "-", "--", ".", "1.#IND", "1.#QNAN"}  # nan is a number to float
+)
 
 Array = npt.NDArray[Any]
 
@@ -174,8 +179,8 @@ def _read_csv(path: Path, inputs: int | None) -> Table:
         for line, fields in _csv_rows(path):
             if columns == 0:
                 columns = len(fields)
-                if any(_is_name(field) for field in fields):
-                    continue  # the header
+                if _is_header(fields):
+                    continue
             if len(fields) != columns:
                 raise ValueError(
                     f"{path}: line {line}: expected {columns} columns, got {len(fields)}"
@@ -206,24 +211,44 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _parse(path: Path, line: int, fields: list[str]) -> list[float]:
     for column, field in enumerate(fields, 1):
-        if not _is_number(field):
+        number = _number(field)
+        if number is None or not np.isfinite(number):
+            shown = repr(field if len(field) <= 60 else field[:57] + "...")
             raise ValueError(
-                f"{path}: line {line}, column {column}: expected a finite number, got {field!r}"
+                f"{path}: line {line}, column {column}: expected a finite number, got {shown}"
+                + (" (a header has names only)" if line == 1 else "")
             )
     return [float(field) for field in fields]
 
 
-def _is_name(field: str) -> bool:
-    """Whether this is a column's name, and not a number, nan, or nothing at all."""
-    try:
-        float(field)
-    except ValueError:
-        return bool(field.strip())
-    return False
+def _is_header(fields: list[str]) -> bool:
+    """Whether a first row names columns: one at least has a name, and none a value.
+
+    Cells that may be either (nothing, ``#``, ``1stFloor``, ``Na``) leave that to the others. A row
+    taken for a header is gone, one taken for data ends in an error: so only what is clear is one.
+    """
+    cells = [field.strip() for field in fields]
+    return not any(map(_is_value, cells)) and any(map(_is_name, cells))
 
 
-def _is_number(field: str) -> bool:
+def _is_value(cell: str) -> bool:
+    """A number, also in a notation that is refused later, a truth value, or a word for none."""
+    return (
+        _number(cell) is not None
+        or cell in _MISSING
+        or cell.lower() in ("true", "false")
+        or re.fullmatch(r"[+-]?0[xob][\da-f]+", cell, re.IGNORECASE) is not None
+    )
+
+
+def _is_name(cell: str) -> bool:
+    first = cell.lstrip("# ")[:1]  # np.savetxt puts "# " before a header
+    likely_missing = cell.lower() in {word.lower() for word in _MISSING}
+    return (first.isalpha() or first == "_") and not likely_missing
+
+
+def _number(cell: str) -> float | None:
     try:
-        return bool(np.isfinite(float(field)))
+        return float(cell)
     except ValueError:
-        return False
+        return None
