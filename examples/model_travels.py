@@ -3,7 +3,7 @@
 The network takes scikit-learn's parameters. Its file runs in ONNX Runtime; `em.torch` hands it to
 PyTorch, and takes it back; `em.codegen` writes it as C, which a compiler of the machine turns into
 a library here, and into firmware elsewhere. All of them say the same of every digit. Each part runs
-where its program is installed: `pip install 'eigenmlp[sklearn,onnx]' onnxruntime torch`.
+where its program is installed: `pip install scikit-learn onnx onnxruntime torch`.
 
     python model_travels.py        prints the figures
 """

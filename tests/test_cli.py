@@ -219,7 +219,7 @@ class TestTrain:
     ):
         monkeypatch.setitem(sys.modules, "matplotlib", None)
         monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-        refused(["train", "digits", "--plot", "a.png"], r"pip install 'eigenmlp\[plot\]'")
+        refused(["train", "digits", "--plot", "a.png"], r"pip install matplotlib")
         assert not list(empty_folder.iterdir())
 
     def test_divergence_is_one_line_and_exit_code_1(self, empty_folder, capsys, monkeypatch):

@@ -49,6 +49,17 @@ def test_there_are_docstring_examples():
     assert len(examples) > 50
 
 
+def test_nothing_says_to_install_the_extras_from_an_index():
+    """The package is on none: `pip install '.[onnx]'` in its folder works, or the other package."""
+    root = README.parent
+    folders = ("python", "docs", "examples", "bench", "cpp")
+    files = [path for folder in folders for path in (root / folder).rglob("*")]
+    texts = [path for path in files if path.suffix in (".py", ".md", ".hpp", ".cpp")]
+    assert len(texts) > 200
+    for path in [*texts, *root.glob("*.md")]:
+        assert "eigenmlp[" not in path.read_text(encoding="utf-8"), path
+
+
 def test_readme_code(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)

@@ -13,7 +13,9 @@ from conftest import ACTIVATIONS, make_data, make_net
 
 import eigenmlp as em
 
-matplotlib = pytest.importorskip("matplotlib", reason="needs pip install 'eigenmlp[plot]'")
+matplotlib = pytest.importorskip(
+    "matplotlib", reason="Matplotlib is not installed: pip install matplotlib"
+)
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 
@@ -120,7 +122,7 @@ def test_hidden_codes(activation: str) -> None:
 @pytest.mark.parametrize("method", ["pca", "tsne", "isomap", "mds"])
 def test_codes(method: str, ax: Any) -> None:
     if method != "pca":
-        pytest.importorskip("sklearn", reason="needs pip install 'eigenmlp[sklearn]'")
+        pytest.importorskip("sklearn", reason="needs pip install scikit-learn")
     em.plot.codes(NET, X[:60], Y[:60], method=method, layer=0, ax=ax)
     points = ax.collections[0].get_offsets()
     assert points.shape == (60, 2)
@@ -176,12 +178,16 @@ def test_the_tree_is_the_shortest() -> None:
     assert sum(length for _, _, length in edges) == 6
 
 
-@pytest.mark.parametrize("module", ["matplotlib", "sklearn"])
-def test_what_is_missing_is_named(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("module", "package"), [("matplotlib", "matplotlib"), ("sklearn", "scikit-learn")]
+)
+def test_what_is_missing_is_named(
+    module: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in [module, "matplotlib.pyplot", "sklearn.manifold"]:
         if name.startswith(module):
             monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ImportError, match=r"pip install 'eigenmlp\[plot"):
+    with pytest.raises(ImportError, match=f"pip install {package}$"):
         em.plot.codes(NET, X[:50], Y[:50], method="isomap")
 
 

@@ -11,7 +11,7 @@ from conftest import ACTIVATIONS, LOSS_OUTPUTS, make_data, make_net
 
 import eigenmlp as em
 
-sympy = pytest.importorskip("sympy", reason="needs pip install 'eigenmlp[symbolic]'")
+sympy = pytest.importorskip("sympy", reason="SymPy is not installed: pip install sympy")
 
 Array = npt.NDArray[Any]
 

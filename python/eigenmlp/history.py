@@ -40,7 +40,7 @@ class History:
     def plot(self, ax: Any = None) -> Any:
         """Loss (and validation loss) by epoch on Matplotlib axes, which are returned.
 
-        Needs ``pip install 'eigenmlp[plot]'``. The same as `eigenmlp.plot.loss_curve`.
+        Needs ``pip install matplotlib``. The same as `eigenmlp.plot.loss_curve`.
 
         Parameters
         ----------

@@ -1,6 +1,6 @@
 """Small networks as SymPy expressions: outputs, loss and gradient, in symbols or in numbers.
 
-Needs ``pip install 'eigenmlp[symbolic]'``. The symbols, plain ones, so that strings name them:
+Needs ``pip install sympy``. The symbols, plain ones, so that strings name them:
 
 - ``x0, x1, …``: the inputs of one row
 - ``t0, t1, …``: its targets; for softmax_cross_entropy its probabilities (1 at the label, else 0)
@@ -44,7 +44,7 @@ from .reference.loss import LOSSES
 try:
     import sympy
 except ImportError as error:
-    raise ImportError("expressions need SymPy: pip install 'eigenmlp[symbolic]'") from error
+    raise ImportError("expressions need SymPy: pip install sympy") from error
 
 LIMIT = 500
 

@@ -36,7 +36,7 @@ class LossCurve:
             figure = importlib.import_module("matplotlib.figure")
         except ImportError:
             raise ValueError(
-                "--plot needs Matplotlib, which is not installed: pip install 'eigenmlp[plot]'"
+                "--plot needs Matplotlib, which is not installed: pip install matplotlib"
             ) from None
         self.path = path
         self._figure: Any = figure.Figure(figsize=(6, 4), layout="constrained")

@@ -1,6 +1,6 @@
 """Networks to and from ONNX, the format that ONNX Runtime and many other programs run.
 
-Needs ``pip install 'eigenmlp[onnx]'``; to run the files, ``pip install onnxruntime``.
+Needs ``pip install onnx``; to run the files, ``pip install onnxruntime``.
 
 >>> import eigenmlp as em
 >>> net = em.MLP([64, 50, 10], seed=0)

@@ -11,4 +11,4 @@ def onnx(part: str = "") -> Any:
     try:
         return import_module(f"onnx.{part}" if part else "onnx")
     except ImportError as error:
-        raise ImportError("ONNX files need onnx: pip install 'eigenmlp[onnx]'") from error
+        raise ImportError("ONNX files need onnx: pip install onnx") from error

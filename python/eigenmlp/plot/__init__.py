@@ -1,8 +1,8 @@
-"""Pictures of networks and of their training, with Matplotlib: ``pip install 'eigenmlp[plot]'``.
+"""Pictures of networks and of their training, with Matplotlib: ``pip install matplotlib``.
 
 Every function draws on the axes it is given as `ax`, or on a new figure, and returns the axes.
 Nothing is shown or saved: ``ax.figure.savefig("loss.png")`` does. `codes` with a `method` other
-than ``"pca"`` needs scikit-learn too: ``pip install 'eigenmlp[plot,sklearn]'``.
+than ``"pca"`` needs scikit-learn too: ``pip install scikit-learn``.
 
 >>> import eigenmlp as em
 >>> from matplotlib.figure import Figure

@@ -28,7 +28,7 @@ def matplotlib(part: str) -> Any:
     try:
         return importlib.import_module(f"matplotlib.{part}")
     except ImportError as error:
-        raise ImportError("plots need Matplotlib: pip install 'eigenmlp[plot]'") from error
+        raise ImportError("plots need Matplotlib: pip install matplotlib") from error
 
 
 def axes(ax: Any, width: float = 6.0, height: float = 4.5) -> Any:

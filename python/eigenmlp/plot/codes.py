@@ -117,7 +117,7 @@ def _plane(H: Array, method: str, seed: int) -> tuple[Array, tuple[str, str]]:
         manifold = importlib.import_module("sklearn.manifold")
     except ImportError as error:
         raise ImportError(
-            f"method {method!r} needs scikit-learn: pip install 'eigenmlp[plot,sklearn]'"
+            f"method {method!r} needs scikit-learn: pip install scikit-learn"
         ) from error
     if method == "tsne":
         perplexity = min(30.0, (len(H) - 1) / 3)

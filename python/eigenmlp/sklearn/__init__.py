@@ -1,4 +1,4 @@
-"""scikit-learn's multi-layer perceptrons on this library: ``pip install 'eigenmlp[sklearn]'``.
+"""scikit-learn's multi-layer perceptrons on this library: ``pip install 'scikit-learn>=1.7'``.
 
 `MLPClassifier` and `MLPRegressor` take the place of those of `sklearn.neural_network`: the same
 parameters, attributes and methods and, for the same `random_state`, the same coefficients to
@@ -16,7 +16,7 @@ try:
     from sklearn.utils.validation import validate_data as _needed
 except ImportError as error:
     raise ImportError(
-        "eigenmlp.sklearn needs scikit-learn 1.7 or newer: pip install 'eigenmlp[sklearn]'"
+        "eigenmlp.sklearn needs scikit-learn 1.7 or newer: pip install 'scikit-learn>=1.7'"
     ) from error
 
 from ._classifier import MLPClassifier
