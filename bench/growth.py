@@ -102,8 +102,12 @@ def plot(results: dict, path: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from PIL import Image
 
-    figure, axes = pyplot.subplots(2, 2, figsize=(10, 7), sharex="col", constrained_layout=True)
+    import eigenmlp as em
+
+    pyplot.rcParams.update(em.plot.STYLE)
+    figure, axes = pyplot.subplots(2, 2, figsize=(10, 7), sharex="col")
     for column, sweep in enumerate(("width", "batch")):
         data = results[sweep]
         time_axis, speed_axis = axes[0][column], axes[1][column]
@@ -123,10 +127,11 @@ def plot(results: dict, path: Path) -> None:
         speed_axis.set(xlabel=sweep, ylabel="GF/s", xscale="log")
         speed_axis.set_xscale("log", base=2)
         for axis in (time_axis, speed_axis):
-            axis.grid(alpha=0.3)
             axis.legend()
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path)
+    with Image.open(path) as image:  # 256 colours: small
+        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"wrote {path}")
 
 

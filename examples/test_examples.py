@@ -220,4 +220,6 @@ def test_gallery():
         assert f"({name}.py)" in text, f"README.md does not show {name}.py"
     for name in DRAWN:
         assert f"(figures/{name}.png)" in text
-        assert (FOLDER / "figures" / f"{name}.png").stat().st_size < 60_000
+        picture = FOLDER / "figures" / f"{name}.png"
+        assert picture.stat().st_size < 120_000
+        assert int.from_bytes(picture.read_bytes()[16:20], "big") >= 1200  # pixels wide

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ CALLS: dict[str, Callable[..., Any]] = {
 
 
 def test_all_plots_are_here() -> None:
-    assert set(CALLS) == set(em.plot.__all__)
+    assert {*CALLS, "STYLE"} == set(em.plot.__all__)
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -63,7 +64,21 @@ def test_draws_on_the_given_axes_or_on_new_ones(name: str, ax: Any) -> None:
     new = CALLS[name]()
     assert new is not ax
     new.figure.canvas.draw()
+    assert new.figure.canvas.get_width_height()[0] >= 1200
     pyplot.close(new.figure)
+
+
+def test_figures_of_ones_own_are_in_the_same_style() -> None:
+    with pyplot.rc_context(em.plot.STYLE):
+        own = pyplot.subplots()[1]
+    (line,) = own.plot([1, 2])
+    new = em.plot.loss_curve([3.0, 2.0])
+    assert line.get_color() == new.lines[0].get_color()
+    for side, spine in new.spines.items():
+        assert spine.get_visible() == own.spines[side].get_visible()
+    assert (own.figure.get_size_inches() == new.figure.get_size_inches()).all()
+    assert own.figure.get_dpi() == new.figure.get_dpi()
+    pyplot.close("all")
 
 
 def test_loss_of_epochs_and_of_steps(ax: Any) -> None:
@@ -87,11 +102,28 @@ def test_many_losses_get_a_running_mean(ax: Any) -> None:
     assert ax.get_yscale() == "linear"
 
 
+def test_many_epochs_get_a_running_mean_from_the_first(ax: Any) -> None:
+    history = em.History(loss=[1 / epoch for epoch in range(1, 2001)], val_loss=[0.5] * 2000)
+    history.plot(ax)
+    pale, mean, validation = ax.lines
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "training, mean of 21 epochs",
+        "validation",
+    ]
+    assert ax.get_xlabel() == "epoch"
+    for line in (pale, mean, validation):
+        assert (line.get_xdata()[[0, -1]] == [1, 2000]).all()
+    y = mean.get_ydata()
+    assert (y[0], y[-1]) == pytest.approx((1, 1 / 2000))
+    assert y[100] == pytest.approx(np.mean(history.loss[90:111]))
+    assert pale.get_color() == mean.get_color() != validation.get_color()
+
+
 def test_two_curves_compare(ax: Any) -> None:
     em.plot.loss_curve([1.0, 0.01], ax=ax, label="a")
     em.plot.loss_curve([1.0, 0.5], ax=ax, label="b")
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b"]
-    assert len({line.get_color() for line in ax.lines}) == 2
+    assert [line.get_color() for line in ax.lines] == [*em.plot._common.LINE_COLORS[:2]]
     assert ax.get_yscale() == "log"
 
 
@@ -101,6 +133,25 @@ def test_weights_are_the_networks(ax: Any) -> None:
     low, high = ax.images[0].get_clim()
     assert low == -high == -np.abs(NET.weights[2]).max()
     assert (ax.get_ylabel(), ax.get_xlabel()) == ("hidden unit of layer 2", "output")
+
+
+def test_a_matrix_may_be_any_layers(ax: Any) -> None:
+    em.plot.weights(NET.weights[2], layer=2, ax=ax)
+    assert (ax.get_ylabel(), ax.get_xlabel()) == ("input of the layer", "output of the layer")
+    assert ax.get_title() == "W  (8 × 10)"
+
+
+@pytest.mark.parametrize("width", [1.5, 6.0])
+def test_ticks_of_weights_do_not_collide(width: float) -> None:
+    figure, ax = pyplot.subplots(figsize=(width, 4), layout="constrained")
+    em.plot.weights(NET, layer=2, ax=ax).set_aspect("auto")
+    figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in ax.get_xticklabels()]
+    shown = [box for box in boxes if ax.bbox.x0 <= (box.x0 + box.x1) / 2 <= ax.bbox.x1]
+    assert len(shown) >= 2
+    assert all(a.x1 < b.x0 for a, b in pairwise(shown))
+    assert all(tick == round(tick) for tick in ax.get_xticks())
+    pyplot.close(figure)
 
 
 def test_first_layer_tiles(ax: Any) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from .._whole_file import replacing
+from ..history import History
 from ..plot import loss_curve
 
 
@@ -39,7 +39,7 @@ class LossCurve:
                 "--plot needs Matplotlib, which is not installed: pip install matplotlib"
             ) from None
         self.path = path
-        self._figure: Any = figure.Figure(figsize=(6, 4), layout="constrained")
+        self._figure: Any = figure.Figure(figsize=(8, 5), dpi=150, layout="constrained")
         self._format = path.suffix.lower().removeprefix(".")
         known = self._figure.canvas.get_supported_filetypes()
         if self._format not in known:
@@ -48,9 +48,9 @@ class LossCurve:
             )
         check_writable(path, "--plot")
 
-    def save(self, losses: Sequence[float], title: str) -> None:
+    def save(self, history: History, title: str) -> None:
         """Draw the mean loss of each epoch and write the file."""
         axes = self._figure.add_subplot()
-        loss_curve(losses, axes).set(xlabel="epoch", ylabel="training loss", title=title)
+        loss_curve(history, axes).set(ylabel="training loss", title=title)
         with replacing(self.path) as file:
             self._figure.savefig(file, format=self._format)

@@ -66,7 +66,7 @@ def train(command: TrainCommand) -> None:
     print(f"training speed  {history.samples_per_second:,.0f} samples per second ({seconds:.3f} s)")
     print(f"model saved to  {command.save}")
     if curve is not None:
-        curve.save(history.loss, f"{command.source.name}: {shape}")
+        curve.save(history, f"{command.source.name}: {shape}")
         print(f"loss curve in   {curve.path}")
 
 

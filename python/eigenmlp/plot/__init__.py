@@ -11,6 +11,7 @@ than ``"pca"`` needs scikit-learn too: ``pip install scikit-learn``.
 'step'
 """
 
+from ._common import STYLE
 from .codes import codes
 from .curves import loss_curve
 from .decisions import confusion_matrix, decision_regions
@@ -18,6 +19,7 @@ from .graph import digit_graph
 from .weights import first_layer, weights
 
 __all__ = [
+    "STYLE",
     "codes",
     "confusion_matrix",
     "decision_regions",

@@ -18,9 +18,31 @@ CLASS_COLORS = (
     *("#332288", "#CC6677", "#117733", "#DDCC77", "#88CCEE", "#882255", "#44AA99", "#999933"),
     *("#AA4499", "#777777"),
 )
-LINE_COLORS = ("#0072B2", "#D55E00", "#009E73")  # Okabe and Ito
+LINE_COLORS = (  # Okabe and Ito
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
+    "#555555",
+)
 DIVERGING = "RdBu_r"  # blue below zero, red above: safe for red-green blindness
 SEQUENTIAL = "Blues"
+
+STYLE: dict[str, Any] = {
+    "axes.axisbelow": True,
+    "axes.formatter.use_mathtext": True,
+    "axes.grid": True,
+    "axes.prop_cycle": f"cycler('color', {list(LINE_COLORS)})",
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 150.0,  # 8 inches, as new figures are wide, make 1,200 pixels
+    "figure.figsize": (8.0, 5.0),
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.6,
+    "image.cmap": "cividis",
+    "legend.frameon": False,
+    "savefig.dpi": "figure",
+}
+"""Matplotlib settings of the plots here, for figures of your own beside them:
+``with matplotlib.rc_context(em.plot.STYLE): …``."""
 
 
 def matplotlib(part: str) -> Any:
@@ -31,16 +53,34 @@ def matplotlib(part: str) -> Any:
         raise ImportError("plots need Matplotlib: pip install matplotlib") from error
 
 
-def axes(ax: Any, width: float = 6.0, height: float = 4.5) -> Any:
-    """`ax`, or the axes of a new figure of that many inches."""
+def axes(ax: Any, height: float = 5.0) -> Any:
+    """`ax`, or the axes of a new figure, 8 inches wide and so many high, in `STYLE`."""
     if ax is not None:
         return ax
     pyplot = matplotlib("pyplot")
-    return pyplot.subplots(figsize=(width, height), layout="constrained")[1]
+    with pyplot.rc_context(STYLE):
+        return pyplot.subplots(figsize=(8.0, height))[1]
+
+
+def open_frame(ax: Any, grid: bool = True) -> None:
+    """Axes as `STYLE` has them: also those that the caller made."""
+    ax.spines[["top", "right"]].set_visible(False)
+    if grid:
+        ax.grid(alpha=STYLE["grid.alpha"], linewidth=STYLE["grid.linewidth"])
+        ax.set_axisbelow(True)
+    else:
+        ax.grid(False)
+
+
+def closed_frame(ax: Any) -> None:
+    """A frame around what fills its axes, and no grid on it."""
+    ax.grid(False)
+    ax.spines[:].set_visible(True)
 
 
 def bare(ax: Any) -> None:
     """No ticks and no frame, for pictures without a scale."""
+    ax.grid(False)
     ax.set(xticks=[], yticks=[])
     for spine in ax.spines.values():
         spine.set_visible(False)

@@ -77,14 +77,14 @@ def codes(
         raise ValueError(f"codes: expected at least 3 rows, got {len(H)}")
     targets = None if y is None else _targets(y, len(H))
     points, names = _plane(H, method, _validate.integer(seed, "seed", least=0))
-    ax = _common.axes(ax, height=5.5)
+    ax = _common.axes(ax, height=6.5)
     size = float(np.clip(4000 / len(points), 4, 30))
     if targets is None:
         ax.scatter(*points.T, s=size, color=_common.LINE_COLORS[0], linewidths=0)
     else:
         _colored(ax, points, targets, size)
     ax.set(xlabel=names[0], ylabel=names[1], title=title)
-    ax.spines[["top", "right"]].set_visible(False)
+    _common.open_frame(ax, grid=False)
     if method != "pca":  # whose coordinates mean nothing by themselves
         ax.set(xticks=[], yticks=[])
     return ax

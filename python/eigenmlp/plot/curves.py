@@ -11,15 +11,15 @@ from .. import _validate
 from ..history import History
 from . import _common
 
-MANY = 400  # from so many points on, a running mean is drawn over them
+MANY = 400  # of more points than these a running mean is drawn over them
 
 
 def loss_curve(losses: History | ArrayLike, ax: Any = None, label: str | None = None) -> Any:
     """The loss by epoch of a `History`, or by step of a sequence of losses.
 
-    A sequence of more than 400 losses, such as one of every batch, is drawn pale, with its
-    running mean over a hundredth of its length. The scale is logarithmic where all losses are
-    positive and differ by more than a factor of 20.
+    More than 400 losses, such as one of every batch, are drawn pale, with their running mean over
+    a hundredth of their number, over fewer towards either end. The scale is logarithmic where all
+    losses are positive and differ by more than a factor of 20.
 
     Parameters
     ----------
@@ -55,31 +55,47 @@ def loss_curve(losses: History | ArrayLike, ax: Any = None, label: str | None = 
         raise ValueError(f"losses: expected at least one loss (steps,), got shape {training.shape}")
     validation = np.asarray(losses.val_loss if isinstance(losses, History) else [])
     ax = _common.axes(ax)
-    color = _common.LINE_COLORS[0] if not ax.lines else None
+    color = _free_color(ax)
+    unit = "epoch" if is_history else "step"
     steps = np.arange(1, len(training) + 1)
     name = label or "training"
     if len(training) > MANY:
-        (pale,) = ax.plot(steps, training, color=color, alpha=0.25, linewidth=0.6)
-        width = len(training) // 100
-        mean = np.convolve(training, np.ones(width) / width, "valid")
-        centers = np.arange(len(mean)) + (width + 1) / 2
-        name = f"{label}, mean of {width} steps" if label else f"mean of {width} steps"
-        ax.plot(centers, mean, color=pale.get_color(), label=name)
+        ax.plot(steps, training, color=color, alpha=0.25, linewidth=0.6)
+        half = len(training) // 200
+        mean = f"mean of {2 * half + 1:,} {unit}s"
+        name = f"{name}, {mean}" if label or is_history else mean
+        ax.plot(steps, _running_mean(training, half), color=color, label=name)
     else:
         marker = "o" if len(training) <= 30 else None
         ax.plot(steps, training, color=color, marker=marker, markersize=3.5, label=name)
     if len(validation):
         own = f"{label}, validation" if label else "validation"
-        color = _common.LINE_COLORS[1] if label is None else ax.lines[-1].get_color()
+        color = _free_color(ax) if label is None else color
         ax.plot(steps, validation, color=color, linestyle="--", label=own)
     if label or len(validation) or len(training) > MANY:
         ax.legend(frameon=False, loc="upper right")
-    ax.set(xlabel="epoch" if is_history else "step", ylabel="loss")
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(alpha=0.25, linewidth=0.6)
+    ax.set(xlabel=unit, ylabel="loss")
+    _common.open_frame(ax)
     low, high = training.min(), training.max()
     if low > 0 and high > 20 * low:
         ax.set_yscale("log")
     if is_history and len(training) <= 10:
         ax.set_xticks(steps)
     return ax
+
+
+def _free_color(ax: Any) -> str:
+    """The first of the colours that no line on the axes has yet."""
+    taken = {line.get_color() for line in ax.lines}
+    free = [color for color in _common.LINE_COLORS if color not in taken]
+    return free[0] if free else _common.LINE_COLORS[len(ax.lines) % len(_common.LINE_COLORS)]
+
+
+def _running_mean(values: _common.Array, half: int) -> _common.Array:
+    """Means (n,) over `half` values on either side, or over as many as both sides have."""
+    n = len(values)
+    place = np.arange(n)
+    half_of = np.minimum(np.minimum(place, n - 1 - place), half)
+    sums = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+    means: _common.Array = (sums[place + half_of + 1] - sums[place - half_of]) / (2 * half_of + 1)
+    return means

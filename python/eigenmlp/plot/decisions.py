@@ -66,7 +66,7 @@ def decision_regions(
     low, high = rows.min(axis=0) - margin, rows.max(axis=0) + margin
     x0, x1 = (np.linspace(a, b, points) for a, b in zip(low, high, strict=True))
     grid = np.stack(np.meshgrid(x0, x1), axis=-1).reshape(-1, 2)
-    ax = _common.axes(ax, height=5)
+    ax = _common.axes(ax, height=6)
     if net.layer_sizes[-1] > 1:
         labels = _common.labels_of(targets, len(rows))
         _regions(ax, x0, x1, _common.predicted_labels(net, grid, "").reshape(points, points))
@@ -77,6 +77,7 @@ def decision_regions(
         ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     else:
         _values(ax, net, x0, x1, grid, rows, targets)
+    _common.closed_frame(ax)
     ax.set(xlabel="input 0", ylabel="input 1", xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     return ax
 
@@ -164,7 +165,7 @@ def confusion_matrix(net: MLP, X: ArrayLike, y: ArrayLike, ax: Any = None) -> An
     errors = np.where(np.eye(classes, dtype=bool), 0.0, shares)
     strength = np.where(np.eye(classes, dtype=bool), shares, errors / (errors.max() or 1.0))
 
-    ax = _common.axes(ax, width=5.5, height=5.5)
+    ax = _common.axes(ax, height=7.5)
     off = np.ma.masked_where(np.eye(classes, dtype=bool) | (counts == 0), 0.75 * strength)
     on = np.ma.masked_where(~np.eye(classes, dtype=bool), strength)
     ax.imshow(on, cmap="Blues", vmin=0, vmax=1.25)
@@ -184,6 +185,7 @@ def confusion_matrix(net: MLP, X: ArrayLike, y: ArrayLike, ax: Any = None) -> An
         xticks=range(classes),
         yticks=range(classes),
     )
+    ax.grid(False)
     for spine in ax.spines.values():
         spine.set_visible(False)
     ax.tick_params(length=0)

@@ -86,7 +86,7 @@ def digit_graph(
     H = _common.hidden(net, rows, len(sizes) - 3).astype(np.float64)
     codes = np.stack([H[labels == label].mean(axis=0) for label in classes])
 
-    ax = _common.axes(ax, width=7, height=6.5)
+    ax = _common.axes(ax, height=7)
     colors = np.array(_common.CLASS_COLORS)
     favourite = _favourites(net)
     ax.scatter(*units.T, s=26, c=colors[favourite % len(colors)], linewidths=0, zorder=1)
@@ -110,7 +110,7 @@ def digit_graph(
         xlabel=f"component 1 of W0  ({variance[0]:.0%} of variance)",
         ylabel=f"component 2 of W0  ({variance[1]:.0%} of variance)",
     )
-    ax.spines[["top", "right"]].set_visible(False)
+    _common.open_frame(ax, grid=False)
     return ax
 
 

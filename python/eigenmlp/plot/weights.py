@@ -21,7 +21,7 @@ def weights(net: MLP | ArrayLike, layer: int = 0, ax: Any = None) -> Any:
     net : MLP or array_like (in, out)
         A network, or a matrix, such as one kept from before the training.
     layer : int
-        Which layer of the network, 0 being the first.
+        Which layer of a network, 0 being the first.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure if not given.
 
@@ -37,8 +37,8 @@ def weights(net: MLP | ArrayLike, layer: int = 0, ax: Any = None) -> Any:
     >>> ax.get_ylabel()
     'hidden unit of layer 1'
     """
-    W, layers = _matrix(net, layer)
-    ax = _common.axes(ax, height=5.5)
+    W = _matrix(net, layer)
+    ax = _common.axes(ax, height=6.5)
     largest = float(np.abs(W).max()) or 1.0
     image = ax.imshow(
         W,
@@ -49,14 +49,17 @@ def weights(net: MLP | ArrayLike, layer: int = 0, ax: Any = None) -> Any:
         interpolation="nearest",
     )
     ax.figure.colorbar(image, ax=ax, label="weight", shrink=0.85)
-    ax.set(
-        ylabel="input" if layer == 0 else f"hidden unit of layer {layer}",
-        xlabel="output" if layer == layers - 1 else f"hidden unit of layer {layer + 1}",
-        title=f"W{layer}  ({W.shape[0]} × {W.shape[1]})",
-    )
-    for axis, count in ((ax.xaxis, W.shape[1]), (ax.yaxis, W.shape[0])):
-        if count <= 12:
-            axis.set_ticks(range(count))
+    below, above, name = "input of the layer", "output of the layer", "W"
+    if isinstance(net, MLP):
+        last = layer == len(net.layer_sizes) - 2
+        below = "input" if layer == 0 else f"hidden unit of layer {layer}"
+        above = "output" if last else f"hidden unit of layer {layer + 1}"
+        name = f"W{layer}"
+    ax.set(ylabel=below, xlabel=above, title=f"{name}  ({W.shape[0]} × {W.shape[1]})")
+    _common.closed_frame(ax)
+    ticker = _common.matplotlib("ticker")
+    for axis in (ax.xaxis, ax.yaxis):  # as many as there is room for, at whole numbers
+        axis.set_major_locator(ticker.MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
     return ax
 
 
@@ -98,7 +101,7 @@ def first_layer(
     >>> ax.images[0].get_array().shape  # two rows of three 8 × 8 pictures, a pixel between
     (17, 26)
     """
-    W, _ = _matrix(net, 0)
+    W = _matrix(net, 0)
     rows, cols = image_shape(shape, len(W))
     units = W.shape[1]
     if columns is None:
@@ -109,7 +112,7 @@ def first_layer(
     for unit in range(units):
         top, left = unit // columns * (rows + 1), unit % columns * (cols + 1)
         sheet[top : top + rows, left : left + cols] = W[:, unit].reshape(rows, cols)
-    ax = _common.axes(ax, height=5 * lines * rows / (columns * cols) + 0.4)
+    ax = _common.axes(ax, height=6.5 * lines * rows / (columns * cols) + 0.5)
     largest = float(np.abs(W).max()) or 1.0
     image = ax.imshow(
         sheet, cmap=_common.DIVERGING, vmin=-largest, vmax=largest, interpolation="nearest"
@@ -134,11 +137,11 @@ def image_shape(shape: tuple[int, int] | None, pixels: int) -> tuple[int, int]:
     return rows, cols
 
 
-def _matrix(net: MLP | ArrayLike, layer: int) -> tuple[Any, int]:
-    """W (in, out) as float64, and the number of layers (1 for a matrix)."""
+def _matrix(net: MLP | ArrayLike, layer: int) -> Any:
+    """W (in, out) as float64."""
     if not isinstance(net, MLP):
-        return _common.rows_of(net, what="weights"), 1 + layer + (layer == 0)
+        return _common.rows_of(net, what="weights")
     layers = len(net.layer_sizes) - 1
     if _validate.integer(layer, "layer", least=0) >= layers:
         raise ValueError(f"layer: expected 0 to {layers - 1}, got {layer}")
-    return net.weights[layer].astype(np.float64), layers
+    return net.weights[layer].astype(np.float64)
