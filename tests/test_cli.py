@@ -211,7 +211,9 @@ class TestTrain:
     def test_plot(self, empty_folder, capsys):
         pytest.importorskip("matplotlib")
         assert main(["train", "digits", "--epochs", "2", "--quiet", "--plot", "loss.png"]) == 0
-        assert (empty_folder / "loss.png").read_bytes().startswith(b"\x89PNG")
+        picture = (empty_folder / "loss.png").read_bytes()
+        assert picture.startswith(b"\x89PNG")
+        assert int.from_bytes(picture[16:20], "big") >= 1200  # pixels wide
         assert "loss.png" in capsys.readouterr().out
 
     def test_plot_without_matplotlib_is_refused_before_training(
