@@ -120,7 +120,8 @@ void tile(const Tile<T>& t) {
                                    (c % per_panel) * packet_size<T>);
 
   const T* b = t.B;
-  const auto accumulate = [&](const T* a, Index terms) {
+  // Clang would call it, and keep the sums in memory for that.
+  const auto accumulate = [&](const T* a, Index terms) __attribute__((always_inline)) {
 #pragma GCC unroll 2
     for (Index k = 0; k < terms; ++k, a += k_step, b += p) {
       Packet<T> B[packets];
