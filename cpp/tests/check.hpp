@@ -3,14 +3,14 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <source_location>
 
 namespace eigenmlp::test {
 
-inline void check(bool good, const char* what,
-                  const std::source_location where = std::source_location::current()) {
+// The builtins of GCC and Clang, since Clang 14 and 15 cannot read libstdc++'s <source_location>.
+inline void check(bool good, const char* what, const char* file = __builtin_FILE(),
+                  int line = __builtin_LINE()) {
   if (good) return;
-  std::fprintf(stderr, "%s:%u: %s\n", where.file_name(), static_cast<unsigned>(where.line()), what);
+  std::fprintf(stderr, "%s:%d: %s\n", file, line, what);
   std::abort();
 }
 
