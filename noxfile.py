@@ -89,7 +89,7 @@ def native(session: nox.Session) -> None:
     build, prefix = Path(session.create_tmp(), "build"), Path(session.create_tmp(), "prefix")
     session.run(
         *("cmake", "-S", ".", "-B", str(build), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"),
-        "-DEIGENMLP_BUILD_TESTS=ON",
+        *("-DEIGENMLP_BUILD_TESTS=ON", "-DEIGENMLP_WARNINGS_AS_ERRORS=ON"),
         f"-DCMAKE_PREFIX_PATH={str(eigen).strip()}",
         *session.posargs,
     )

@@ -50,7 +50,8 @@ def configure(source: Path, build: Path, **variables: str | Path) -> None:
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the library's native tests."""
     build = tmp_path_factory.mktemp("native") / "build"
-    configure(ROOT, build, EIGENMLP_BUILD_TESTS="ON")
+    strict = os.environ.get("EIGENMLP_WARNINGS_AS_ERRORS", "OFF")  # ON in continuous integration
+    configure(ROOT, build, EIGENMLP_BUILD_TESTS="ON", EIGENMLP_WARNINGS_AS_ERRORS=strict)
     run("cmake", "--build", build)
     return build
 
