@@ -14,19 +14,16 @@ if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
 elseif(EIGENMLP_ISA STREQUAL "all")
   set(eigenmlp_levels v2 v3 v4 amx)
 elseif(EIGENMLP_ISA STREQUAL "best")
-  include(CheckCXXSourceRuns)
-  set(eigenmlp_levels v2)
-  foreach(level v3 v4)
-    check_cxx_source_runs(
-      "int main() { return __builtin_cpu_supports(\"x86-64-${level}\") ? 0 : 1; }" runs_${level})
-    if(runs_${level})
-      set(eigenmlp_levels ${level})
-    endif()
-  endforeach()
-  check_cxx_source_runs(
-    "int main() { return __builtin_cpu_supports(\"avx512bf16\") ? 0 : 1; }" runs_bf16)
-  if(runs_v4 AND runs_bf16)
-    set(eigenmlp_levels amx)
+  # The same choice as at import, by the same code.
+  try_run(eigenmlp_best_ran eigenmlp_best_compiles
+    ${PROJECT_BINARY_DIR}/best_level ${PROJECT_SOURCE_DIR}/cmake/best_level.cpp
+    CMAKE_FLAGS -DINCLUDE_DIRECTORIES=${PROJECT_SOURCE_DIR}/cpp
+    CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON
+    COMPILE_OUTPUT_VARIABLE eigenmlp_best_errors RUN_OUTPUT_VARIABLE eigenmlp_levels)
+  if(NOT eigenmlp_best_compiles OR NOT eigenmlp_best_ran EQUAL 0)
+    message(FATAL_ERROR "EIGENMLP_ISA=best: expected GCC 11 or newer, or Clang 14 or newer, and a "
+      "processor of x86-64-v2 or better, got ${CMAKE_CXX_COMPILER_ID} "
+      "${CMAKE_CXX_COMPILER_VERSION}; name the variants instead\n${eigenmlp_best_errors}")
   endif()
 else()
   set(eigenmlp_levels ${EIGENMLP_ISA})

@@ -2,7 +2,10 @@
 
 import importlib.util
 import os
+import platform
+import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,6 +79,58 @@ sys.exit(pytest.main(["-q", "-x", "-p", "no:xdist", {str(tests)!r}]))
     environment = {**os.environ, "EIGENMLP_ISA": level}
     done = in_subprocess(program, timeout=600, env=environment, cwd=tests.parents[1])
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+# By vendor and what the processor and the system have, in the order of `_cpu.levels_of`.
+CHOICES = {
+    "AMD, Zen 5": ("AuthenticAMD", "v2 v3 v4 bf16", "bf16 v4 v3 v2"),
+    "Hygon": ("HygonGenuine", "v2 v3 v4 bf16", "bf16 v4 v3 v2"),
+    "AMD, Zen 3": ("AuthenticAMD", "v2 v3", "v3 v2"),
+    "Intel with AMX": ("GenuineIntel", "v2 v3 v4 bf16 amx", "amx v4 bf16 v3 v2"),
+    "Intel that hides or refuses AMX": ("GenuineIntel", "v2 v3 v4 bf16", "v4 bf16 v3 v2"),
+    "Intel without bfloat16": ("GenuineIntel", "v2 v3 v4", "v4 v3 v2"),
+    "an unknown one": ("Somebody Else", "v2 v3 v4 bf16", "v4 bf16 v3 v2"),
+    "an old one": ("GenuineIntel", "", ""),
+}
+
+
+@pytest.mark.parametrize("machine", CHOICES)
+def test_order_of_the_levels(machine: str) -> None:
+    vendor, has, expected = CHOICES[machine]
+    flags = [level in has.split() for level in ("v2", "v3", "v4", "bf16", "amx")]
+    assert _cpu.levels_of(vendor, *flags) == expected.split()
+
+
+def test_levels_are_those_of_the_kernels_list_of_flags() -> None:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        pytest.skip("needs Linux's /proc/cpuinfo")
+    if "x86_64" not in em.info()["machine"]:
+        assert SUPPORTED == ["baseline"]
+        return
+    fields = dict(re.findall(r"^(\w+)\s*: (.*)$", text.partition("\n\n")[0], re.MULTILINE))
+    flags = set(fields["flags"].split())
+    v2 = flags >= {"cx16", "lahf_lm", "popcnt", "pni", "sse4_1", "sse4_2", "ssse3"}
+    v3 = v2 and flags >= {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"}
+    v4 = v3 and flags >= {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
+    bf16 = v4 and "avx512_bf16" in flags
+    amx = bf16 and flags >= {"amx_bf16", "amx_tile"}
+    expected = _cpu.levels_of(fields["vendor_id"], v2, v3, v4, bf16, amx)
+    assert [x for x in expected if x != "amx" or x in SUPPORTED] == SUPPORTED
+
+
+@pytest.mark.skipif(
+    not (sys.platform == "linux" and platform.libc_ver()[0] == "glibc"), reason="needs glibc"
+)
+@pytest.mark.parametrize("module", ["_cpu", *sorted({MODULES[x] for x in BUILT})])
+def test_modules_run_on_glibc_2_28(module: str) -> None:
+    """They name the versions of the functions that they take from it."""
+    if platform.machine() != "x86_64" or "lang" in em.info()["compiler"]:
+        pytest.skip("the old versions are asked for on x86-64 with GCC only")
+    binary = Path(importlib.util.find_spec(f"eigenmlp.{module}").origin).read_bytes()
+    versions = {tuple(map(int, x.split(b"."))) for x in re.findall(rb"GLIBC_([0-9.]+)", binary)}
+    assert versions and max(versions) <= (2, 28)
 
 
 def refused(run: Run, level: str, program: str = "import eigenmlp") -> str:

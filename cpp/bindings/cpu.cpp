@@ -3,49 +3,47 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include "../eigenmlp/amx_permission.hpp"
+#include "levels.hpp"
 
 namespace {
 
-// Best first. The compiler's check covers the processor and the operating system's permission.
-// Intel's processors with AMX take two cycles for a product of AVX-512-BF16, so that rounded
-// operands are faster in float there: v4 is better than bf16, which comes first on AMD's.
-PyObject* supported_levels(PyObject*, PyObject*) {
-  struct Level {
-    const char* name;
-    bool runs;
-  };
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  const bool v4 = __builtin_cpu_supports("x86-64-v4");
-  const bool bf16 = v4 && __builtin_cpu_supports("avx512bf16");
-  const bool tiles = bf16 && eigenmlp::has_amx();
-  const Level levels[] = {{"amx", tiles && eigenmlp::amx_permission()},
-                          {"bf16", bf16 && !tiles},
-                          {"v4", v4},
-                          {"bf16", tiles},
-                          {"v3", __builtin_cpu_supports("x86-64-v3") != 0},
-                          {"v2", __builtin_cpu_supports("x86-64-v2") != 0}};
-#else
-  const Level levels[] = {{"baseline", true}};
-#endif
-  PyObject* const names = PyList_New(0);
-  if (!names) return nullptr;
-  for (const Level& level : levels) {
-    if (!level.runs) continue;
-    PyObject* const name = PyUnicode_FromString(level.name);
-    if (!name || PyList_Append(names, name) != 0) {
-      Py_XDECREF(name);
-      Py_DECREF(names);
+PyObject* list_of(const char* const* names, int count) {
+  PyObject* const list = PyList_New(count);
+  for (int i = 0; list && i < count; ++i) {
+    PyObject* const name = PyUnicode_FromString(names[i]);
+    if (!name) {
+      Py_DECREF(list);
       return nullptr;
     }
-    Py_DECREF(name);
+    PyList_SET_ITEM(list, i, name);
   }
-  return names;
+  return list;
+}
+
+PyObject* supported_levels(PyObject*, PyObject*) {
+#if defined(__x86_64__)
+  const eigenmlp::Levels levels(eigenmlp::this_processor());
+  return list_of(levels.names, levels.count);
+#else
+  const char* const names[] = {"baseline"};
+  return list_of(names, 1);
+#endif
+}
+
+PyObject* levels_of(PyObject*, PyObject* args) {
+  const char* vendor = nullptr;
+  int v2 = 0, v3 = 0, v4 = 0, bf16 = 0, amx = 0;
+  if (!PyArg_ParseTuple(args, "sppppp", &vendor, &v2, &v3, &v4, &bf16, &amx)) return nullptr;
+  eigenmlp::Processor p{"", v2 != 0, v3 != 0, v4 != 0, bf16 != 0, amx != 0};
+  PyOS_snprintf(p.vendor, sizeof p.vendor, "%s", vendor);
+  const eigenmlp::Levels levels(p);
+  return list_of(levels.names, levels.count);
 }
 
 PyMethodDef functions[] = {
     {"supported_levels", supported_levels, METH_NOARGS, "supported_levels() -> list[str]\n"},
+    {"levels_of", levels_of, METH_VARARGS,
+     "levels_of(vendor: str, v2: bool, v3: bool, v4: bool, bf16: bool, amx: bool) -> list[str]\n"},
     {nullptr, nullptr, 0, nullptr}};
 
 PyModuleDef module = {PyModuleDef_HEAD_INIT,

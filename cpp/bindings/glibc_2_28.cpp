@@ -1,7 +1,9 @@
 // Lets a wheel that is built on a newer Linux run on glibc 2.28 (manylinux_2_28). What the code and
 // the static libstdc++ take from newer versions of glibc is given here, hidden in the module; the
 // old versions that it calls are in every later glibc.
-#if defined(__linux__) && defined(__x86_64__)
+#include "glibc_2_28.hpp"
+
+#if defined(__linux__) && defined(__x86_64__) && defined(__GLIBC__) // musl has no versions
 
 #include <pthread.h>
 #include <stdint.h>
@@ -19,6 +21,17 @@ int old_pthread_once(pthread_once_t*, void (*)());
 int old_pthread_key_create(pthread_key_t*, void (*)(void*));
 __asm__(".symver old_pthread_once,pthread_once@GLIBC_2.2.5");
 __asm__(".symver old_pthread_key_create,pthread_key_create@GLIBC_2.2.5");
+int old_pthread_create(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+int old_pthread_join(pthread_t, void**);
+__asm__(".symver old_pthread_create,pthread_create@GLIBC_2.2.5");
+__asm__(".symver old_pthread_join,pthread_join@GLIBC_2.2.5");
+HIDDEN int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*call)(void*),
+                          void* argument) {
+  return old_pthread_create(thread, attributes, call, argument);
+}
+HIDDEN int pthread_join(pthread_t thread, void** result) {
+  return old_pthread_join(thread, result);
+}
 HIDDEN int pthread_once(pthread_once_t* once, void (*call)()) {
   return old_pthread_once(once, call);
 }

@@ -17,7 +17,7 @@
 #include <stdexcept>
 #include <thread>
 
-#ifdef __unix__
+#ifndef _WIN32 // all others fork
 #include <pthread.h>
 #endif
 
@@ -28,7 +28,7 @@ namespace eigenmlp {
 inline int fork_generation() {
   static std::atomic<int> generation{0};
   static const bool watching = [] {
-#ifdef __unix__
+#ifndef _WIN32 // all others fork
     pthread_atfork(nullptr, nullptr, [] { ++generation; });
 #endif
     return true;
