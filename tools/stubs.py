@@ -26,10 +26,11 @@ NUMBERS = {"SupportsInt": "int", "SupportsFloat": "float"}
 
 def generate() -> dict[str, str]:
     """Path below the package → the stub's text, not yet formatted."""
-    from eigenmlp._core import level
+    from eigenmlp._core import core
 
+    variant = core.__name__.rpartition(".")[2]  # not always as the level is called
     with tempfile.TemporaryDirectory() as folder:
-        for module in ("_cpu", f"_core_{level}"):
+        for module in ("_cpu", variant):
             subprocess.run(
                 [
                     *(sys.executable, "-m", "pybind11_stubgen", f"eigenmlp.{module}"),
@@ -39,8 +40,8 @@ def generate() -> dict[str, str]:
             )
         made = Path(folder, "eigenmlp")
         return {
-            str(path.relative_to(made)).replace(f"_core_{level}", "_variant"): _narrowed(
-                path.read_text(encoding="utf-8"), level
+            str(path.relative_to(made)).replace(variant, "_variant"): _narrowed(
+                path.read_text(encoding="utf-8"), variant
             )
             for path in sorted(made.rglob("*.pyi"))
         }
@@ -92,8 +93,9 @@ class _Narrower(ast.NodeTransformer):
         return node
 
 
-def _narrowed(text: str, level: str) -> str:
-    text = text.replace(f"_core_{level}", "_variant").replace(f"instruction set {level}", "machine")
+def _narrowed(text: str, variant: str) -> str:
+    level = variant.removeprefix("_core_")
+    text = text.replace(variant, "_variant").replace(f"instruction set {level}", "machine")
     tree = ast.fix_missing_locations(_Narrower().visit(ast.parse(text)))
     return f"{HEADER}\n{ast.unparse(tree)}\n"
 
