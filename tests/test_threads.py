@@ -338,6 +338,45 @@ def test_bad_environment(bad: str, in_subprocess: Run) -> None:
     assert last.startswith("ValueError: EIGENMLP_NUM_THREADS: expected") and bad in last
 
 
+# ---- threads that cannot start
+
+AFTER_A_LIMIT = """
+import os, resource, sys, numpy as np, eigenmlp as em
+extra, user = int(sys.argv[1]), int(sys.argv[2])
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(1024, 784)).astype(np.float32), rng.integers(0, 10, 1024)
+offsets = np.arange(0, 3_000_001, 3)
+def train():
+    net = em.MLP([784, 512, 10], seed=0)
+    net.fit(X, y, epochs=2)
+    p = em.segment_softmax(np.linspace(0, 1, 3_000_000), offsets)
+    return net.parameters.tobytes() + net.forward(X).tobytes() + p.tobytes()
+em.set_num_threads(1)
+expected = train()
+if user:
+    os.setgroups([]); os.setresgid(user, user, user); os.setresuid(user, user, user)
+count = lambda: len(os.listdir("/proc/self/task"))
+before = count()
+limit = before + extra if user else 1
+resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit))
+em.set_num_threads(4)
+same = [train() == expected for _ in range(3)]
+print(*same, count() - before, em.get_num_threads())
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs Linux's /proc")
+@pytest.mark.parametrize("extra", [0, 1, 2, 9])
+def test_fewer_threads_where_no_more_can_start(extra: int, in_subprocess: Run) -> None:
+    """OpenMP would end the process."""
+    user = 61_000 + extra if os.getuid() == 0 else 0  # a user with no other process
+    if extra and not user:
+        pytest.skip("only root can become a user with no other process, to have room for some")
+    done = in_subprocess(AFTER_A_LIMIT, str(extra), str(user))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["True"] * 3 + [str(min(extra, 3)), "4"]
+
+
 # ---- forks
 
 

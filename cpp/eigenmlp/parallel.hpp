@@ -12,6 +12,7 @@
 #endif
 
 #include "eigenmlp/lock.hpp"
+#include "eigenmlp/startable_threads.hpp"
 #include "eigenmlp/types.hpp"
 
 namespace eigenmlp {
@@ -147,11 +148,12 @@ struct Team {
   Index end(Index n) const { return share_begin(n, size, index + 1); }
 };
 
-// Runs body(team) in `threads` threads at once; a single one is a plain call. `body` must not
-// throw.
+// Runs body(team) in `threads` threads at once, or in as many as can start; a single one is a plain
+// call. `body` must not throw.
 template <class Body>
 void in_parallel(int threads, Body&& body) {
-  if (threads <= 1) {
+  detail::TeamStart start(threads);
+  if (start.size <= 1) {
     const FlushDenormals flush;
     body(Team{0, 1, nullptr});
     return;
@@ -159,8 +161,9 @@ void in_parallel(int threads, Body&& body) {
   // OpenMP may give fewer threads than asked for; all of them must agree on one barrier.
   alignas(Barrier) unsigned char storage[sizeof(Barrier)];
   Barrier* barrier = nullptr;
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(start.size)
   {
+    if (omp_get_thread_num() == 0) start.started();
     const FlushDenormals flush;
 #pragma omp single
     barrier = ::new (storage) Barrier(omp_get_num_threads());
@@ -171,9 +174,11 @@ void in_parallel(int threads, Body&& body) {
 // The same for a body that never waits, without what it takes to agree on a barrier.
 template <class Body>
 void in_parallel_apart(int threads, Body&& body) {
-  if (threads <= 1) return in_parallel(1, body);
-#pragma omp parallel num_threads(threads)
+  detail::TeamStart start(threads);
+  if (start.size <= 1) return in_parallel(1, body);
+#pragma omp parallel num_threads(start.size)
   {
+    if (omp_get_thread_num() == 0) start.started();
     const FlushDenormals flush;
     body(Team{omp_get_thread_num(), omp_get_num_threads(), nullptr});
   }
