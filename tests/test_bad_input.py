@@ -595,6 +595,52 @@ def assert_same(found: list[Any], expected: list[Any], backend: str, what: str =
             np.testing.assert_allclose(a, b, rtol=unit, atol=unit, err_msg=what)
 
 
+def test_the_core_leaves_misaligned_arrays_to_their_callers() -> None:
+    """To load from them as numbers do is undefined in C++."""
+    net = make("native", "softmax_cross_entropy")
+    x, y = make_data([D, K], "softmax_cross_entropy", N, "float32")
+    core, trainer = net._network, em.Trainer(net, em.SGD(0.1))
+    out = misaligned(np.zeros((N, K), np.float32))
+    assert core.forward(x, None) is not None and core.forward(x, out) is None
+    step = trainer._trainer.step
+    w = np.ones(N)
+    assert step(x, misaligned(y), 0.1) is None and step(x, y, 0.1, misaligned(w)) is None
+    assert step(x, y, 0.1, w) is not None
+    z, offsets, chosen = np.arange(6.0), np.array([0, 3, 6]), np.array([1, 5])
+    segments = em._core.core
+    entries = {
+        segments.segment_softmax: (z, offsets),
+        segments.segment_softmax_vjp: (z, z, offsets),
+        segments.segment_cross_entropy: (z, offsets, chosen, True, np.ones(2)),
+    }
+    for entry, arrays in entries.items():
+        assert entry(*arrays) is not None
+        for i in [i for i, array in enumerate(arrays) if isinstance(array, np.ndarray)]:
+            assert entry(*arrays[:i], misaligned(arrays[i]), *arrays[i + 1 :]) is None
+    with pytest.raises(TypeError, match="the core cannot read X, y or sample_weight"):
+        core.evaluate(x, misaligned(y))
+    with pytest.raises(TypeError, match="the core cannot read a direction"):
+        segments.derivatives.jvp(core, x, None, misaligned(net.parameters))
+
+
+def test_segments_take_misaligned_arrays() -> None:
+    z, offsets, chosen = np.arange(6.0), np.array([0, 3, 6]), np.array([1, 5])
+    expected = em.segment_cross_entropy(z, offsets, chosen)
+    found = em.segment_cross_entropy(*map(misaligned, (z, offsets, chosen)))
+    assert found[0] == expected[0] and (found[1] == expected[1]).all()
+    p = em.segment_softmax(z, offsets)
+    assert (em.segment_softmax(misaligned(z), misaligned(offsets)) == p).all()
+
+
+@backends
+def test_misaligned_out_is_refused(backend: str) -> None:
+    net = make(backend)
+    out = misaligned(np.zeros((N, K), np.float32))
+    with pytest.raises(ValueError, match="out: expected a writable, aligned C-order array"):
+        net.forward(np.ones((N, D), np.float32), out=out)
+    assert (out == 0).all()
+
+
 @backends
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int16", "uint8", "bool"])
 @pytest.mark.parametrize("loss", LOSSES)

@@ -125,6 +125,76 @@ def test_parts_however_they_lie_in_memory(layout, part):
     assert all(now is then for now, then in zip((X.data, X.indices, X.indptr), held, strict=True))
 
 
+@pytest.mark.parametrize("part", ["data", "indices", "indptr"])
+def test_the_core_leaves_misaligned_parts_to_its_callers(part):
+    X, core = matrix(), net()._network
+    assert core.forward(X) is not None
+    setattr(X, part, shifted(getattr(X, part)))
+    assert core.forward(X) is None
+
+
+WHOLE = [call for call in CALLS if call != "batches"]  # which takes slices
+
+
+class LookAlike:
+    """The attributes of a CSR matrix, of no class of SciPy's."""
+
+    format = "csr"
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, shape):
+        X = matrix()
+        self.data, self.indices, self.indptr, self.shape = X.data, X.indices, X.indptr, shape
+
+    def tocsr(self):
+        return self
+
+
+class OddShape(sp.csr_matrix):
+    odd = None
+
+    @property
+    def shape(self):
+        return self._shape if self.odd is None else self.odd
+
+
+SHAPES = [(50, 37), ("a", 37), 37, (37,), "ab", (2.5, 37), (50, 37, 1), (2**70, 37), (49, 37)]
+
+
+@pytest.mark.parametrize("call", WHOLE)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_look_alikes(call, shape):
+    """Refused by every entry alike, and by none in the core's words."""
+    with pytest.raises(TypeError, match=r"X: expected .* sparse matrix of SciPy, got LookAlike"):
+        CALLS[call](net(), LookAlike(shape), labels())
+    odd = OddShape(matrix())
+    odd.odd = shape
+    if shape == (50, 37):
+        CALLS[call](net(), odd, labels())
+    else:
+        with pytest.raises((TypeError, ValueError), match="expected"):
+            CALLS[call](net(), odd, labels())
+
+
+def test_other_libraries_matrices_are_made_scipys():
+    class Other:
+        shape, dtype = (ROWS, SIZES[0]), np.dtype(np.float32)
+
+        def tocsr(self):
+            return matrix()
+
+    assert (net().forward(Other()) == net().forward(matrix())).all()
+
+
+@pytest.mark.parametrize("part", ["data", "indices"])
+@pytest.mark.parametrize("call", WHOLE)
+def test_more_data_than_indices(call, part):
+    X = matrix()
+    setattr(X, part, np.append(getattr(X, part), getattr(X, part)[:1]))
+    with pytest.raises(ValueError, match="X: expected a CSR matrix that holds together"):
+        CALLS[call](net(), X, labels())
+
+
 def test_a_matrix_stays_as_it_is():
     """Two types of indices, and room behind the last number, are set right in a copy."""
     X, y = matrix(), labels()

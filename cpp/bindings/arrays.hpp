@@ -29,8 +29,11 @@ struct pybind11::detail::handle_type_name<eigenmlp::bindings::OrNone<T>>
 
 namespace eigenmlp::bindings {
 
+inline constexpr int aligned = py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+
+// In C order and aligned, if pybind11 made it; for a user's see `is_array`.
 template <class T>
-using Array = py::array_t<T, py::array::c_style>;
+using Array = py::array_t<T, py::array::c_style | aligned>;
 
 // What an entry returns that cannot take every array. The signature says so, for the type stubs;
 // unlike pybind11's Optional it asks nothing of the object when it is made.
@@ -40,11 +43,18 @@ struct OrNone : py::object {
   OrNone(py::object result) : py::object(std::move(result)) {}
 };
 
+inline bool is_aligned(const py::array& array) { return (array.flags() & aligned) != 0; }
+
+// Whether an object is such an array as it is: pybind11 does not look at the alignment.
+template <class T>
+bool is_array(py::handle object) {
+  return py::isinstance<Array<T>>(object) && is_aligned(py::reinterpret_borrow<py::array>(object));
+}
+
 // The scalar type of an array, if the core reads it. By type numbers, since comparing dtype objects
 // costs more than a small network's forward pass.
 inline std::optional<Scalar> scalar_of(const py::array& array) {
-  constexpr int usable = py::detail::npy_api::NPY_ARRAY_ALIGNED_;
-  if ((array.flags() & usable) != usable || array.dtype().byteorder() == '>') return std::nullopt;
+  if (!is_aligned(array) || array.dtype().byteorder() == '>') return std::nullopt;
   switch (py::detail::array_descriptor_proxy(array.dtype().ptr())->type_num) {
   case py::detail::npy_api::NPY_FLOAT_:
     return Scalar::float32;
@@ -57,12 +67,26 @@ inline std::optional<Scalar> scalar_of(const py::array& array) {
   }
 }
 
-// A CSR matrix as SciPy describes it, by its attributes; nothing if it is something else.
+// Whether an object is one of SciPy's sparse matrices; whoever has one has imported scipy.sparse.
+inline bool is_sparse(py::handle object) {
+  const py::handle scipy_sparse =
+      PyDict_GetItemString(PyImport_GetModuleDict(), "scipy.sparse"); // borrowed, or null
+  return scipy_sparse && scipy_sparse.attr("issparse")(object).is(py::handle(Py_True));
+}
+
+// A CSR matrix of SciPy's, by its attributes; nothing if it is something else.
 inline std::optional<Rows> sparse_rows_of(py::handle object, Index columns) {
+  if (!is_sparse(object)) return std::nullopt;
   for (const char* name : {"data", "indices", "indptr", "shape", "format"})
     if (!py::hasattr(object, name)) return std::nullopt;
-  if (py::str(object.attr("format")).cast<std::string>() != "csr") return std::nullopt;
-  const auto shape = object.attr("shape").cast<std::vector<Index>>();
+  const py::object format = object.attr("format");
+  if (!format.equal(py::str("csr"))) return std::nullopt;
+  std::vector<Index> shape;
+  try {
+    shape = object.attr("shape").cast<std::vector<Index>>();
+  } catch (const py::cast_error&) { // of a class of the user's own
+    return std::nullopt;
+  }
   const auto flat = [&](const char* name) -> std::optional<py::array> {
     const py::object attribute = object.attr(name);
     if (!py::isinstance<py::array>(attribute)) return std::nullopt;
@@ -71,13 +95,13 @@ inline std::optional<Rows> sparse_rows_of(py::handle object, Index columns) {
                                                                      : std::nullopt;
   };
   const auto data = flat("data"), places = flat("indices"), starts = flat("indptr");
-  if (shape.size() != 2 || shape[0] < 1 || shape[1] != columns || !data || !places || !starts)
+  if (shape.size() != 2 || shape[0] < 1 || shape[1] != columns || !data || !places || !starts ||
+      data->size() != places->size())
     return std::nullopt;
   const auto scalar = scalar_of(*data);
-  const bool wide = py::isinstance<py::array_t<std::int64_t>>(*starts);
-  const bool fits = wide ? py::isinstance<py::array_t<std::int64_t>>(*places)
-                         : py::isinstance<py::array_t<std::int32_t>>(*places) &&
-                               py::isinstance<py::array_t<std::int32_t>>(*starts);
+  const bool wide = is_array<std::int64_t>(*starts);
+  const bool fits = wide ? is_array<std::int64_t>(*places)
+                         : is_array<std::int32_t>(*places) && is_array<std::int32_t>(*starts);
   if (!scalar || !fits || starts->size() != shape[0] + 1) return std::nullopt;
   // The matrix may get other arrays while the core reads these: they live until the call ends.
   for (const auto& array : {*data, *places, *starts})
@@ -89,7 +113,7 @@ inline std::optional<Rows> sparse_rows_of(py::handle object, Index columns) {
   rows.columns = columns;
   rows.starts = starts->data();
   rows.places = places->data();
-  rows.stored = std::min(data->size(), places->size());
+  rows.stored = data->size();
   rows.wide = wide;
   return rows;
 }
@@ -134,7 +158,7 @@ inline bool may_overlap(const Rows& X, const void* data, std::size_t bytes) {
 
 // Contiguous int64 labels (N,).
 inline const std::int64_t* labels_of(py::handle object, Index rows) {
-  if (!py::isinstance<Array<std::int64_t>>(object)) return nullptr;
+  if (!is_array<std::int64_t>(object)) return nullptr;
   const auto array = py::reinterpret_borrow<py::array>(object);
   return array.ndim() == 1 && array.shape(0) == rows
              ? static_cast<const std::int64_t*>(array.data())
@@ -156,7 +180,7 @@ std::optional<Data> data_of(const Network<T>& net, py::handle X, py::handle y, p
     data.T = *targets;
   }
   if (!weights.is_none()) {
-    if (!py::isinstance<Array<double>>(weights)) return std::nullopt;
+    if (!is_array<double>(weights)) return std::nullopt;
     const auto array = py::reinterpret_borrow<py::array>(weights);
     if (array.ndim() != 1 || array.shape(0) != rows->rows) return std::nullopt;
     data.weights = static_cast<const double*>(array.data());

@@ -13,7 +13,7 @@ namespace eigenmlp::bindings {
 template <class T>
 const T* direction_of(const Network<T>& net, py::handle flat) {
   if (flat.is_none()) return nullptr;
-  if (!py::isinstance<Array<T>>(flat)) throw py::type_error("the core cannot read a direction");
+  if (!is_array<T>(flat)) throw py::type_error("the core cannot read a direction");
   return flat_of(net, py::reinterpret_borrow<Array<T>>(flat));
 }
 

@@ -46,7 +46,7 @@ void register_network(py::module_& m, const char* name) {
             if (out.is_none()) {
               result = Array<T>({rows->rows, net.outputs()});
             } else {
-              if (!py::isinstance<Array<T>>(out)) return py::none();
+              if (!is_array<T>(out)) return py::none();
               result = py::reinterpret_borrow<py::object>(out);
             }
             auto array = py::reinterpret_borrow<py::array>(result);

@@ -16,10 +16,9 @@ using Scores = OrNone<py::array>; // like the argument
 // Scores (M,) or (R, M) of a scalar type, aligned and in C order.
 template <class T>
 bool is_scores(py::handle object) {
-  if (!py::isinstance<Array<T>>(object)) return false;
-  const auto array = py::reinterpret_borrow<py::array>(object);
-  constexpr int usable = py::detail::npy_api::NPY_ARRAY_ALIGNED_;
-  return (array.ndim() == 1 || array.ndim() == 2) && (array.flags() & usable) == usable;
+  if (!is_array<T>(object)) return false;
+  const auto dimensions = py::reinterpret_borrow<py::array>(object).ndim();
+  return dimensions == 1 || dimensions == 2;
 }
 
 template <class T>
@@ -28,7 +27,7 @@ Array<T> like(const py::array& array) {
 }
 
 std::optional<Segments> segments_of(const py::array& scores, py::handle offsets) {
-  if (!py::isinstance<Array<std::int64_t>>(offsets)) return std::nullopt;
+  if (!is_array<std::int64_t>(offsets)) return std::nullopt;
   const auto array = py::reinterpret_borrow<Array<std::int64_t>>(offsets);
   if (array.ndim() != 1 || array.size() < 2 || scores.size() == 0) return std::nullopt;
   const Index M = scores.shape(scores.ndim() - 1);
@@ -76,7 +75,7 @@ py::object cross_entropy(py::handle z, py::handle offsets, py::handle chosen, bo
                          py::handle weights) {
   const auto scores = py::reinterpret_borrow<Array<T>>(z);
   const auto segments = segments_of(scores, offsets);
-  if (!segments || !py::isinstance<Array<std::int64_t>>(chosen)) return py::none();
+  if (!segments || !is_array<std::int64_t>(chosen)) return py::none();
   const auto [places, S, R, M] = *segments;
   Choices choices{nullptr, 0, nullptr, 1.0};
   const auto places_chosen = py::reinterpret_borrow<Array<std::int64_t>>(chosen);
@@ -87,7 +86,7 @@ py::object cross_entropy(py::handle z, py::handle offsets, py::handle chosen, bo
     return py::none();
   choices.chosen = places_chosen.data();
   if (!weights.is_none()) {
-    if (!py::isinstance<Array<double>>(weights)) return py::none();
+    if (!is_array<double>(weights)) return py::none();
     const auto array = py::reinterpret_borrow<Array<double>>(weights);
     if (array.ndim() != 1 || array.shape(0) != S) return py::none();
     choices.weights = array.data();

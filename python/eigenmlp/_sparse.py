@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ __all__ = ["csr", "inputs", "is_sparse"]
 
 def inputs(value: Any, columns: int, dtype: str, scale: float = 1.0, what: str = "X") -> Any:
     """Rows (N, `columns`) as a CSR matrix that the core reads: `_validate.inputs`, but sparse."""
+    value = _of_scipy(value, what)
     _validate.matrix(value.shape, columns, what, "D")
     if value.dtype.kind not in "biuf":
         raise TypeError(f"{what}: expected numbers, got a sparse matrix of {value.dtype}")
@@ -34,12 +36,31 @@ def csr(value: Any, what: str = "X") -> Any:
 
     It has the memory of `value` where that allows; `value` itself stays as it is.
     """
+    value = _of_scipy(value, what)
     whole_file(value, what)
     X = copy.copy(value.tocsr())  # of whose parts check_format makes others
     try:
         X.check_format(full_check=True)
+        if len(X.indptr) != X.shape[0] + 1:  # not looked at where a subclass has its own shape
+            raise ValueError(f"{X.shape[0]} rows, {len(X.indptr)} places in indptr")
     except ValueError as error:
         raise ValueError(f"{what}: expected a CSR matrix that holds together: {error}") from None
     parts = (np.require(part, requirements=("C", "A")) for part in (X.data, X.indices, X.indptr))
     X.data, X.indices, X.indptr = parts
     return X
+
+
+def _of_scipy(value: Any, what: str) -> Any:
+    """The matrix, or what another library has in its place, as one of SciPy's."""
+    scipy_sparse = sys.modules.get("scipy.sparse")  # imported by whoever has such a matrix
+    if scipy_sparse is not None:
+        matrix = value if scipy_sparse.issparse(value) else value.tocsr()
+        if scipy_sparse.issparse(matrix) and _is_shape(matrix.shape):
+            return matrix
+    raise TypeError(
+        f"{what}: expected an array or a sparse matrix of SciPy, got {type(value).__name__}"
+    )
+
+
+def _is_shape(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(n, (int, np.integer)) for n in value)

@@ -79,7 +79,6 @@ def generator(seed: object) -> np.random.Generator:
 
 def numbers(value: ArrayLike, what: str) -> Array:
     """`value` as an array of bool, integer or real numbers, in the machine's byte order."""
-    whole_file(value, what)
     if value is None:
         raise TypeError(f"{what}: expected an array, got None")
     if is_sparse(value):
@@ -88,6 +87,7 @@ def numbers(value: ArrayLike, what: str) -> Array:
         )
     if is_foreign(value):
         value = shared(value, what)
+    whole_file(value, what)
     try:
         array = np.asarray(value)
     except ValueError as error:  # ragged nested lists
@@ -97,6 +97,8 @@ def numbers(value: ArrayLike, what: str) -> Array:
         raise TypeError(
             f"{what}: expected an array, got a {kind} that NumPy cannot read: {error}"
         ) from None
+    if array is not value:
+        whole_file(array, what)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{what}: expected numbers, got an array of {array.dtype}")
     if not array.dtype.isnative:
@@ -275,10 +277,13 @@ def output_array(out: object, shape: tuple[int, int], dtype: str) -> None:
         and out.shape == shape
         and out.dtype == dtype
         and out.flags.c_contiguous
+        and out.flags.aligned
         and out.flags.writeable
     )
     if not fits:
         came = (
             f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else f"{type(out).__name__}"
         )
-        raise ValueError(f"out: expected a writable C-order array {dtype} {shape}, got {came}")
+        raise ValueError(
+            f"out: expected a writable, aligned C-order array {dtype} {shape}, got {came}"
+        )
