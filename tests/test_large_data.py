@@ -1,5 +1,6 @@
 """Data that need not fit in memory: mapped files, and batches from an iterable; killed runs."""
 
+import mmap
 import os
 import signal
 import subprocess
@@ -127,6 +128,97 @@ def test_targets_in_a_file_that_has_shrunk(backend: str, tmp_path: Path) -> None
     for call in lambda: net.fit(x, y), lambda: em.Trainer(net, em.SGD(0.1)).step(x, y):
         with pytest.raises(ValueError, match="y: expected a mapped file"):
             call()
+
+
+def view_of_map(file: mmap.mmap) -> Any:
+    return np.frombuffer(file, np.float32).reshape(-1, 6)
+
+
+def view_of_memoryview(file: mmap.mmap) -> Any:
+    return np.frombuffer(memoryview(file)[24:], np.float32).reshape(-1, 6)
+
+
+def no_memory_of_numpy(file: mmap.mmap) -> Any:
+    """As other libraries' arrays are: nothing says that a file is behind it."""
+    whole = np.frombuffer(file, np.float32).reshape(-1, 6)
+
+    class Foreign:
+        __array_interface__ = whole.__array_interface__
+        held = file
+
+    return np.asarray(Foreign())
+
+
+@backends
+@pytest.mark.parametrize("offset", [0, mmap.ALLOCATIONGRANULARITY])
+@pytest.mark.parametrize("view", [view_of_map, view_of_memoryview, no_memory_of_numpy])
+def test_views_of_a_file_that_has_shrunk(
+    view: Any, offset: int, backend: str, tmp_path: Path
+) -> None:
+    with open(tmp_path / "x", "w+b") as file:
+        file.truncate(offset + 24 * 5000)
+        memory = mmap.mmap(file.fileno(), 24 * 5000, offset=offset)
+    x = view(memory)
+    net, y = make(backend), np.zeros(len(x), np.int64)
+    assert np.isfinite(net.forward(x)).all()
+    os.truncate(tmp_path / "x", offset + 100)
+    for call in (
+        lambda: net.forward(x),
+        lambda: net.forward(x[::-1]),
+        lambda: net.fit(x, y),
+        lambda: net.fit(memoryview(x), y),
+        lambda: net.forward([*x]),
+        lambda: em.Trainer(net, em.SGD(0.1)).step(x, y),
+    ):
+        with pytest.raises(ValueError, match=r"X: expected .*: it has shrunk"):
+            call()
+    with pytest.raises(ValueError, match=r"out: expected .*: it has shrunk"):
+        net.forward(np.ones((len(x) // 2, 6), np.float32), out=x.reshape(-1, 3)[: len(x) // 2])
+
+
+@backends
+def test_outputs_into_a_file_that_has_shrunk(backend: str, tmp_path: Path) -> None:
+    out = np.memmap(tmp_path / "out", np.float32, "w+", shape=(5000, 3))
+    net = make(backend)
+    x = np.ones((5000, 6), np.float32)
+    assert net.forward(x, out=out) is out and (out == net.forward(x)).all()
+    os.truncate(tmp_path / "out", 100)
+    with pytest.raises(ValueError, match=r"out: expected a mapped file of at least 60,000 bytes"):
+        net.forward(x, out=out)
+
+
+def test_segments_in_files_that_have_shrunk(tmp_path: Path) -> None:
+    offsets = np.arange(0, 5001, 5)
+    z, places = (mapped(tmp_path / n, a) for n, a in (("z", np.ones(5000)), ("places", offsets)))
+    calls = {
+        "softmax": lambda z, offsets: em.segment_softmax(z, offsets),
+        "vjp": lambda z, offsets: em.segment_softmax_vjp(z, z, offsets),
+        "loss": lambda z, offsets: em.segment_cross_entropy(z, offsets, np.arange(0, 5000, 5)),
+    }
+    for call in calls.values():
+        call(z, places)
+    for name in ("z", "places"):
+        os.truncate(tmp_path / name, 100)
+    for call in calls.values():
+        with pytest.raises(ValueError, match=r"(z|p): expected a mapped file .* shrunk"):
+            call(z, offsets)
+        with pytest.raises(ValueError, match=r"offsets: expected a mapped file .* shrunk"):
+            call(np.ones(5000), places)
+
+
+def test_tensors_in_a_file_that_has_shrunk(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "x"
+    np.ones((5000, 6), np.float32).tofile(path)
+    x = torch.from_file(str(path), shared=True, size=30_000).reshape(5000, 6)
+    net = make()
+    assert np.isfinite(net.forward(x)).all()
+    os.truncate(path, 100)
+    for call in (lambda: net.forward(x), lambda: net.fit(x, np.zeros(5000, np.int64))):
+        with pytest.raises(ValueError, match=r"X: expected .*: it has shrunk"):
+            call()
+    with pytest.raises(ValueError, match=r"out: expected .*: it has shrunk"):
+        net.forward(np.ones((5000, 6), np.float32), out=x.reshape(-1)[-15_000:].reshape(5000, 3))
 
 
 # ---- batches

@@ -1,6 +1,7 @@
 """The estimators in scikit-learn's own checks and tools."""
 
 import inspect
+import os
 import pickle
 import threading
 from pathlib import Path
@@ -235,6 +236,33 @@ def test_grid_search_in_a_pipeline(digits: Any, tmp_path: Path, backend: str) ->
         assert np.array_equal(search.cv_results_[name], alone.cv_results_[name])
     assert search.best_score_ > 0.8
     assert search.best_estimator_.score(mapped, y) > 0.9
+
+
+@pytest.mark.parametrize("view", ["map", "array"])
+@pytest.mark.parametrize("name", ["X", "y", "sample_weight"])
+def test_mapped_data_that_have_shrunk(name: str, view: str, tmp_path: Path) -> None:
+    """An error before scikit-learn's own checks read them, which would end the process."""
+    arrays = {"X": np.ones((9000, 4)), "y": np.arange(9000) % 2, "sample_weight": np.ones(9000)}
+    good = MLPClassifier((4,), max_iter=1).partial_fit(arrays["X"], arrays["y"], classes=[0, 1])
+    np.save(tmp_path / name, arrays[name])
+    arrays[name] = np.load(tmp_path / f"{name}.npy", mmap_mode="r")
+    os.truncate(tmp_path / f"{name}.npy", 200)
+    if view == "array":
+        arrays = {name: np.asarray(array) for name, array in arrays.items()}
+    X, y, weights = arrays.values()
+    calls = [
+        lambda: MLPClassifier().fit(X, y, weights),
+        lambda: MLPRegressor().fit(X, y, weights),
+        lambda: good.partial_fit(X, y, weights),
+    ]
+    if name != "sample_weight":
+        fine = np.ones((9, 4)), np.arange(9) % 2
+        calls.append(lambda: MLPClassifier().fit(*fine, validation_data=(X, y)))
+    if name == "X":
+        calls += [lambda: good.predict(X), lambda: good.predict_proba(X)]
+    for call in calls:
+        with pytest.raises(ValueError, match=rf"{name}: expected a mapped file .* shrunk"):
+            call()
 
 
 def test_mapped_rows_train_as_they_lie(digits: Any, tmp_path: Path) -> None:

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._exchange import is_sparse
+from ._exchange import is_foreign, is_sparse
+
+_OWNERS = (bytes, bytearray)  # of memory that lies in no file
 
 
 def whole_file(array: object, what: str) -> None:
     """Refuse an array whose file is now shorter than what was mapped of it."""
     if type(array) is np.ndarray and array.base is None:  # memory of its own
         return
-    for mapped, start in _maps(array):
-        size = _file_size(mapped)
-        if size is not None and size < start + len(mapped):
+    for part in _parts(array):
+        owner, start = _owner(part)
+        size = _file_size(owner) if isinstance(owner, mmap.mmap) else None
+        if size is not None and size < (mapped := start + len(owner)):
             raise ValueError(
-                f"{what}: expected a mapped file of at least {start + len(mapped):,} bytes, as it "
-                f"was when it was opened, got {size:,} bytes: it has shrunk"
+                f"{what}: expected a mapped file of at least {mapped:,} bytes, as it was when it "
+                f"was opened, got {size:,} bytes: it has shrunk"
+            )
+        if owner is not None and not _ends_in_memory(part):
+            raise ValueError(
+                f"{what}: expected an array that can be read to its end, got one in a mapped file "
+                "that is shorter: it has shrunk"
             )
 
 
 def watch(**arrays: NDArray[Any] | None) -> Callable[[], None] | None:
     """A function that refuses those arrays whose files have shrunk; None if none lies in a file."""
-    mapped = {name: array for name, array in arrays.items() if any(_maps(array))}
+    mapped = {
+        name: array
+        for name, array in arrays.items()
+        if any(_owner(part)[0] is not None for part in _parts(array))
+    }
     if not mapped:
         return None
 
@@ -38,21 +52,35 @@ def watch(**arrays: NDArray[Any] | None) -> Callable[[], None] | None:
     return check
 
 
-def _maps(array: object) -> Iterator[tuple[mmap.mmap, int]]:
-    """The mappings that an array, or the parts of a sparse matrix, lie in; and where in its file
-    each begins."""
-    if is_sparse(array):
-        for value in vars(array).values():
+def _parts(array: object) -> Iterator[NDArray[Any]]:
+    """An array, or those of a sparse matrix or a list, or what is one in another library."""
+    if isinstance(array, np.ndarray):
+        yield array
+    elif isinstance(array, (list, tuple)):
+        if array and isinstance(array[0], np.ndarray):
+            yield from (part for part in array if isinstance(part, np.ndarray))
+    elif is_sparse(array):
+        for value in getattr(array, "__dict__", {}).values():
             for part in value if isinstance(value, tuple) else (value,):
-                yield from _maps(part)
-        return
+                if isinstance(part, np.ndarray):
+                    yield part
+    elif is_foreign(array) or isinstance(array, (memoryview, mmap.mmap)):
+        try:
+            yield np.asarray(array)  # reads nothing
+        except (TypeError, ValueError, RuntimeError, BufferError):  # refused where it is read
+            return
+
+
+def _owner(array: NDArray[Any]) -> tuple[Any, int]:
+    """Whose memory an array lies in that may be a file's, or None; and where in its file a mapping
+    begins, as far as that can be known."""
+    owner: Any = array
     start = 0
-    while isinstance(array, np.ndarray):
-        if isinstance(array, np.memmap) and array.offset is not None:  # None for copies
-            start = array.offset - array.offset % mmap.ALLOCATIONGRANULARITY
-        array = array.base
-    if isinstance(array, mmap.mmap):
-        yield array, start
+    while isinstance(owner, (np.ndarray, memoryview)):
+        if isinstance(owner, np.memmap) and owner.offset is not None:  # None for copies
+            start = owner.offset - owner.offset % mmap.ALLOCATIONGRANULARITY
+        owner = owner.base if isinstance(owner, np.ndarray) else owner.obj
+    return (None if isinstance(owner, _OWNERS) else owner), start
 
 
 def _file_size(mapped: mmap.mmap) -> int | None:
@@ -60,3 +88,21 @@ def _file_size(mapped: mmap.mmap) -> int | None:
         return mapped.size()
     except (OSError, ValueError):  # no file behind it, or closed
         return None
+
+
+def _ends_in_memory(array: NDArray[Any]) -> bool:
+    """Whether the last byte of an array can be read; the system tells, since it reads it first."""
+    if array.nbytes == 0 or array.dtype.hasobject:
+        return True
+    array = np.atleast_1d(array)
+    last = array[tuple(slice(-1, None) if step > 0 else slice(1) for step in array.strides)]
+    ends: tuple[int, ...] = ()
+    try:
+        ends = os.pipe()
+        os.write(ends[1], last.view(np.uint8).data)
+    except OSError as error:
+        return error.errno != errno.EFAULT  # others: no descriptor is left, say
+    finally:
+        for end in ends:
+            os.close(end)
+    return True

@@ -329,6 +329,8 @@ class MLP:
             return out
         if type(X) is not np.ndarray or X.base is not None:  # perhaps a view of a mapped file
             _mapped.whole_file(X, "X")
+        if out is not None:
+            _mapped.whole_file(out, "out")
         if self._backend == "native":
             Y = self._network.forward(X, out)  # None if X or out cannot be taken as they are
             if Y is not None:

@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _check_sample_weight
 
+from .._mapped import whole_file
 from ..activations import Activation
 from ..mlp import MLP
 from ..threads import limited
@@ -82,6 +83,8 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
         validation_data: tuple[Any, Any] | None = None,
         classes: Any = None,
     ) -> None:
+        for name, value in {"X": X, "y": y, "sample_weight": sample_weight}.items():
+            whole_file(value, name)  # before scikit-learn reads it
         with limited(self.n_threads):
             with self._as_it_was_if_refused():
                 problem, validation = self._prepare(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from .. import _sparse
+from .._mapped import whole_file
 from ..mlp import MLP
 from ..threads import limited
 from . import _wide
@@ -46,6 +47,8 @@ class OutputsMixin(NetworkMixin):
     def _forward(self, X: Any, checked: bool = False) -> Array:
         """Outputs (N, K); logits for the cross-entropies."""
         net = self._network()
+        if not checked:
+            whole_file(X, "X")
         # One row at a time is what services ask for: what the core reads as it is, is right.
         if checked or (type(X) is np.ndarray and "feature_names_in_" not in self.__dict__):
             Y = self._outputs(net, X)

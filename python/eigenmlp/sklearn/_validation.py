@@ -11,6 +11,8 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import train_test_split
 from sklearn.utils.multiclass import unique_labels
 
+from .._mapped import whole_file
+
 if TYPE_CHECKING:
     from ._base import BaseMLP
 
@@ -34,6 +36,8 @@ def given(estimator: BaseMLP, validation_data: tuple[Any, Any] | None) -> Valida
         raise TypeError(f"validation_data: expected (X, y), got {type(validation_data).__name__}")
     if estimator.solver == "lbfgs":
         raise ValueError("validation_data: expected None with lbfgs, got rows")
+    for name, value in zip(("X", "y"), validation_data, strict=True):
+        whole_file(value, f"validation_data: {name}")
     X = estimator._checked_rows(validation_data[0])
     y = np.asarray(validation_data[1])
     if y.shape[:1] != X.shape[:1]:
