@@ -1,5 +1,6 @@
 // The extension module of one variant of the core: submodules and calls, nothing else.
 #include "modules.hpp"
+#include "readable.hpp"
 #include "trainer.hpp"
 
 namespace {
@@ -32,6 +33,7 @@ PYBIND11_MODULE(EIGENMLP_MODULE, m) {
   m.def("max_threads", &max_threads);
   m.def("set_max_threads", &set_max_threads, py::arg("n"));
   m.def("limit_threads", &limit_threads, py::arg("n"));
+  m.def("ends_in_memory", &bindings::ends_in_memory, py::arg("array"));
 
   py::class_<PyRunResult>(m, "RunResult")
       .def_readonly("losses", &PyRunResult::losses)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import mmap
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._core import core
 from ._exchange import is_foreign, is_sparse
 
 _OWNERS = (bytes, bytearray)  # of memory that lies in no file
@@ -28,7 +27,7 @@ def whole_file(array: object, what: str) -> None:
                 f"{what}: expected a mapped file of at least {mapped:,} bytes, as it was when it "
                 f"was opened, got {size:,} bytes: it has shrunk"
             )
-        if owner is not None and not _ends_in_memory(part):
+        if owner is not None and not core.ends_in_memory(part):
             raise ValueError(
                 f"{what}: expected an array that can be read to its end, got one in a mapped file "
                 "that is shorter: it has shrunk"
@@ -88,21 +87,3 @@ def _file_size(mapped: mmap.mmap) -> int | None:
         return mapped.size()
     except (OSError, ValueError):  # no file behind it, or closed
         return None
-
-
-def _ends_in_memory(array: NDArray[Any]) -> bool:
-    """Whether the last byte of an array can be read; the system tells, since it reads it first."""
-    if array.nbytes == 0 or array.dtype.hasobject:
-        return True
-    array = np.atleast_1d(array)
-    last = array[tuple(slice(-1, None) if step > 0 else slice(1) for step in array.strides)]
-    ends: tuple[int, ...] = ()
-    try:
-        ends = os.pipe()
-        os.write(ends[1], last.view(np.uint8).data)
-    except OSError as error:
-        return error.errno != errno.EFAULT  # others: no descriptor is left, say
-    finally:
-        for end in ends:
-            os.close(end)
-    return True

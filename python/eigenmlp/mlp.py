@@ -327,7 +327,7 @@ class MLP:
         if out is not None and not isinstance(out, np.ndarray) and is_foreign(out):
             self.forward(X, shared(out, "out"))
             return out
-        if type(X) is not np.ndarray or X.base is not None:  # perhaps a view of a mapped file
+        if (type(X) is not np.ndarray or X.base is not None) and not is_foreign(X):
             _mapped.whole_file(X, "X")
         if out is not None:
             _mapped.whole_file(out, "out")
