@@ -52,7 +52,7 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
     _learning_rate: float
     _policy: tuple[str, float, float]  # of the learning rate: its name, start and power_t
     _no_improvement_count: int
-    _best_parameters: Array | None
+    _counts_calls: bool = False  # whether those are calls of `partial_fit`, not epochs of `fit`
 
     @abstractmethod
     def _validate_input(
@@ -126,12 +126,14 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
             if not callable(call):
                 raise TypeError(f"callbacks: expected callables, got {call!r}")
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
-        X, T, y = self._validate_input(X, y, incremental, reset=first, classes=classes)
+        reset = first or "n_features_in_" not in vars(self)
+        X, T, y = self._validate_input(X, y, incremental, reset, classes)
         weights = self._row_weights(X, y, sample_weight)
         validation = _validation.given(self, validation_data)
         self.n_outputs_ = self._output_count(T)
         units = [int(X.shape[1]), *hidden, self.n_outputs_]
         self._random_state = check_random_state(self.random_state)
+        self.out_activation_ = self._output_activation()
         if first:
             self._initialize(units, X.dtype)
         else:
@@ -194,8 +196,7 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
         self._net, self._trainer = net, None
         self._parameters_changed()
         self.n_iter_ = self.t_ = 0
-        self.n_layers_ = len(units)
-        self.out_activation_ = self._output_activation()
+        self.n_layers_, self._assigned_sizes = len(units), None
 
     def _begin_records(self, first: bool, incremental: bool, validates: bool) -> None:
         """What stochastic solvers write down; those that go on add to what is there."""
@@ -206,10 +207,15 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
         elif not incremental:
             # Without a better score than ever before, a fit that goes on ends where it ends.
             self._best_parameters = None
-        if validates and self.validation_scores_ is None:
+        # Those that are missing were not assigned with the first coefficients.
+        if validates and getattr(self, "validation_scores_", None) is None:
             self.validation_scores_, self.best_validation_score_ = [], -np.inf
-        if not self.early_stopping and self.best_loss_ is None:
+        if not self.early_stopping and getattr(self, "best_loss_", None) is None:
             self.best_loss_ = np.inf
+        if not incremental:
+            self._counts_calls = False
+        elif self.early_stopping and not self._counts_calls:
+            self._no_improvement_count, self._counts_calls = 0, True
 
     @abstractmethod
     def _output_activation(self) -> str:
@@ -218,6 +224,9 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
     def _renew(self, units: list[int]) -> None:
         """The network that goes on, with what may have been set in between."""
         old = self._network()
+        if self._assigned_sizes is not None:
+            units = [units[0], *self._assigned_sizes[1:-1], units[-1]]
+        self.__dict__.setdefault("t_", 0)
         if old.layer_sizes != units:
             raise ValueError(
                 f"expected layers of the sizes {old.layer_sizes} of the earlier fit, got {units}"

@@ -240,15 +240,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
         else:
-            self._check_classes(y)
+            self._check_classes(y, incremental)
         if self._label_binarizer.y_type_ == "multiclass":
             return X, np.searchsorted(self.classes_, y).astype(np.int64), y
         T = self._label_binarizer.transform(y)
         return X, (T if isinstance(T, np.ndarray) else T.toarray()).astype(X.dtype), y
 
-    def _check_classes(self, y: Array) -> None:
+    def _check_classes(self, y: Array, incremental: bool) -> None:
         classes = unique_labels(y)
-        if self.warm_start and set(classes) != set(self.classes_):
+        if not incremental and set(classes) != set(self.classes_):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous "
                 f"call to fit. Previously got {self.classes_}, `y` has {classes}"
@@ -266,7 +266,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return "softmax" if self._label_binarizer.y_type_ == "multiclass" else "logistic"
 
     def _chosen_loss(self) -> str:
-        softmax = self._output_activation() == "softmax"
+        softmax = self.out_activation_ == "softmax"
         return "softmax_cross_entropy" if softmax else "sigmoid_cross_entropy"
 
     def _problem(self, X: Any, T: Array, weights: Array | None) -> Problem:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.neural_network import MLPRegressor as TheirRegressor
@@ -70,9 +69,9 @@ def from_sklearn(estimator: Any) -> MLPClassifier | MLPRegressor:
     if not hasattr(estimator, "coefs_"):
         return new
     _copy_attributes(estimator, new)
-    units = [len(estimator.coefs_[0]), *(len(b) for b in estimator.intercepts_)]
-    new._net = net = new._make_net(units, np.result_type(*estimator.coefs_))
-    net.parameters = flattened(estimator.coefs_, estimator.intercepts_)
+    new.coefs_, new.intercepts_ = estimator.coefs_, estimator.intercepts_
+    new._network()
+    new._parameters_changed()  # and forget the lists, which are another's
     new.stopped_ = False
     if hasattr(estimator, "_best_coefs"):
         new._best_parameters = flattened(estimator._best_coefs, estimator._best_intercepts)
@@ -97,9 +96,11 @@ def to_sklearn(estimator: BaseMLP) -> Any:
     new = theirs(**parameters)
     if not hasattr(estimator, "coefs_"):
         return new
+    net = estimator._network()
     _copy_attributes(estimator, new)
-    new.coefs_ = [W.copy() for W in estimator.coefs_]
-    new.intercepts_ = [b.copy() for b in estimator.intercepts_]
+    coefs, intercepts = layers(net.parameters, net.layer_sizes)
+    new.coefs_ = [W.copy() for W in coefs]
+    new.intercepts_ = [b.copy() for b in intercepts]
     # As scikit-learn leaves them after early stopping: the same arrays.
     new._best_coefs, new._best_intercepts = new.coefs_, new.intercepts_
     if estimator._trainer is not None:
