@@ -23,7 +23,8 @@ struct PyRunResult {
 template <class T>
 PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::handle y,
                 py::handle weights, Index batch_size, const Array<std::int64_t>& orders,
-                const Array<double>& learning_rates, bool whole, const py::object& check) {
+                const Array<double>& learning_rates, bool whole, const py::object& check,
+                bool goes_on) {
   const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");
   Epochs epochs;
   if (orders.ndim() != 2 || batch_size < 1)
@@ -38,6 +39,7 @@ PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::ha
         throw py::index_error("orders point outside the rows");
   }
   epochs.whole = whole;
+  epochs.goes_on = goes_on;
   const Index batches = ceil_div(data.X.rows, std::min(batch_size, data.X.rows));
   const Index steps = ceil_div(batches, trainer.settings().accumulate) * epochs.count;
   if (learning_rates.size() != 1 && learning_rates.size() != steps)
@@ -227,13 +229,13 @@ void register_trainer(py::module_& m, const char* name) {
           "run",
           [](Self& self, py::handle X, py::handle y, py::handle weights, Index batch_size,
              const Array<std::int64_t>& orders, const Array<double>& learning_rates, bool whole,
-             const py::object& check) {
+             const py::object& check, bool goes_on) {
             return run(self.net(), self.trainer(), X, y, weights, batch_size, orders,
-                       learning_rates, whole, check);
+                       learning_rates, whole, check, goes_on);
           },
           py::arg("X"), py::arg("y"), py::arg("sample_weight"), py::arg("batch_size"),
           py::arg("orders"), py::arg("learning_rates"), py::arg("whole") = true,
-          py::arg("check") = py::none());
+          py::arg("check") = py::none(), py::arg("goes_on") = false);
 }
 
 } // namespace eigenmlp::bindings

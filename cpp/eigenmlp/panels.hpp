@@ -184,12 +184,15 @@ void scatter_rows(Panels<const T> from, Index from_row, Index count, Index colum
     }
 }
 
-// A C-order (rows, columns) array into panels; padding columns are left as they are.
+// A C-order (rows, columns) array into panels; padding columns are 0, also where training that
+// diverged has left NaN.
 template <class T>
 void pack(const T* from, Index rows, Index columns, Panels<T> to) {
   constexpr Index p = panel_width<T>;
-  for (Index i = 0; i < rows; ++i)
+  for (Index i = 0; i < rows; ++i) {
     for (Index j = 0; j < columns; ++j) to.at(i, j / p)[j % p] = from[i * columns + j];
+    for (Index j = columns; j % p != 0; ++j) to.at(i, j / p)[j % p] = T(0);
+  }
 }
 
 // to[c, :] = from[:, c] for one block of p x p: `rows` of `from` exist (the others count as zero),

@@ -26,7 +26,8 @@ struct Epochs {
   Index count = 1, batch_size = 1;
   const std::int64_t* order = nullptr;    // (count, N) rows in the order of use; null: as they come
   std::span<const double> learning_rates; // one for all updates, or one an update
-  bool whole = true; // an epoch's last batch is also the last one of its update
+  bool whole = true;    // an epoch's last batch is also the last one of its update
+  bool goes_on = false; // where it diverges, as scikit-learn's training does
   // Where each batch's loss goes, and what the penalty adds to it, before the update; null:
   // nowhere.
   double *losses = nullptr, *penalties = nullptr;

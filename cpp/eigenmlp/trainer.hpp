@@ -81,6 +81,7 @@ public:
     std::unique_lock lock(net_.mutex());
     const Progress before = progress_;
     const Watch watch(*this, epochs.penalties != nullptr);
+    goes_on_ = epochs.goes_on;
     in_parallel(threads, [&](const Team& team) {
       Progress progress = before;
       for (Index epoch = 0; epoch < epochs.count; ++epoch) {
@@ -187,7 +188,7 @@ private:
     if (shares_columns_ && !net_.rounds()) own_inputs(static_cast<std::size_t>(threads));
     reports_.resize(static_cast<std::size_t>(threads));
     pace_ = {};
-    overflowed_ = false;
+    overflowed_ = goes_on_ = false;
     return threads;
   }
 
@@ -237,7 +238,7 @@ private:
       result.correct += report.correct;
     }
     result.loss = batch_loss(batch_, rows, batch.divisor);
-    if (!std::isfinite(result.loss)) return {Outcome::diverged, result.loss, 0};
+    if (!std::isfinite(result.loss) && !goes_on_) return {Outcome::diverged, result.loss, 0};
     if (team.index == 0) pause_ = pace_.is_time_to_pause();
     if (gathers_) {
       gradient_share(net_, view, rows, team, progress.batches == 0, gradient_.data());
@@ -255,7 +256,8 @@ private:
       finish_update(team, progress);
     }
     if (team.index == 0) progress_ = progress;
-    if (overflowed_) return {Outcome::diverged, std::numeric_limits<double>::infinity(), 0};
+    if (overflowed_ && !goes_on_)
+      return {Outcome::diverged, std::numeric_limits<double>::infinity(), 0};
     return result;
   }
 
@@ -277,7 +279,7 @@ private:
 
   // What comes after an update, when all threads have done their part of it.
   void finish_update(const Team& team, Progress& progress) {
-    if (overflowed_) return;
+    if (overflowed_ && !goes_on_) return;
     progress = {.steps = progress.steps + 1};
     if (settings_.limits.bounds_columns()) {
       bound_columns(net_, team, settings_.limits.max_norm);
@@ -344,7 +346,8 @@ private:
   std::array<Buffer<T>, most_states> state_;
   std::size_t states_used_ = 0;
   Settings settings_;
-  bool gathers_ = false, drops_ = false, shares_columns_ = false, watches_ = false;
+  bool gathers_ = false, drops_ = false, shares_columns_ = false, watches_ = false,
+       goes_on_ = false;
   std::optional<WeightSquares<T>> squares_of_weights_; // where there is a penalty
   double penalty_ = 0;                                 // of the batch
   Buffer<T> gradient_;          // gathered for the next update, where the step keeps it

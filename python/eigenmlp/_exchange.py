@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,22 @@ def is_foreign(value: object) -> bool:
 def is_sparse(value: object) -> bool:
     """Whether a value is a sparse matrix or array of SciPy."""
     return hasattr(value, "tocsr") and not isinstance(value, np.ndarray)
+
+
+def unmasked(value: Any, what: str) -> None:
+    """Refuse an array in which something is masked, and a list of arrays with such a one."""
+    masked = sys.modules.get("numpy.ma")
+    if masked is None:  # nobody has made one
+        return
+    parts = value if isinstance(value, (list, tuple)) else (value,)
+    if is_sparse(value):
+        parts = (getattr(value, "data", None),)
+    for part in parts:
+        if isinstance(part, masked.MaskedArray) and (count := np.count_nonzero(part.mask)):
+            raise ValueError(
+                f"{what}: expected an array without masked elements, got {count} of {part.size} "
+                "masked: leave their rows out, or fill them as with .filled(0)"
+            )
 
 
 def shared(value: Any, what: str) -> NDArray[Any]:

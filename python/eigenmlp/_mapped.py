@@ -10,9 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._core import core
-from ._exchange import is_foreign, is_sparse
+from ._exchange import is_foreign, is_sparse, unmasked
 
 _OWNERS = (bytes, bytearray)  # of memory that lies in no file
+
+
+def intact(array: object, what: str) -> None:
+    """Refuse what must not be read as it is: a mapped file that has shrunk, masked numbers."""
+    unmasked(array, what)
+    whole_file(array, what)
 
 
 def whole_file(array: object, what: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _validate
 from ._exchange import is_sparse
-from ._mapped import whole_file
+from ._mapped import intact
 
 __all__ = ["csr", "inputs", "is_sparse"]
 
@@ -37,7 +37,7 @@ def csr(value: Any, what: str = "X") -> Any:
     It has the memory of `value` where that allows; `value` itself stays as it is.
     """
     value = _of_scipy(value, what)
-    whole_file(value, what)
+    intact(value, what)
     X = copy.copy(value.tocsr())  # of whose parts check_format makes others
     try:
         X.check_format(full_check=True)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._exchange import is_foreign, is_sparse, shared
-from ._mapped import whole_file
+from ._mapped import intact
 
 Array = NDArray[Any]
 
@@ -87,7 +87,7 @@ def numbers(value: ArrayLike, what: str) -> Array:
         )
     if is_foreign(value):
         value = shared(value, what)
-    whole_file(value, what)
+    intact(value, what)
     try:
         array = np.asarray(value)
     except ValueError as error:  # ragged nested lists
@@ -98,7 +98,7 @@ def numbers(value: ArrayLike, what: str) -> Array:
             f"{what}: expected an array, got a {kind} that NumPy cannot read: {error}"
         ) from None
     if array is not value:
-        whole_file(array, what)
+        intact(array, what)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{what}: expected numbers, got an array of {array.dtype}")
     if not array.dtype.isnative:
@@ -280,6 +280,7 @@ def output_array(out: object, shape: tuple[int, int], dtype: str) -> None:
         and out.flags.aligned
         and out.flags.writeable
     )
+    intact(out, "out")
     if not fits:
         came = (
             f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else f"{type(out).__name__}"

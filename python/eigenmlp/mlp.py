@@ -328,9 +328,9 @@ class MLP:
             self.forward(X, shared(out, "out"))
             return out
         if (type(X) is not np.ndarray or X.base is not None) and not is_foreign(X):
-            _mapped.whole_file(X, "X")
+            _mapped.intact(X, "X")
         if out is not None:
-            _mapped.whole_file(out, "out")
+            _mapped.intact(out, "out")
         if self._backend == "native":
             Y = self._network.forward(X, out)  # None if X or out cannot be taken as they are
             if Y is not None:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _validate
 from ._core import core
-from ._mapped import whole_file
+from ._mapped import intact
 
 Array = NDArray[Any]
 
@@ -49,7 +49,7 @@ def segment_softmax(z: ArrayLike, offsets: ArrayLike) -> Array:
     >>> em.segment_softmax([1000.0, 1000.0, -5.0], [0, 2, 3])
     array([0.5, 0.5, 1. ])
     """
-    _whole_files(z=z, offsets=offsets)
+    _intact(z=z, offsets=offsets)
     p = core.segment_softmax(z, offsets)  # None if it cannot take them as they are
     if p is None:
         scores = _scores(z, "z")
@@ -80,7 +80,7 @@ def segment_softmax_vjp(p: ArrayLike, dp: ArrayLike, offsets: ArrayLike) -> Arra
     >>> em.segment_softmax_vjp([0.5, 0.5, 1.0], [1.0, 0.0, 7.0], [0, 2, 3])
     array([ 0.25, -0.25,  0.  ])
     """
-    _whole_files(p=p, dp=dp, offsets=offsets)
+    _intact(p=p, dp=dp, offsets=offsets)
     dz = core.segment_softmax_vjp(p, dp, offsets)
     if dz is None:
         probabilities = _scores(p, "p")
@@ -140,7 +140,7 @@ def segment_cross_entropy(
     mean = reduction == "mean"
     result = None
     if sample_weight is None:
-        _whole_files(z=z, offsets=offsets, chosen=chosen)
+        _intact(z=z, offsets=offsets, chosen=chosen)
         result = core.segment_cross_entropy(z, offsets, chosen, mean, None)
     if result is None:
         scores = _scores(z, "z")
@@ -152,9 +152,9 @@ def segment_cross_entropy(
     return loss, gradient
 
 
-def _whole_files(**arrays: ArrayLike) -> None:
+def _intact(**arrays: ArrayLike) -> None:
     for what, array in arrays.items():
-        whole_file(array, what)
+        intact(array, what)
 
 
 def _unless_changed(result: Any) -> Any:

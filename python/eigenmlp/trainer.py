@@ -146,8 +146,8 @@ class Trainer:
         lr = self.optimizer.lr
         if callable(lr):
             lr = self._learning_rates(1)[0]
-        _mapped.whole_file(Xb, "X")
-        _mapped.whole_file(yb, "y")
+        for array, name in ((Xb, "X"), (yb, "y")):
+            _mapped.intact(array, name)
         loss = self._trainer.step(Xb, yb, lr) if self._direct else None  # type: ignore[arg-type]
         if loss is None:
             X, T, weights = self.net._data(Xb, yb, None)
@@ -305,7 +305,7 @@ class Trainer:
         self, validation: tuple[Array, Array, Array | None], history: History
     ) -> None:
         for name, array in zip(("X", "y"), validation[:2], strict=True):
-            _mapped.whole_file(array, f"validation: {name}")
+            _mapped.intact(array, f"validation: {name}")
         loss, correct = self.net._network.evaluate(*validation)
         history.val_loss.append(float(loss))
         if correct >= 0:

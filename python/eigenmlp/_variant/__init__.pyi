@@ -91,6 +91,7 @@ class Trainer32:
         learning_rates: numpy.typing.NDArray[numpy.float64],
         whole: bool = True,
         check: typing.Any = None,
+        goes_on: bool = False,
     ) -> RunResult: ...
     def set_progress(
         self,
@@ -165,6 +166,7 @@ class Trainer64:
         learning_rates: numpy.typing.NDArray[numpy.float64],
         whole: bool = True,
         check: typing.Any = None,
+        goes_on: bool = False,
     ) -> RunResult: ...
     def set_progress(
         self,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from .._mapped import intact
+
 
 def stratified_split(
     y: npt.ArrayLike, fraction: float, rng: np.random.Generator | int | None = None
@@ -39,6 +41,7 @@ def stratified_split(
     >>> len(train), (test < 4).tolist()
     (6, [True, False])
     """
+    intact(y, "y")
     y = np.asarray(y)
     if y.ndim != 1 or y.size == 0:
         raise ValueError(

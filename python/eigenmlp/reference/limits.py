@@ -32,6 +32,7 @@ def add_penalty(dW: Floats, W: Floats, is_weight: Bools, factor: float) -> Float
     return dW + factor * np.where(is_weight, W, 0) if factor else dW
 
 
+@np.errstate(over="ignore")
 def penalty(W: Floats, is_weight: Bools, factor: float) -> float:
     """factor / 2 · ΣW², summed in float64; biases are left out.
 
@@ -40,6 +41,8 @@ def penalty(W: Floats, is_weight: Bools, factor: float) -> float:
     >>> penalty(np.array([2.0, 3.0, 4.0]), np.array([True, True, False]), 0.5)
     3.25
     """
+    if factor == 0:
+        return 0.0
     w = np.where(is_weight, W, 0).astype(np.promote_types(W.dtype, np.float64))
     return float(factor / 2 * np.sum(w * w))
 

@@ -152,11 +152,11 @@ class Trainer:
             The loss before the update. If it is not finite, nothing was updated; infinity may also
             mean that the update made a parameter infinite.
         """
-        return self._step(X, T, lr, sample_weight)[0]
+        return self._step(X, T, lr, sample_weight, goes_on=False)[0]
 
     @np.errstate(over="ignore", invalid="ignore")
     def _step(
-        self, X: Array, T: Array, lr: float, sample_weight: Array | None
+        self, X: Array, T: Array, lr: float, sample_weight: Array | None, goes_on: bool
     ) -> tuple[float, int]:
         """The step; also counts the rows classified right."""
         network = self.network
@@ -168,7 +168,7 @@ class Trainer:
 
         batch_loss = loss.mean_value(network.loss, Y, T, sample_weight)
         n_correct = loss.count_correct(network.loss, Y, T)
-        if not math.isfinite(batch_loss):
+        if not (math.isfinite(batch_loss) or goes_on):
             return batch_loss, n_correct
 
         dY = loss.mean_derivative(network.loss, Y, T, sample_weight)
@@ -176,11 +176,10 @@ class Trainer:
 
         if self.accumulate == 1:
             divisor = loss.divisor(network.loss, len(X), sample_weight)
-            finite = self.apply(gradient, lr, self._share_of_penalty(divisor))
+            finite = self.apply(gradient, lr, self._share_of_penalty(divisor), goes_on)
         else:
-            finite = self._gather(
-                gradient, len(X), loss.divisor(network.loss, len(X), sample_weight), lr
-            )
+            weight = loss.divisor(network.loss, len(X), sample_weight)
+            finite = self._gather(gradient, len(X), weight, lr, goes_on)
         return (batch_loss if finite else math.inf), n_correct
 
     def _masks(self, N: int) -> list[Floats]:
@@ -196,23 +195,23 @@ class Trainer:
             for layer, rate in enumerate(self.dropout)
         ]
 
-    def _gather(self, gradient: Floats, rows: int, weight: float, lr: float) -> bool:
+    def _gather(self, gradient: Floats, rows: int, weight: float, lr: float, goes_on: bool) -> bool:
         """Add a batch's gradient to those before it; the last one makes the update."""
         total = gradient * weight  # the batch's own sum
         self.gathered[:] = self.gathered + total if self.batches else total
         self.batches, self.rows, self.weight = (
             self.batches + 1, self.rows + rows, self.weight + weight
         )  # fmt: skip
-        return self.flush(lr) if self.batches == self.accumulate else True
+        return self.flush(lr, goes_on) if self.batches == self.accumulate else True
 
-    def flush(self, lr: float) -> bool:
+    def flush(self, lr: float, goes_on: bool = False) -> bool:
         """The update by what was gathered so far, if that is anything."""
         if self.batches == 0:
             return True
         is_sum = loss.find(self.network.loss).is_sum
         weight = 1.0 if is_sum else self.weight
         scale = 1 / weight if weight > 0 else 0.0
-        if not self.apply(self.gathered * scale, lr, self._share_of_penalty(weight)):
+        if not self.apply(self.gathered * scale, lr, self._share_of_penalty(weight), goes_on):
             return False
         self.set_progress(self.steps)
         return True
@@ -222,10 +221,10 @@ class Trainer:
         return self.penalty / divisor if divisor > 0 else 0.0
 
     @np.errstate(over="ignore", invalid="ignore")
-    def apply(self, gradient: Array, lr: float, l2: float = 0.0) -> bool:
+    def apply(self, gradient: Array, lr: float, l2: float = 0.0, goes_on: bool = False) -> bool:
         """Update the parameters once, with a gradient (P,); False if that made one infinite.
 
-        `l2` times the weights is added to it.
+        `l2` times the weights is added to it. If it `goes_on`, infinite ones are as good as others.
 
         Examples
         --------
@@ -244,7 +243,7 @@ class Trainer:
         self.optimizer.update(
             network.parameters, dW, network.is_weight, self.state, float(lr), self.hyper, t
         )
-        if not np.isfinite(network.parameters).all():
+        if not (goes_on or np.isfinite(network.parameters).all()):
             return False
         limits.bound_columns(network.weights, self.max_norm)
         self.steps = t
@@ -260,6 +259,7 @@ class Trainer:
         learning_rates: Doubles,
         whole: bool = True,
         check: Callable[[], None] | None = None,
+        goes_on: bool = False,
     ) -> RunResult:
         """Train for E epochs; stop early at Ctrl-C, or if the loss is no longer finite.
 
@@ -277,6 +277,8 @@ class Trainer:
             Whether an epoch's last batch makes an update, however few were gathered.
         check : callable, optional
             Called before each step; an error that it raises ends the run.
+        goes_on : bool
+            Whether the run goes on where the loss or a parameter is no longer finite.
 
         Examples
         --------
@@ -324,10 +326,10 @@ class Trainer:
                         self.network.is_weight,
                         self._share_of_penalty(weight),
                     )
-                    batch_loss, batch_correct = self._step(X[rows], T[rows], lr, w)
-                    if whole and start + batch_size >= N and not self.flush(lr):
+                    batch_loss, batch_correct = self._step(X[rows], T[rows], lr, w, goes_on)
+                    if whole and start + batch_size >= N and not self.flush(lr, goes_on):
                         batch_loss = math.inf
-                    if not math.isfinite(batch_loss):
+                    if not (math.isfinite(batch_loss) or goes_on):
                         result.diverged_step = step
                         result.diverged_loss = batch_loss
                         return result

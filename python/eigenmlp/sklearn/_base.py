@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _check_sample_weight
 
-from .._mapped import whole_file
+from .._mapped import intact
 from ..activations import Activation
 from ..mlp import MLP
 from ..threads import limited
@@ -84,7 +84,7 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
         classes: Any = None,
     ) -> None:
         for name, value in {"X": X, "y": y, "sample_weight": sample_weight}.items():
-            whole_file(value, name)  # before scikit-learn reads it
+            intact(value, name)  # before scikit-learn reads it
         with limited(self.n_threads):
             with self._as_it_was_if_refused():
                 problem, validation = self._prepare(
@@ -242,6 +242,7 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
         """(N,) in float64, or None if all weigh the same."""
         if sample_weight is None:
             return None
+        intact(sample_weight, "sample_weight")
         weights: Array = _check_sample_weight(sample_weight, X).astype(np.float64)
         return with_some_weight(weights)
 
@@ -254,15 +255,17 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
         if getattr(self, "stopped_", False):
             return
         self._fit(X, y, sample_weight, incremental=True, classes=classes)
-        if self.early_stopping and self._no_improvement_count > self.n_iter_no_change:
+        over = self._no_improvement_count > self.n_iter_no_change
+        if self.early_stopping and over and not getattr(self, "stopped_", False):
             self.stopped_ = True
             self._restore_best()
 
     def _restore_best(self) -> None:
         """The parameters of the best validation score."""
+        core = self._network()._network  # which takes what is not finite
         if self._best_parameters is None:
-            self._best_parameters = self._network().parameters
-        self._network().parameters = self._best_parameters
+            self._best_parameters = core.get_parameters()
+        core.set_parameters(self._best_parameters)
         self._parameters_changed()
 
     def _check_solver(self) -> bool:

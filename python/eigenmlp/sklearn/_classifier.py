@@ -14,6 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from .._answers import sigmoid, softmax
+from .._mapped import intact
 from ._base import BaseMLP, with_some_weight
 from ._class_weight import by_row
 from ._constraints import CONSTRAINTS
@@ -196,6 +197,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """Labels (N,), or indicators (N, K), of rows X (N, D)."""
         return self._labels(self._forward(X))
 
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Accuracy of `predict` on rows X (N, D) with labels y, as scikit-learn computes it."""
+        intact(y, "y")
+        intact(sample_weight, "sample_weight")
+        return float(super().score(X, y, sample_weight))
+
     def predict_proba(self, X: Any) -> Array:
         """Probabilities (N, classes) of rows X (N, D)."""
         Z = self._forward(X)
@@ -214,6 +221,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _begin_classes(self, y: Any, classes: ArrayLike | None) -> None:
         """At the first call of `partial_fit`: which classes there are."""
+        intact(classes, "classes")
         known = getattr(self, "classes_", None)
         multilabel = type_of_target(y).startswith("multilabel")
         if known is not None:
@@ -290,10 +298,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return self._label_binarizer.inverse_transform((Z > 0).astype(int))  # type: ignore[no-any-return]
 
     def _score(self, X: Any, y: Any, sample_weight: Array | None = None) -> float:
-        Z = self._forward(X, checked=True)
-        if not np.isfinite(Z).all():
-            return float("nan")
-        labels = self._labels(Z)
+        labels = self._labels(self._forward(X, checked=True))
         if y.ndim == 1:  # what accuracy_score comes to after its checks, which outlast an epoch
             return float(np.average(y == labels, weights=sample_weight))
         return float(accuracy_score(y, labels, sample_weight=sample_weight))

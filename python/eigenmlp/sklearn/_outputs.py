@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from .. import _sparse
-from .._mapped import whole_file
+from .._mapped import intact
 from ..mlp import MLP
 from ..threads import limited
 from . import _wide
@@ -25,11 +25,14 @@ class OutputsMixin(NetworkMixin):
 
     def _checked_rows(self, X: Any) -> Any:
         """Rows that the core reads as they are."""
+        intact(X, "X")
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         return readable(X)
 
     def _checked_pair(self, X: Any, y: Any, reset: bool, **options: Any) -> tuple[Any, Any]:
         """Rows to train on that the core reads as they are, and targets; one column is flat."""
+        intact(X, "X")
+        intact(y, "y")
         X, y = validate_data(
             self,
             X,
@@ -48,7 +51,7 @@ class OutputsMixin(NetworkMixin):
         """Outputs (N, K); logits for the cross-entropies."""
         net = self._network()
         if not checked:
-            whole_file(X, "X")
+            intact(X, "X")
         # One row at a time is what services ask for: what the core reads as it is, is right.
         if checked or (type(X) is np.ndarray and "feature_names_in_" not in self.__dict__):
             Y = self._outputs(net, X)

@@ -14,6 +14,7 @@ from sklearn.utils.metaestimators import available_if
 
 from .._answers import predictions
 from .._described import described
+from .._mapped import intact
 from ..losses import LOSSES, Loss, Quantile
 from ._base import BaseMLP
 from ._constraints import CONSTRAINTS
@@ -176,6 +177,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def predict(self, X: Any) -> Array:
         """Values (N,) or (N, K) of rows X (N, D)."""
         return self._values(self._forward(X))
+
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """R² of `predict` on rows X (N, D) with targets y, as scikit-learn computes it."""
+        intact(y, "y")
+        intact(sample_weight, "sample_weight")
+        return float(super().score(X, y, sample_weight))
 
     def _values(self, Y: Array) -> Array:
         """From outputs (N, K)."""

@@ -42,7 +42,7 @@ def fit(
                 if done:
                     break
             else:
-                if not incremental:
+                if not incremental and estimator.n_iter_ == estimator.max_iter:
                     warnings.warn(
                         f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) "
                         "reached and the optimization hasn't converged yet.",
@@ -51,15 +51,23 @@ def fit(
                     )
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=5)
-    except DivergenceError as error:
-        raise ValueError(
-            "Solver produced non-finite parameter weights. The input data may contain large "
-            f"values and need to be preprocessed: {error}"
-        ) from error
     finally:
         estimator._parameters_changed()
-    if run.scores_stop and not incremental:
+    lost = run.diverged is not None and not run.is_finite()
+    if lost:
+        estimator._trainer = None  # whose memories are not finite either
+    if run.scores_stop and (lost or not incremental):
         estimator._restore_best()
+        estimator.stopped_ = incremental
+        lost = lost and not run.is_finite()
+    if run.diverged is None:
+        return
+    if lost:
+        raise ValueError(
+            "Solver produced non-finite parameter weights. The input data may contain large "
+            f"values and need to be preprocessed. Here {run.diverged}"
+        ) from run.diverged
+    warnings.warn(str(run.diverged), RuntimeWarning, stacklevel=5)
 
 
 class _Run:
@@ -74,6 +82,11 @@ class _Run:
         self.batch_rows = np.full(self.batches, self.size)
         self.batch_rows[-1] = self.rows - (self.batches - 1) * self.size
         self.history = History(rows=self.rows)
+        self.diverged: DivergenceError | None = None  # where a loss was first not finite
+
+    def is_finite(self) -> bool:
+        """Whether all parameters are."""
+        return bool(np.isfinite(self.estimator._network().parameters).all())
 
     def prepare(self, incremental: bool) -> None:
         """A trainer: a fresh one, or the one that goes on."""
@@ -106,6 +119,8 @@ class _Run:
                 yield self.finish_epoch(loss, bar)
             if error is not None:
                 raise error
+            if self.diverged is not None and not (self.scores_stop or self.is_finite()):
+                return  # they never will be again
 
     def epochs_ahead(self, left: int, bar: bool) -> int:
         """How many epochs nobody needs to look at before they are all done."""
@@ -120,6 +135,7 @@ class _Run:
         e, problem = self.estimator, self.problem
         trainer = e._trainer
         assert trainer is not None
+        core: Any = trainer._trainer  # which goes on where a loss is not finite
         rates = np.repeat(self.learning_rates(count), self.batches)
         orders = np.empty((count, self.rows if e.shuffle else 0), dtype=np.int64)
         if e.shuffle:
@@ -130,20 +146,29 @@ class _Run:
         check = _mapped.watch(X=problem.X, y=problem.T, sample_weight=problem.weights)
         if check is not None:
             check()
-        result = trainer._trainer.run(
-            problem.X, problem.T, problem.weights, self.size, orders, rates, check=check
+        result = core.run(
+            *(problem.X, problem.T, problem.weights, self.size, orders, rates),
+            check=check,
+            goes_on=True,
         )
         error: BaseException | None = None
         try:
-            trainer._refuse(result, result.diverged_step % self.batches + 1)
-        except (ArithmeticError, ValueError, KeyboardInterrupt) as refused:
+            trainer._refuse(result, 0)
+        except (ValueError, KeyboardInterrupt) as refused:
             error = refused
         shape = (count, self.batches)
         losses = problem.loss_scale * result.batch_losses.reshape(shape)
         losses += result.penalties.reshape(shape)
         for loss, order in zip(losses, orders, strict=True):
             loss += problem.batch_constants(order if e.shuffle else self.order, self.size)
-        return (losses @ self.batch_rows / self.rows)[: result.epochs], error
+        bad = np.argwhere(~np.isfinite(losses[: result.epochs]))
+        if self.diverged is None and len(bad):
+            epoch, batch = (int(i) for i in bad[0])
+            self.diverged = DivergenceError(
+                e.n_iter_ + epoch + 1, batch + 1, float(losses[epoch, batch])
+            )
+        with np.errstate(over="ignore", invalid="ignore"):
+            return (losses @ self.batch_rows / self.rows)[: result.epochs], error
 
     def learning_rates(self, count: int) -> Array:
         """Of the next epochs."""
@@ -185,13 +210,15 @@ class _Run:
         """Remember the best epoch, and count those since."""
         e = self.estimator
         if self.validation is not None:
-            score = e._score(self.validation.X, self.validation.y, self.validation.weights)
+            with np.errstate(over="ignore", invalid="ignore"):
+                score = e._score(self.validation.X, self.validation.y, self.validation.weights)
             e.validation_scores_.append(score)
             self.say(f"Validation score: {score:f}")
             worse = score < e.best_validation_score_ + e.tol
             if score > e.best_validation_score_:
-                e.best_validation_score_ = score
-                e._best_parameters = e._network().parameters
+                parameters = e._network().parameters
+                if np.isfinite(parameters).all():  # labels come of NaN too
+                    e.best_validation_score_, e._best_parameters = score, parameters
         if not self.scores_stop:
             worse = e.loss_ > e.best_loss_ - e.tol
             e.best_loss_ = min(e.best_loss_, e.loss_)

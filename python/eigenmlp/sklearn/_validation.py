@@ -11,7 +11,8 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import train_test_split
 from sklearn.utils.multiclass import unique_labels
 
-from .._mapped import whole_file
+from .._exchange import is_sparse
+from .._mapped import intact
 
 if TYPE_CHECKING:
     from ._base import BaseMLP
@@ -37,11 +38,13 @@ def given(estimator: BaseMLP, validation_data: tuple[Any, Any] | None) -> Valida
     if estimator.solver == "lbfgs":
         raise ValueError("validation_data: expected None with lbfgs, got rows")
     for name, value in zip(("X", "y"), validation_data, strict=True):
-        whole_file(value, f"validation_data: {name}")
+        intact(value, f"validation_data: {name}")
     X = estimator._checked_rows(validation_data[0])
-    y = np.asarray(validation_data[1])
+    y = validation_data[1]
+    intact(y, "validation_data: y")
+    y = y.tocsr() if is_sparse(y) else np.asarray(y)
     if y.shape[:1] != X.shape[:1]:
-        got = len(y) if y.ndim else f"one {type(validation_data[1]).__name__}"
+        got = y.shape[0] if y.ndim else f"one {type(validation_data[1]).__name__}"
         raise ValueError(f"validation_data: expected {X.shape[0]} rows of y, got {got}")
     return Validation(X, y, None)
 
@@ -62,7 +65,8 @@ def split(
     estimator: BaseMLP, X: Any, T: Array, y: Any, weights: Array | None
 ) -> tuple[Any, Array, Any, Array | None, Validation]:
     """Rows to train on, and rows to validate with, drawn as scikit-learn draws them."""
-    stratify = T if is_classifier(estimator) and estimator.n_outputs_ == 1 else None
+    # As booleans, which scikit-learn's errors name.
+    stratify = T.astype(bool) if is_classifier(estimator) and estimator.n_outputs_ == 1 else None
     train, held = train_test_split(
         np.arange(X.shape[0]),
         random_state=estimator._random_state,
