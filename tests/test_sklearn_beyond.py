@@ -1,5 +1,7 @@
 """What the estimators have that scikit-learn's have not."""
 
+import itertools
+import pickle
 import tracemalloc
 from typing import Any
 
@@ -16,6 +18,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.class_weight import compute_sample_weight
 
 import eigenmlp as em
+import eigenmlp.sklearn
 from eigenmlp.sklearn import MLPClassifier, MLPRegressor, _wide, from_sklearn
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -291,6 +294,34 @@ def test_validation_data(digits: Any, solver: str) -> None:
     assert stopped.loss_curve_ == watched.loss_curve_[: stopped.n_iter_]
 
 
+def test_validation_data_of_several_labels_may_be_sparse(digits: Any) -> None:
+    X, y = digits
+    several = np.stack([y > 3, y % 2 == 0], axis=1).astype(int)
+    scores = []
+    for kinds in itertools.product([np.asarray, scipy.sparse.csr_matrix], repeat=2):
+        train, held = (kind(several) for kind in kinds)
+        classifier = MLPClassifier((8,), early_stopping=True, max_iter=4, random_state=0)
+        classifier.fit(X, train, validation_data=(X[:99], held[:99]))
+        scores.append(classifier.validation_scores_)
+        own = MLPClassifier((8,), early_stopping=True, max_iter=2, random_state=0).fit(X, train)
+        assert len(own.validation_scores_) == 2
+        with pytest.raises(ValueError, match="99 rows of y, got 500"):
+            classifier.fit(X, train, validation_data=(X[:99], held))
+    assert len(scores[0]) == 4 and all(one == scores[0] for one in scores)
+
+
+def test_warm_start_wants_all_classes_of_fits_alone(digits: Any) -> None:
+    X, y = digits
+    classifier = MLPClassifier((8,), warm_start=True, max_iter=2, random_state=0).fit(X, y)
+    plain = MLPClassifier((8,), max_iter=2, random_state=0).fit(X, y)
+    few = y < 4
+    assert same(classifier.partial_fit(X[few], y[few]), plain.partial_fit(X[few], y[few]))
+    with pytest.raises(ValueError, match="warm_start can only be used where `y` has the same"):
+        classifier.fit(X[few], y[few])
+    with pytest.raises(ValueError, match=r"`y` has classes not in `self\.classes_`"):
+        classifier.partial_fit(X, y + 1)
+
+
 def test_validation_data_that_cannot_be_used(digits: Any) -> None:
     X, y = digits
     rows = X[:5]
@@ -389,6 +420,36 @@ def test_fit_begins_anew_what_partial_fit_has_ended(digits: Any) -> None:
         classifier.partial_fit(X, y, classes=np.arange(10))
     assert classifier.stopped_
     assert not classifier.fit(X, y).stopped_
+
+
+@pytest.mark.parametrize("origin", ["fit", "no early stopping", "from_sklearn", "pickled"])
+def test_partial_fit_has_patience_of_its_own(digits: Any, origin: str) -> None:
+    """`fit` with early stopping has used up its own; calls of `partial_fit` are counted anew."""
+    X, y = digits
+    parameters: dict[str, Any] = {
+        "tol": 9.0, "n_iter_no_change": 2, "early_stopping": origin != "no early stopping",
+        "hidden_layer_sizes": 8, "random_state": 0,
+    }  # fmt: skip
+    module = sklearn.neural_network if origin == "from_sklearn" else eigenmlp.sklearn
+    classifier = module.MLPClassifier(**parameters).fit(X, y)
+    assert classifier._no_improvement_count == 3
+    if origin == "from_sklearn":
+        classifier = from_sklearn(classifier)
+    if origin == "pickled":
+        classifier = pickle.loads(pickle.dumps(classifier))
+    classifier.set_params(early_stopping=True)
+    for turn in range(2):
+        epochs = len(classifier.loss_curve_)
+        # The first score of all is better than none.
+        most = 4 if origin == "no early stopping" and turn == 0 else 3
+        for call in range(1, 6):
+            before = classifier.coefs_[0].copy()
+            classifier.partial_fit(X, y)
+            assert classifier.stopped_ == (call >= most)
+            assert np.array_equal(classifier.coefs_[0], before) == (call > most) or call == most
+        assert len(classifier.loss_curve_) == epochs + most
+        classifier.fit(X, y)
+        assert not classifier.stopped_
 
 
 def test_progress_bar(digits: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -145,7 +145,7 @@ def test_without_early_stopping_nothing_is_tried_in_vain() -> None:
 def test_a_run_that_goes_on_is_the_twins(rule: str) -> None:
     """Past an infinite loss to the same number, and past infinite parameters to NaN."""
     nets = both(make_net([4, 3, 1], activation="identity", loss="squared_error", dtype="float64"))
-    for scale, target_scale in ((1, 1e160), (1e200, 1e200)):
+    for scale, target_scale, lr in ((1, 1e160, 1e-161), (1e200, 1e200, 1e-3)):
         results = []
         for net in nets:
             net.parameters = np.linspace(-1, 1, net.parameter_count)
@@ -154,7 +154,7 @@ def test_a_run_that_goes_on_is_the_twins(rule: str) -> None:
             order = np.empty((4, 0), np.int64)
             T = Y[:, None] * target_scale
             result = trainer._trainer.run(
-                X * scale, T, None, 40, order, np.array([1e-3]), goes_on=True
+                X * scale, T, None, 40, order, np.array([lr]), goes_on=True
             )
             assert (result.epochs, result.diverged_step) == (4, -1)
             results.append((result.batch_losses, net._network.get_parameters(), trainer.steps))
