@@ -370,6 +370,53 @@ def test_warnings_and_errors_are_of_the_same_class(digits: Any) -> None:
         assert not hasattr(estimator, "partial_fit")
 
 
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"activation": "nothing"},
+        {"activation": "relu(slope=1.0)"},
+        {"activation": 3},
+        {"solver": "newton"},
+        {"alpha": -1},
+        {"early_stopping": True, "validation_fraction": 1e-9},
+        {"hidden_layer_sizes": (3, 0)},
+        {"solver": "lbfgs", "max_iter": 2},
+        {"solver": "lbfgs", "max_fun": 2},
+        {"max_iter": 2},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_said_begins_with_the_words_that_people_search_for(
+    digits: Any, kind: str, parameters: dict[str, Any]
+) -> None:
+    """Those of scikit-learn, whose sets of names have no order."""
+    said = []
+    for estimator in both(kind):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                estimator.set_params(**parameters).fit(*digits)
+                said.append(str(caught[0].message))
+            except ValueError as error:
+                said.append(str(error))
+    ours, theirs = said
+    start = theirs.partition(" must be a str among")[0].partition("\n\n")[0]
+    assert ours.startswith(start) and len(start) > 20
+    assert theirs.partition("Got ")[2].partition(" instead")[0] in ours
+
+
+@pytest.mark.parametrize("fault", ["one of a class", "too few rows"])
+def test_what_early_stopping_cannot_split(fault: str) -> None:
+    rows = np.arange(8.0).reshape(4, 2)
+    said = []
+    for estimator in both("MLPClassifier", early_stopping=True):
+        with pytest.raises(ValueError, match="class") as caught:
+            estimator.fit(rows, ["a", "a", "a", "b"] if fault == "one of a class" else list("aabb"))
+        said.append(str(caught.value))
+    assert said[0].startswith(said[1])
+
+
 def test_convergence_warnings_say_how_many_iterations(digits: Any) -> None:
     X, y = digits
     for solver in ("sgd", "adam", "lbfgs"):

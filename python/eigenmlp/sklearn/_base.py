@@ -179,7 +179,17 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
                 compute_dtype=self.compute_dtype if rounds else None,
             )
         except (TypeError, ValueError) as error:
-            raise InvalidParameterError(str(error)) from error
+            name = "dropout" if str(error).startswith("dropout") else "activation"
+            raise self._invalid(name, error) from error
+
+    def _invalid(self, name: str, error: Exception) -> InvalidParameterError:
+        """scikit-learn's error for a parameter, with what the library says of it."""
+        got = repr(getattr(self, name))
+        got = got if len(got) <= 80 else f"{got[:80]}…"
+        return InvalidParameterError(
+            f"The {name!r} parameter of {type(self).__name__} must be what this library has. "
+            f"Got {got} instead: {error}"
+        )
 
     def _initialize(self, units: list[int], dtype: Any) -> None:
         """The first parameters, drawn as scikit-learn draws them, and all attributes."""

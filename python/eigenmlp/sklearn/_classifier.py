@@ -55,7 +55,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     classes_ : ndarray or list of ndarray
         Class labels.
     coefs_, intercepts_ : list of ndarray
-        Of each layer, the weights (in, out) and the biases (out,). They may be changed.
+        Of each layer, the weights (in, out) and the biases (out,). They may be changed, and
+        assigned: before `fit` too, and with other hidden layers.
     loss_, best_loss_ : float
         Of the last epoch, and the smallest.
     loss_curve_ : list of float

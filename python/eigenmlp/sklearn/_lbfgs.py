@@ -66,8 +66,8 @@ def fit(estimator: BaseMLP, problem: Problem) -> None:
     estimator.loss_ = np.float64(result.fun)
     if result.status != 0 and not (watched and result.status == 99):
         warnings.warn(
-            f"lbfgs: expected convergence, got status {result.status} after "
-            f"{estimator.n_iter_} iterations: {result.message}\n"
+            f"lbfgs failed to converge after {estimator.n_iter_} iteration(s) "
+            f"(status={result.status}):\n{result.message}\n"
             f"More iterations (max_iter={estimator.max_iter}) or scaled inputs may help: "
             "https://scikit-learn.org/stable/modules/preprocessing.html",
             ConvergenceWarning,

@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import xlogy
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
-from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.metaestimators import available_if
 
 from .._answers import predictions
@@ -55,7 +54,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     Attributes
     ----------
     coefs_, intercepts_ : list of ndarray
-        Of each layer, the weights (in, out) and the biases (out,). They may be changed.
+        Of each layer, the weights (in, out) and the biases (out,). They may be changed, and
+        assigned: before `fit` too, and with other hidden layers.
     loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_
         As in scikit-learn.
     n_iter_, t_, n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
@@ -205,7 +205,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         try:
             chosen: Loss = described(self.loss, _OF_NUMBERS, "loss")
         except (TypeError, ValueError) as error:
-            raise InvalidParameterError(str(error)) from error
+            raise self._invalid("loss", error) from error
         return chosen
 
     def _chosen_loss(self) -> Any:
