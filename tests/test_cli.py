@@ -488,13 +488,17 @@ class TestEvaluateAndPredict:
         np.testing.assert_array_equal(got, expected)
         assert sorted(p.name for p in empty_folder.iterdir()) == [path.name, "rows.npz"]
 
-    def test_predicted_values_keep_their_bits(self, empty_folder, capsys):
+    @pytest.mark.parametrize("outputs", [1, 2])
+    def test_predicted_values_keep_their_bits(self, outputs, empty_folder, capsys):
         X = np.random.default_rng(0).normal(size=(30, 3))
-        np.savez("data.npz", X=X, y=X[:, :2])
+        np.savez("data.npz", X=X, y=X[:, :outputs])
         assert main(["train", "data.npz", "--epochs", "2", "--quiet"]) == 0
-        assert main(["predict", "data.safetensors", "data.npz", "--out", "values.csv"]) == 0
-        got = np.loadtxt("values.csv", delimiter=",", dtype=np.float32)
-        np.testing.assert_array_equal(got, em.MLP.load("data.safetensors").predict(X))
+        expected = em.MLP.load("data.safetensors").predict(X)
+        for name in ("values.csv", "values.npy"):
+            assert main(["predict", "data.safetensors", "data.npz", "--out", name]) == 0
+        np.testing.assert_array_equal(np.loadtxt("values.csv", np.float32, delimiter=","), expected)
+        np.testing.assert_array_equal(np.load("values.npy"), expected)
+        assert np.load("values.npy").shape == expected.shape == ((30,), (30, 2))[outputs - 1]
 
     def test_predict_csv_with_and_without_targets(self, empty_folder, capsys):
         X, _ = write_blobs(empty_folder / "data.csv")

@@ -69,11 +69,12 @@ def compare(net: em.MLP, X: Any, path: Path, input_dtype: str | None = None) -> 
         expected["probabilities"], bounds["probabilities"] = net.predict_proba(X), chances + u
     if loss == "poisson":
         expected["rates"] = net.predict(X)
-        bounds["rates"] = np.exp(exact) * (np.expm1(bound) + 2 * ULPS * u)
+        rates = np.exp(exact) * (np.expm1(bound) + 2 * ULPS * u)
+        bounds["rates"] = rates.reshape(expected["rates"].shape)
     labels = found.pop("labels", None)
     assert found.keys() == expected.keys()
     for name, Y in expected.items():
-        assert found[name].dtype == Y.dtype == net.dtype
+        assert found[name].dtype == Y.dtype == net.dtype and found[name].shape == Y.shape
         if net.dtype == np.float32:
             assert np.abs(found[name] - Y).max() <= FLOAT32_LIMIT
         else:
@@ -84,8 +85,11 @@ def compare(net: em.MLP, X: Any, path: Path, input_dtype: str | None = None) -> 
     Z = np.sort(exact, axis=1)
     gap = np.abs(exact) if loss.startswith("sigmoid") else Z[:, -1] - Z[:, -2]
     clear = gap > 2 * (bound if loss.startswith("sigmoid") else bound.max(axis=1))
-    assert labels.dtype == np.int64 and clear.mean() > 0.5
-    np.testing.assert_array_equal(labels[clear], net.predict(X)[clear])
+    expected_labels = net.predict(X)
+    assert labels.dtype == np.int64 and labels.shape == expected_labels.shape
+    clear = clear.reshape(labels.shape)
+    assert clear.mean() > 0.5
+    np.testing.assert_array_equal(labels[clear], expected_labels[clear])
 
 
 def equal(a: em.MLP, b: em.MLP) -> None:
@@ -104,6 +108,16 @@ def test_there_and_back(
     options = {"activation": activation, "output_activation": output, "loss": loss}
     net = make_net(sizes, dtype=dtype, dropout=0.25, input_scale=1 / 3, **options)
     compare(net, make_data(sizes, loss, 40, dtype)[0], tmp_path / "model.onnx")
+    equal(em.onnx.load(tmp_path / "model.onnx"), net)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("loss", ["sigmoid_cross_entropy", "poisson", "squared_error"])
+def test_one_output(loss: str, dtype: str, tmp_path: Path) -> None:
+    """Labels and rates are (N,), as those of `predict`; logits and outputs stay (N, 1)."""
+    net = make_net([4, 6, 1], dtype=dtype, loss=loss)
+    X = make_data([4, 6, 1], loss, 30, dtype)[0] / 4  # so that rates are about 1
+    compare(net, X, tmp_path / "model.onnx")
     equal(em.onnx.load(tmp_path / "model.onnx"), net)
 
 

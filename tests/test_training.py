@@ -484,16 +484,33 @@ def test_predictions(backend: str) -> None:
 
         sigmoid = make_net([6, 5, K], backend=backend, loss="sigmoid_cross_entropy")
         Z = sigmoid.forward(X).astype(np.float64)
-        np.testing.assert_array_equal(sigmoid.predict(X), (Z > 0).astype(np.int64))
+        np.testing.assert_array_equal(sigmoid.predict(X), flat((Z > 0).astype(np.int64)))
         assert sigmoid.predict(X).dtype == np.int64
         np.testing.assert_allclose(sigmoid.predict_proba(X), 1 / (1 + np.exp(-Z)), rtol=1e-6)
 
         for output in ("identity", "softmax", "sigmoid"):
             net = make_net([6, 5, K], backend=backend, loss="squared_error",
                            output_activation=output)  # fmt: skip
-            np.testing.assert_array_equal(net.predict(X), net.forward(X))
+            np.testing.assert_array_equal(net.predict(X), flat(net.forward(X)))
             if output != "identity":
                 np.testing.assert_array_equal(net.predict_proba(X), net.forward(X))
+
+
+def flat(Y: Any) -> Any:
+    """(N, 1) as (N,)."""
+    return Y[:, 0] if Y.shape[1] == 1 else Y
+
+
+@backends
+@pytest.mark.parametrize("loss", LOSSES)
+def test_one_output_predicts_one_number_a_row(loss: str, backend: str) -> None:
+    """So that a mean of ``predict(X) == y`` is the accuracy: a column would broadcast."""
+    net = make_net([6, 5, 1], backend=backend, loss=loss)
+    assert net.predict(X).shape == (N,) and net.forward(X).shape == (N, 1)
+    y = net.predict(X)
+    if y.dtype == np.int64:
+        assert (net.predict(X) == y).mean() == 1.0 == net.evaluate(X, y).accuracy
+        assert (net.predict(X) == 1 - y).mean() == 0.0
 
 
 @backends
@@ -530,15 +547,15 @@ def test_l2_and_parameters_of_loss_and_gradient(backend: str) -> None:
 @backends
 def test_xor(backend: str) -> None:
     x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
-    for loss, target in (("softmax_cross_entropy", y), ("sigmoid_cross_entropy", y[:, None])):
+    for loss in ("softmax_cross_entropy", "sigmoid_cross_entropy"):
         K = 2 if loss == "softmax_cross_entropy" else 1
         net = em.MLP([2, 8, K], activation="tanh", loss=loss, seed=1, backend=backend)
-        net.fit(x, target, epochs=500, optimizer=em.SGD(0.5, momentum=0.9))
-        np.testing.assert_array_equal(net.predict(x), target)
-        assert net.loss(x, target) < 0.05
+        net.fit(x, y, epochs=500, optimizer=em.SGD(0.5, momentum=0.9))
+        np.testing.assert_array_equal(net.predict(x), y)
+        assert net.loss(x, y) < 0.05
     net = em.MLP([2, 8, 1], activation="tanh", loss="squared_error", seed=1, backend=backend)
     net.fit(x, y, epochs=1000, optimizer=em.SGD(0.1, momentum=0.9))
-    assert np.abs(net.predict(x)[:, 0] - y).max() < 0.1
+    assert np.abs(net.predict(x) - y).max() < 0.1
 
 
 # ---- memory and imports

@@ -47,12 +47,14 @@ def predictions(loss: str, Y: Array, offsets: ArrayLike | None) -> Array:
     """What `MLP.predict` returns, of outputs Y (N, K), which may be changed."""
     if offsets is not None:
         return best(Y[:, 0], checked_offsets(offsets, len(Y)))
-    if loss == "poisson":
-        with np.errstate(over="ignore"):
-            return np.exp(Y, out=Y)
     if loss == "softmax_cross_entropy":
         labels: Array = np.argmax(Y, axis=1)  # the first of equals
         return labels
+    if Y.shape[1] == 1:  # beside targets (N,) a column would broadcast to (N, N)
+        Y = Y[:, 0]
+    if loss == "poisson":
+        with np.errstate(over="ignore"):
+            return np.exp(Y, out=Y)
     if loss == "sigmoid_cross_entropy":
         return (Y > 0).astype(np.int64)
     return Y

@@ -57,6 +57,7 @@ def to_c(
     that outputs differ from the network's own by rounding. With ``compute_dtype="bfloat16"`` the
     file has the float32 parameters, and does not round operands: outputs differ by that.
 
+    Each function takes one row and writes K numbers; `MLP.predict`, of rows and one output, has (N,).
     ``predict`` gives the numbers of classes, 0, 1, …; what a classifier of `eigenmlp.sklearn` calls
     them is in the array ``classes``: numbers, or strings in UTF-8.
 

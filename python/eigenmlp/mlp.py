@@ -369,7 +369,15 @@ class MLP:
         ndarray
             softmax_cross_entropy: labels int64 (N,). sigmoid_cross_entropy: 0 or 1, int64 (N, K).
             segment_cross_entropy: the likeliest row of each choice, int64 (S,).
-            poisson: rates (N, K). Otherwise the outputs (N, K).
+            poisson: rates (N, K). Otherwise the outputs (N, K). All of these are (N,) where
+            there is one output; `forward` and `predict_proba` stay (N, 1).
+
+        Examples
+        --------
+        >>> import eigenmlp as em
+        >>> net = em.MLP([2, 1], init="zeros", loss="squared_error")
+        >>> net.predict([[1, 2], [3, 4]])
+        array([0., 0.], dtype=float32)
         """
         self._check_offsets_given(offsets)
         return _answers.predictions(self._loss, self.forward(X), offsets)

@@ -40,7 +40,7 @@ def export(net: MLP | Estimator, path: str | Path, input_dtype: str | None = Non
                        sigmoid_cross_entropy
     =================  ========================================================================
 
-    Of a classifier of `eigenmlp.sklearn`, ``labels`` are what its `predict` gives, by its
+    With one output, ``rates`` and ``labels`` are (N,), as `MLP.predict` has them. Of a classifier of `eigenmlp.sklearn`, ``labels`` are what its `predict` gives, by its
     ``classes_``: integers, floats, bools or strings; and ``probabilities`` what its `predict_proba`
     gives, (N, 2) for two classes.
 

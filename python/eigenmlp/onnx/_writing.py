@@ -165,11 +165,24 @@ class Writer:
         elif loss == "sigmoid_cross_entropy":
             self.output(self.node("Sigmoid", [value], "probabilities"), rows, self.real)
             above = self.node("Greater", [value, self.constant("zero", 0)], "above")
-            self.output(self.node("Cast", [above], "labels", to=self.integer), rows, self.integer)
+            self.predicted("Cast", above, "labels", self.integer, to=self.integer)
         elif loss == "poisson":
-            self.output(self.node("Exp", [value], "rates"), rows, self.real)
+            self.predicted("Exp", value, "rates", self.real)
         elif travelling.layers(self.net)[-1].activation.name in ("softmax", "sigmoid"):
             self.output(self.node("Identity", [value], "probabilities"), rows, self.real)
+
+    def predicted(self, operator: str, value: str, name: str, kind: int, **options: Any) -> None:
+        """An output that an operator gives for each of the last layer's: (N, K), or (N,)."""
+        K = self.net.layer_sizes[-1]
+        if K > 1:
+            self.output(self.node(operator, [value], name, **options), ["N", K], kind)
+            return
+        column = self.node(operator, [value], f"{name}/column", **options)
+        self.output(self.flat(column, name), ["N"], kind)
+
+    def flat(self, column: str, name: str) -> str:
+        """(N, 1) as (N,)."""
+        return self.node("Squeeze", [column, self.array("axes", np.array([1]))], name)
 
     def two_classes(self, value: str) -> None:
         """Probabilities (N, 2) and labels (N,) of two classes, from one logit (N, 1)."""
@@ -179,8 +192,7 @@ class Writer:
         self.output(both, ["N", 2], self.real)
         above = self.node("Greater", [value, self.constant("zero", 0)], "above")
         column = self.node("Cast", [above], "column", to=self.integer)
-        axes = self.array("axes", np.array([1]))
-        self.named(self.node("Squeeze", [column, axes], "best"))
+        self.named(self.flat(column, "best"))
 
     def named(self, best: str) -> None:
         """The output labels (N,): numbers of classes, or the names that an estimator has."""
