@@ -340,6 +340,10 @@ class TestBadFiles:
             ({"X": np.ones((9, 2)), "y": np.full(9, "a")}, "labels.*or values.*got <U1"),
             ({"X": np.ones((9, 2)), "y": np.ones((9, 2), int)}, r"integer labels as \(N,\)"),
             ({"X": np.ones((9, 2)), "y": np.arange(9) - 1}, "expected 0 to K - 1.*got -1 to 7"),
+            (
+                {"X": np.ones((2, 2)), "y": np.array([0, 2**63 + 9], np.uint64)},
+                "integer targets below 2⁶³, got 9223372036854775817",
+            ),
             ({"X": np.ones((9, 2)), "y": np.arange(9) * 99}, "got 0 to 792; for regression"),
             ({"X": np.ones((9, 2)), "y": np.arange(9)}, "too few rows.*9 in 9 classes"),
             ({"X": np.ones((1, 2)), "y": np.ones(1)}, "too few rows"),

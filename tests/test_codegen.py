@@ -194,13 +194,21 @@ def test_choices(dtype: str, tmp_path: Path) -> None:
     assert chosen == net.predict(X, offsets=offsets).tolist()
 
 
-CLASSES: dict[str, tuple[list[Any], Any]] = {
+CLASSES: dict[str, tuple[Any, Any]] = {
     "ints": ([-3, 7, 2**40], ctypes.c_longlong),
     "two ints": ([1, 2], ctypes.c_longlong),
     "one int": ([5], ctypes.c_longlong),
+    "all ints": ([-(2**63), 0, 2**63 - 1], ctypes.c_longlong),
+    "bytes of ints": (np.array([5, 200], np.uint8), ctypes.c_longlong),
+    "above int64": (np.array([3, 2**63 + 9, 2**64 - 1], np.uint64), ctypes.c_ulonglong),
+    "two above int64": (np.array([3, 2**63 + 9], np.uint64), ctypes.c_ulonglong),
     "bools": ([False, True], ctypes.c_int),
     "floats": ([0.0, 2.0, 5.0], ctypes.c_double),
+    "negative floats": ([-1.0, -(2.0**31)], ctypes.c_double),
+    "float16": (np.array([1, 2], np.float16), ctypes.c_double),
+    "long doubles": (np.array([1, 2], np.longdouble), ctypes.c_double),
     "strings": (["ÄÖ 3", 'a"\\\n9??/', "", "%s"], ctypes.c_char_p),
+    "beyond the BMP": (["😀", "'\r\t/* */ // ", "??='"], ctypes.c_char_p),
     "two strings": (["no", "yes"], ctypes.c_char_p),
 }
 
@@ -225,6 +233,37 @@ def test_classes_of_an_estimator(kind: str, tmp_path: Path) -> None:
     places = compiled.labels(X) if several else compiled("predict", X, ctypes.c_int)[:, 0]
     assert [found[place] for place in places] == estimator.predict(X).tolist()
     assert found[: len(names)] == estimator.classes_.tolist()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    ("names", "match"),
+    [
+        (["a\0b", "c"], r"expected classes without NUL, .*got 'a\\x00b'"),
+        (["a", "\ud800"], r"expected classes that UTF-8 can hold, got '\\ud800'"),
+        (["a", "é" * 2048], r"at most 4,095 bytes, as C99 has them, got 4,096: 'éé"),
+        (
+            np.array(["2020-01-01", "2021-01-01"], "M8[D]"),
+            r"numbers or strings, got datetime64\[D\]",
+        ),
+    ],
+    ids=["NUL", "surrogate", "long", "times"],
+)
+def test_classes_that_c_cannot_hold(names: Any, match: str, tmp_path: Path) -> None:
+    X = np.eye(4)
+    estimator = MLPClassifier((3,), max_iter=2).fit(X, np.array(names)[[0, 1, 0, 1]])
+    with pytest.raises(ValueError, match=match) as caught:
+        em.codegen.to_c(estimator, tmp_path / "model.c")
+    assert len(str(caught.value)) < 400 and not [*tmp_path.iterdir()]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_classes_set_by_the_user_are_finite_in_c(value: float, tmp_path: Path) -> None:
+    estimator = MLPClassifier((3,), max_iter=2).fit(np.eye(4), [0.0, 1.0, 0.0, 1.0])
+    estimator.classes_ = np.array([0.0, value])
+    with pytest.raises(ValueError, match=f"to_c: expected classes that are finite, got {value}"):
+        em.codegen.to_c(estimator, tmp_path / "model.c")
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

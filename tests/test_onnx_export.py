@@ -223,6 +223,10 @@ def test_bfloat16_products(tmp_path: Path) -> None:
 CLASSES: list[Any] = [
     *([3, -1, 7], ["b", "ä", "a long name"], [0.0, 2.0, -1.0], [True, False], ["yes", "no"]),
     *([8, 5], ["alone"], np.array([5, 200], np.uint8), np.array(["c", "a", "b"], object)),
+    *([-(2**63), 0, 2**63 - 1], np.array([3, 2**63 + 9], np.uint64)),
+    *(np.array([3, 2**63 + 9, 2**64 - 1], np.uint64), np.array([1, 2], np.float16)),
+    *(np.array([1, 2], np.float32), np.array([1, 2], np.longdouble)),
+    *(['a"b\\\n??/', "", "%s\r\t"], ["a\0b", "a\0c"], ["😀", "é"]),
 ]
 
 
@@ -243,7 +247,7 @@ def test_a_classifiers_own_classes(classes: Any, dtype: str, tmp_path: Path) -> 
     clear = np.ptp(np.sort(P, axis=1)[:, -2:], axis=1) > 1e-4
     assert clear.mean() > 0.5
     np.testing.assert_array_equal(found["labels"][clear], clf.predict(X)[clear])
-    if np.asarray(classes).dtype.kind in "bf":
+    if np.asarray(classes).dtype in ("bool", "float32", "float64"):
         assert found["labels"].dtype == clf.classes_.dtype
     back, net = em.onnx.load(tmp_path / "model.onnx"), clf._network()
     assert back.config | {"init": "zeros"} == net.config
@@ -262,6 +266,40 @@ def test_several_labels_and_regression(tmp_path: Path) -> None:
     em.onnx.export(reg, tmp_path / "model.onnx")
     Y = run(tmp_path / "model.onnx", X)["outputs"]
     np.testing.assert_allclose(Y[:, 0], reg.predict(X), rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    ("names", "match"),
+    [
+        (["a", "\ud800"], r"expected classes that UTF-8 can hold, got '\\ud800'"),
+        (
+            np.array(["2020-01-01", "2021-01-01"], "M8[D]"),
+            r"numbers or strings, got datetime64\[D\]",
+        ),
+        (np.array([1, 2], "m8[s]"), r"numbers or strings, got timedelta64\[s\]"),
+    ],
+    ids=["surrogate", "dates", "times"],
+)
+def test_classes_that_onnx_cannot_hold(names: Any, match: str, tmp_path: Path) -> None:
+    sklearn = pytest.importorskip("eigenmlp.sklearn")
+    clf = sklearn.MLPClassifier((2,), max_iter=2).fit(np.eye(4), np.array(names)[[0, 1, 0, 1]])
+    with pytest.raises(ValueError, match=match) as caught:
+        em.onnx.export(clf, tmp_path / "model.onnx")
+    assert len(str(caught.value)) < 400 and not [*tmp_path.iterdir()]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_long_doubles_are_not_rounded(tmp_path: Path) -> None:
+    sklearn = pytest.importorskip("eigenmlp.sklearn")
+    clf = sklearn.MLPClassifier((2,), max_iter=2).fit(np.eye(4), [0.0, 1.0, 0.0, 1.0])
+    clf.classes_ = np.array([1, np.nextafter(np.longdouble(1), 2)])
+    if np.finfo(np.longdouble).eps == np.finfo(np.float64).eps:
+        em.onnx.export(clf, tmp_path / "model.onnx")
+        return
+    for export in (em.onnx.export, em.codegen.to_c):
+        with pytest.raises(ValueError, match="expected classes that are float64, got "):
+            export(clf, tmp_path / "model")
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -1,5 +1,6 @@
 """Estimators that come from scikit-learn's, and that become scikit-learn's."""
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,44 @@ def test_there_and_back(digits: Any, kind: str, solver: str) -> None:
                 strict=True,
             ):
                 np.testing.assert_allclose(mine, his, rtol=1e-9, atol=1e-12)
+
+
+def by_skops(estimator: Any) -> Any:
+    skops = pytest.importorskip("skops.io", reason="needs skops")
+    data = skops.dumps(estimator)
+    return skops.loads(data, trusted=skops.get_untrusted_types(data=data))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        np.array([3, 2**63 + 9], np.uint64),
+        np.array([3, 2**63 + 9, 2**64 - 1], np.uint64),
+        np.array([-(2**63), 0, 2**63 - 1]),
+        np.array([1.0, -2.0, 3.0], np.longdouble),
+        np.array([False, True]),
+        np.array(['a"b\\\n??/', "", "a\0b", "\ud800", "😀"]),
+        np.array(["2020-01-01", "2021-01-01"], "M8[D]"),
+    ],
+    ids=["uint64", "three uint64", "int64", "long double", "bool", "strings", "dates"],
+)
+@pytest.mark.parametrize(
+    "travel",
+    [
+        lambda ours: pickle.loads(pickle.dumps(ours)),
+        by_skops,
+        lambda ours: ours.to_sklearn(),
+        lambda ours: from_sklearn(ours.to_sklearn()),
+    ],
+    ids=["pickle", "skops", "to_sklearn", "from_sklearn"],
+)
+def test_classes_travel(names: Any, travel: Any) -> None:
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    ours = MLPClassifier((5,), max_iter=3, random_state=0).fit(X, names[np.arange(40) % len(names)])
+    there = travel(ours)
+    assert there.classes_.dtype == ours.classes_.dtype
+    np.testing.assert_array_equal(there.classes_, np.sort(names))
+    np.testing.assert_array_equal(there.predict(X), ours.predict(X))
 
 
 @pytest.mark.parametrize("sizes", [(), (6,)], ids=str)

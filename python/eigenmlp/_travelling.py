@@ -45,7 +45,8 @@ def network(net: object, function: str) -> MLP:
 def class_names(net: object, function: str) -> NDArray[Any] | None:
     """What an estimator calls its classes; None for a network, several labels and regression.
 
-    At least two, in int64, bool, float, or as objects that are strings.
+    At least two, in int64, uint64 (if one is above int64's), bool, float32, float64, or as objects
+    that are strings UTF-8 can hold.
     """
     names = getattr(net, "classes_", None)
     if isinstance(net, MLP) or names is None:
@@ -55,12 +56,40 @@ def class_names(net: object, function: str) -> NDArray[Any] | None:
         return None
     names = np.resize(names, max(2, len(names)))  # one class has two probabilities too
     if names.dtype.kind in "iu":
-        return names.astype(np.int64)
-    if names.dtype.kind in "bf":
+        return names.astype(np.int64 if names.max() <= np.iinfo(np.int64).max else np.uint64)
+    if names.dtype.kind == "b":
         return names
+    if names.dtype.kind == "f":
+        return _as_floats(names, function)
     if names.dtype.kind in "OU" and all(isinstance(name, str) for name in names.tolist()):
-        return names.astype(object)
-    raise ValueError(f"{function}: expected classes that are numbers or strings, got {names!r}")
+        return _as_strings(names, function)
+    raise ValueError(
+        f"{function}: expected classes that are numbers or strings, got {names.dtype}: "
+        f"{names.tolist()!r:.80}"
+    )
+
+
+def _as_floats(names: NDArray[Any], function: str) -> NDArray[Any]:
+    """float32 for what is smaller; float64 for long doubles that have one."""
+    if names.dtype.itemsize <= 8:
+        return names.astype(np.result_type(names, np.float32))
+    with np.errstate(over="ignore"):
+        floats = names.astype(np.float64)
+    if (lost := floats != names).any():
+        raise ValueError(f"{function}: expected classes that are float64, got {names[lost][0]!r}")
+    return floats
+
+
+def _as_strings(names: NDArray[Any], function: str) -> NDArray[Any]:
+    for name in names.tolist():
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise ValueError(
+                f"{function}: expected classes that UTF-8 can hold, got {name!r:.80}, with a "
+                "surrogate"
+            ) from None
+    return names.astype(object)
 
 
 def layers(net: MLP) -> list[Layer]:

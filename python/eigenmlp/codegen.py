@@ -57,9 +57,11 @@ def to_c(
     that outputs differ from the network's own by rounding. With ``compute_dtype="bfloat16"`` the
     file has the float32 parameters, and does not round operands: outputs differ by that.
 
-    Each function takes one row and writes K numbers; `MLP.predict`, of rows and one output, has (N,).
+    Each function takes one row and writes its K numbers, one number too.
     ``predict`` gives the numbers of classes, 0, 1, …; what a classifier of `eigenmlp.sklearn` calls
-    them is in the array ``classes``: numbers, or strings in UTF-8.
+    them is in the array ``classes``: numbers, or strings in UTF-8. Classes that C cannot hold are a
+    `ValueError`: strings with a NUL, which ends a string there, or a lone surrogate, or of more
+    than 4,095 bytes; times; long doubles that are no double.
 
     Examples
     --------

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
 from .model import Model
+
+_STRINGS = "const char *const "
+_TYPES = {
+    **{"i": "const long long ", "u": "const unsigned long long ", "b": "const int "},
+    **{"f": "const double ", "O": _STRINGS},
+}
+_PLAIN = frozenset(b" abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+_LONGEST = 4095  # bytes of a string that every C99 compiler takes
 
 
 def declaration(model: Model) -> str:
     """Of the array; empty for a network, several labels and regression."""
     if model.classes is None:
         return ""
-    types = {"i": "const long long ", "b": "const int ", "f": "const double ", "O": _STRINGS}
-    return f"{types[model.classes.dtype.kind]}{model.names['p']}classes[{len(model.classes)}]"
+    return f"{_TYPES[model.classes.dtype.kind]}{model.names['p']}classes[{len(model.classes)}]"
 
 
 def definition(model: Model) -> str:
@@ -21,14 +30,26 @@ def definition(model: Model) -> str:
     return f"\n{declaration(model)} = {{\n  {values},\n}};\n"
 
 
-_STRINGS = "const char *const "
-_PLAIN = frozenset(b" abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
-
-
 def _written(value: str | float) -> str:
     if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"to_c: expected classes that are finite, got {value}")
         return value.hex()
-    if not isinstance(value, str):
-        return f"{value:d}"
-    # UTF-8 written in ASCII, so that quotes, line ends and trigraphs are nothing but bytes.
-    return '"' + "".join(chr(x) if x in _PLAIN else f"\\{x:03o}" for x in value.encode()) + '"'
+    if isinstance(value, str):
+        return _string(value)
+    if value == -(2**63):  # 2^63 is no long long
+        return f"{value + 1:d} - 1"
+    return f"{value:d}" if value < 2**63 else f"{value:d}u"
+
+
+def _string(value: str) -> str:
+    """UTF-8 written in ASCII, so that quotes, line ends and trigraphs are nothing but bytes."""
+    text = value.encode()
+    if 0 in text:
+        raise ValueError(f"to_c: expected classes without NUL, which ends C's, got {value!r:.80}")
+    if len(text) > _LONGEST:
+        raise ValueError(
+            f"to_c: expected classes of at most {_LONGEST:,} bytes, as C99 has them, got "
+            f"{len(text):,}: {value!r:.80}"
+        )
+    return '"' + "".join(chr(x) if x in _PLAIN else f"\\{x:03o}" for x in text) + '"'

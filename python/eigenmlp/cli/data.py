@@ -169,6 +169,11 @@ def _targets(path: Path, y: Array, rows: int) -> Array:
         return y
     if y.shape[1] != 1:
         raise ValueError(f"{path}: expected integer labels as (N,), got {y.dtype} {y.shape}")
+    if y.max() > np.iinfo(np.int64).max:
+        raise ValueError(
+            f"{path}: expected integer targets below 2⁶³, got {y.max()}; for regression write "
+            "them as floats (7.0)"
+        )
     return y[:, 0].astype(np.int64)
 
 

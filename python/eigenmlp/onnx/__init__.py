@@ -40,9 +40,12 @@ def export(net: MLP | Estimator, path: str | Path, input_dtype: str | None = Non
                        sigmoid_cross_entropy
     =================  ========================================================================
 
-    With one output, ``rates`` and ``labels`` are (N,), as `MLP.predict` has them. Of a classifier of `eigenmlp.sklearn`, ``labels`` are what its `predict` gives, by its
+    With one output, ``rates`` and ``labels`` are (N,), as `MLP.predict` has them.
+
+    Of a classifier of `eigenmlp.sklearn`, ``labels`` are what its `predict` gives, by its
     ``classes_``: integers, floats, bools or strings; and ``probabilities`` what its `predict_proba`
-    gives, (N, 2) for two classes.
+    gives, (N, 2) for two classes. Classes that ONNX cannot hold are a `ValueError`: strings with a
+    lone surrogate, times, long doubles that are no float64.
 
     The file is complete or not there: it is written beside its place, then renamed.
 

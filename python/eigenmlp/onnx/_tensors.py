@@ -11,12 +11,20 @@ from numpy.typing import NDArray
 
 from ._package import onnx
 
-_KINDS = {"FLOAT": "<f4", "DOUBLE": "<f8", "INT32": "<i4", "INT64": "<i8", "BOOL": "?"}
+_KINDS = {
+    "FLOAT": "<f4",
+    "DOUBLE": "<f8",
+    "INT32": "<i4",
+    "INT64": "<i8",
+    "UINT64": "<u8",
+    "BOOL": "?",
+}
 _FIELDS = {
     "FLOAT": "float_data",
     "DOUBLE": "double_data",
     "INT32": "int32_data",
     "INT64": "int64_data",
+    "UINT64": "uint64_data",
     "BOOL": "int32_data",
 }
 
