@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import random
+import re
 import stat
 import subprocess
 import sys
@@ -573,6 +574,132 @@ def test_a_full_disk(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert [p.name for p in tmp_path.iterdir()] == ["net"]
     assert_equal(em.MLP.load(tmp_path / "net"), make())
+
+
+@pytest.mark.parametrize("case", ["no folder", "a folder", "a file as folder", "full disk"])
+def test_a_failing_save_names_its_target(case: str, tmp_path: Path) -> None:
+    """Not the file beside it, nor nothing."""
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "file").touch()
+    names = {"no folder": "not there/net", "a folder": "taken", "a file as folder": "file/net"}
+    target = tmp_path / names.get(case, "net")
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    net = make(layer_sizes=[5, 100, 100, 3])
+    if case == "full disk":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        for save in (net.save, em.Trainer(net, em.SGD(0.1)).save):
+            with pytest.raises(OSError, match=re.escape(str(target))) as caught:
+                save(target)
+            assert caught.value.filename == str(target) and ".eigenmlp-" not in str(caught.value)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "taken"]
+
+
+WRITES_AND_WAITS = """
+import os, sys, time
+import eigenmlp as em
+os.fsync = lambda handle: (print("writing", flush=True), time.sleep(600))
+em.MLP([5, 7, 3], seed=0).save(sys.argv[1])
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no SIGKILL here")
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    """By the next save into that folder, and not before its owner is gone."""
+    command = [sys.executable, "-c", WRITES_AND_WAITS, str(tmp_path / "net")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None and writer.stdout.readline() == "writing\n"
+        (left,) = tmp_path.iterdir()
+        make(seed=5).save(tmp_path / "net")
+        assert {*tmp_path.iterdir()} == {left, tmp_path / "net"}
+        writer.kill()
+    assert left.exists()
+    make(seed=6).save(tmp_path / "net")
+    assert [*tmp_path.iterdir()] == [tmp_path / "net"]
+    assert_equal(em.MLP.load(tmp_path / "net"), make(seed=6))
+
+
+SAVES = """
+import sys, eigenmlp as em
+net = em.MLP([5, 7, 3], seed=int(sys.argv[2]))
+for _ in range(150):
+    net.save(sys.argv[1])
+"""
+
+
+def test_processes_that_save_the_same_file(tmp_path: Path) -> None:
+    """None takes another's file for abandoned, between its making and its renaming."""
+    command = [sys.executable, "-c", SAVES, str(tmp_path / "net")]
+    writers = [subprocess.Popen([*command, str(seed)]) for seed in range(3)]
+    assert [writer.wait(timeout=200) for writer in writers] == [0, 0, 0]
+    assert [*tmp_path.iterdir()] == [tmp_path / "net"]
+    em.MLP.load(tmp_path / "net")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no such locks here")
+def test_a_file_that_was_taken_for_abandoned_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if another process had removed it before there was a lock on it."""
+    fcntl = pytest.importorskip("fcntl")
+    removed: list[Path] = []
+
+    def lock(handle: int, how: int) -> None:
+        if not removed:
+            removed.extend(tmp_path.iterdir())
+            removed[0].unlink()
+
+    monkeypatch.setattr(fcntl, "flock", lock)
+    make().save(tmp_path / "net")
+    assert len(removed) == 1 and [*tmp_path.iterdir()] == [tmp_path / "net"]
+    assert_equal(em.MLP.load(tmp_path / "net"), make())
+
+
+WITHOUT_MEMORY = """
+import resource, sys
+import eigenmlp as em
+net = em.MLP([1500, 2000, 1500], init="zeros")
+pages = int(open("/proc/self/statm").read().split()[0])
+for left in (1, 8, 24, 30, 40, 64):  # MiB; the parameters have 23
+    limit = pages * resource.getpagesize() + (left << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+    try:
+        net.save(sys.argv[1])
+        print("saved")
+    except MemoryError:
+        print("MemoryError")
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc here")
+def test_a_save_without_memory(in_subprocess: Any, tmp_path: Path) -> None:
+    """Says so, or writes: no other error, nor the end of the process."""
+    net = em.MLP([1500, 2000, 1500], init="zeros")
+    net.save(tmp_path / "net")
+    before = (tmp_path / "net").read_bytes()
+    done = in_subprocess(WITHOUT_MEMORY, str(tmp_path / "net"))
+    said = done.stdout.split()
+    assert len(said) == 6 and {*said} <= {"saved", "MemoryError"}, done.stderr
+    assert said[0] == "MemoryError" and said[-1] == "saved"
+    assert [*tmp_path.iterdir()] == [tmp_path / "net"]
+    assert (tmp_path / "net").read_bytes() == before
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_bytes_are_those_of_safetensors(dtype: str, tmp_path: Path) -> None:
+    numpy = pytest.importorskip("safetensors.numpy")
+    make(dtype).save(tmp_path / "net")
+    with safe_open(tmp_path / "net", "numpy") as file:
+        metadata = file.metadata()
+    arrays = numpy.load_file(tmp_path / "net")
+    ours, theirs = (tmp_path / "net").read_bytes(), numpy.save(arrays, metadata)
+    start = 8 + int.from_bytes(ours[:8], "little")
+    assert ours[start:] == theirs[start:] and ours[:8] == theirs[:8]
+    headers = (json.loads(text[8:start]) for text in (ours, theirs))
+    assert next(headers) == next(headers)
 
 
 def test_loading_while_it_is_replaced(tmp_path: Path) -> None:

@@ -17,12 +17,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save as encode
 
 from . import _container
 from ._container import Entry, parsed
 from ._replay import ROWS, X_NAME, Y_NAME
-from ._whole_file import write_whole
+from ._whole_file import replacing
 
 Array = NDArray[Any]
 
@@ -55,12 +54,8 @@ def write_model(
         metadata["trainer"] = json.dumps(settings, allow_nan=False)
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     metadata["sha256"] = _checksum(metadata, arrays)
-    content = encode(arrays, metadata)
-    length = int.from_bytes(content[:8], "little")
-    if length > _container.HEADER_LIMIT:  # such as of tens of thousands of layers
-        limit = _container.HEADER_LIMIT
-        raise ValueError(f"save: expected a header of at most {limit} bytes, got {length}")
-    write_whole(path, content)
+    with replacing(path) as file:
+        _container.write(file, metadata, arrays)
 
 
 def read_model(
