@@ -9,19 +9,23 @@ import numpy as np
 from . import _validate
 from ._backend import DTYPES
 from ._described import Described, described
+from ._shown import shown
 from .activations import HIDDEN_ACTIVATIONS, Activation
 
 
 def checked_sizes(layer_sizes: object) -> list[int]:
     """[D, …, K], not so many that their product overflows."""
     if not _validate.is_several(layer_sizes):
-        raise TypeError(f"layer_sizes: expected ints [D, …, K], got {layer_sizes!r}")
-    sizes = [_validate.integer(size, "layer_sizes") for size in layer_sizes]
+        raise TypeError(f"layer_sizes: expected ints [D, …, K], got {shown(layer_sizes)}")
+    sizes = [
+        _validate.integer(size, "layer_sizes")
+        for size in _validate.items(layer_sizes, "layer_sizes")
+    ]
     if len(sizes) < 2:
-        raise ValueError(f"layer_sizes: expected at least [D, K], got {sizes}")
+        raise ValueError(f"layer_sizes: expected at least [D, K], got {shown(sizes)}")
     count = sum((D + 1) * K for D, K in pairwise(sizes))
     if max(sizes) > 2**31 or count > 2**40:
-        raise ValueError(f"layer_sizes: expected fewer than 2⁴⁰ parameters, got {sizes}")
+        raise ValueError(f"layer_sizes: expected fewer than 2⁴⁰ parameters, got {shown(sizes)}")
     return sizes
 
 
@@ -29,11 +33,14 @@ def checked_activations(activation: object, hidden: int) -> list[Activation]:
     """One for each hidden layer."""
     if isinstance(activation, type) or not _validate.is_several(activation):
         return [described(activation, HIDDEN_ACTIVATIONS, "activation")] * hidden
-    chosen = [described(one, HIDDEN_ACTIVATIONS, "activation") for one in activation]
+    chosen = [
+        described(one, HIDDEN_ACTIVATIONS, "activation")
+        for one in _validate.items(activation, "activation")
+    ]
     if len(chosen) != hidden:
         raise ValueError(
             f"activation: expected one or {hidden}, one for each hidden layer, got "
-            f"{[one.text for one in chosen]}"
+            f"{shown([one.text for one in chosen])}"
         )
     return chosen
 
@@ -43,19 +50,27 @@ def check_range(chosen: Described, dtype: str) -> None:
     limit, least = _validate.largest(dtype), float(np.finfo(dtype).tiny)
     for name, value in chosen.numbers().items():
         if abs(value) > limit:
-            raise ValueError(f"{chosen.name}: {name}: expected at most {limit:g}, got {value!r}")
+            raise ValueError(
+                f"{chosen.name}: {name}: expected at most {limit:g}, got {shown(value)}"
+            )
         if 0 < value < least:
-            raise ValueError(f"{chosen.name}: {name}: expected at least {least:g}, got {value!r}")
+            raise ValueError(
+                f"{chosen.name}: {name}: expected at least {least:g}, got {shown(value)}"
+            )
 
 
 def checked_dropout(dropout: object, hidden: int) -> list[float]:
     """A rate for each hidden layer."""
     if not _validate.is_several(dropout):
         return [_validate.number(dropout, "dropout", 0.0, below=1.0)] * hidden
-    rates = [_validate.number(rate, "dropout", 0.0, below=1.0) for rate in dropout]
+    rates = [
+        _validate.number(rate, "dropout", 0.0, below=1.0)
+        for rate in _validate.items(dropout, "dropout")
+    ]
     if len(rates) != hidden:
         raise ValueError(
-            f"dropout: expected one number or {hidden}, one for each hidden layer, got {rates}"
+            f"dropout: expected one number or {hidden}, one for each hidden layer, got "
+            f"{shown(rates)}"
         )
     return rates
 
@@ -64,7 +79,7 @@ def checked_compute_dtype(compute_dtype: object, dtype: str) -> bool:
     """Whether products read operands rounded to bfloat16."""
     if compute_dtype is None:
         return False
-    if compute_dtype == "bfloat16" and isinstance(compute_dtype, str) and dtype == "float32":
+    if isinstance(compute_dtype, str) and compute_dtype == "bfloat16" and dtype == "float32":
         return True
     expected = "'float32' or 'bfloat16'" if dtype == "float32" else repr(dtype)
     try:
@@ -72,10 +87,10 @@ def checked_compute_dtype(compute_dtype: object, dtype: str) -> bool:
     except ValueError:
         same = False
     except TypeError:
-        raise TypeError(f"compute_dtype: expected {expected}, got {compute_dtype!r}") from None
+        raise TypeError(f"compute_dtype: expected {expected}, got {shown(compute_dtype)}") from None
     if not same:
         raise ValueError(
-            f"compute_dtype: expected {expected} with dtype={dtype!r}, got {compute_dtype!r}"
+            f"compute_dtype: expected {expected} with dtype={dtype!r}, got {shown(compute_dtype)}"
         )
     return False
 
@@ -85,6 +100,9 @@ def checked_dtype(dtype: object, what: str = "dtype") -> str:
     if dtype is None or isinstance(dtype, str):
         return _validate.known(dtype, DTYPES, what)
     try:
-        return _validate.known(np.dtype(dtype).name, DTYPES, what)  # type: ignore[call-overload]
-    except TypeError:
-        raise TypeError(f"{what}: expected one of {list(DTYPES)}, got {dtype!r}") from None
+        name = np.dtype(dtype).name  # type: ignore[call-overload]
+    except Exception:  # NumPy asks the object, which may raise anything
+        raise TypeError(f"{what}: expected one of {list(DTYPES)}, got {shown(dtype)}") from None
+    if name not in DTYPES:
+        raise ValueError(f"{what}: expected one of {list(DTYPES)}, got {shown(name)}")
+    return str(name)

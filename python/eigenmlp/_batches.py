@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._exchange import is_sparse
+from ._exchange import has, is_sparse
 from .history import History
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ _AS_THEY_COME = np.empty((1, 0), dtype=np.int64)
 
 def is_batches(X: object, y: object) -> bool:
     """Whether X is meant as batches (Xb, yb): an iterable without targets beside it."""
-    plain = isinstance(X, (str, bytes, dict)) or hasattr(X, "__array__") or is_sparse(X)
-    return y is None and not plain and hasattr(X, "__iter__")
+    plain = isinstance(X, (str, bytes, dict)) or has(X, "__array__") or is_sparse(X)
+    return y is None and not plain and has(X, "__iter__")
 
 
 def run_epoch(trainer: Trainer, batches: Iterable[Any], history: History) -> bool:

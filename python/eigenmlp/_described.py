@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
 from . import _validate
+from ._shown import shown
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Described:
         what = f"{type(self).__name__}: {name}"
         value = _validate.number(getattr(self, name), what, least, below)
         if value <= above:
-            raise ValueError(f"{what}: expected a number above {above:g}, got {value!r}")
+            raise ValueError(f"{what}: expected a number above {above:g}, got {shown(value)}")
         object.__setattr__(self, name, value)
 
 
@@ -68,7 +69,7 @@ def described(value: object, table: Mapping[str, type[D]], what: str) -> D:
         names = [field.name for field in fields(kind)]
         for key in given:
             if key not in names:
-                raise ValueError(f"expected parameters {names} of {name}, got {key!r}")
+                raise ValueError(f"expected parameters {names} of {name}, got {shown(key)}")
         return kind(**given)
     except (TypeError, ValueError) as error:
         text = str(error)

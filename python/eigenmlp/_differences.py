@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import _validate
+from ._shown import shown
+
 Array = NDArray[Any]
 
 EPS = float(np.finfo(np.float64).eps)
@@ -143,9 +146,9 @@ class Differences:
 
 def finite_number(value: Any, what: str) -> float:
     """`value` as a float, if it is one finite number."""
-    array = np.asarray(value)
+    array = _validate.as_array(value, what)
     if array.size != 1 or array.dtype.kind not in "biuf":
-        raise TypeError(f"{what}: expected a number, got {value!r}")
+        raise TypeError(f"{what}: expected a number, got {shown(value)}")
     number = float(array.reshape(()))
     if not np.isfinite(number):
         raise ValueError(f"{what}: expected a finite number, got {number}")

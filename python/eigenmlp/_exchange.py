@@ -11,14 +11,22 @@ from numpy.typing import NDArray
 _CPU = (1, 3)  # DLPack's numbers of the devices whose memory a program can read: CPU, pinned
 
 
+def has(value: object, name: str) -> bool:
+    """Whether a value has an attribute, whatever it raises instead."""
+    try:
+        return hasattr(value, name)
+    except Exception:
+        return False
+
+
 def is_foreign(value: object) -> bool:
     """Whether a value is an array of another library, by the DLPack protocol."""
-    return hasattr(value, "__dlpack__") and not isinstance(value, np.ndarray)
+    return has(value, "__dlpack__") and not isinstance(value, np.ndarray)
 
 
 def is_sparse(value: object) -> bool:
     """Whether a value is a sparse matrix or array of SciPy."""
-    return hasattr(value, "tocsr") and not isinstance(value, np.ndarray)
+    return has(value, "tocsr") and not isinstance(value, np.ndarray)
 
 
 def unmasked(value: Any, what: str) -> None:
@@ -46,24 +54,26 @@ def shared(value: Any, what: str) -> NDArray[Any]:
         For a tensor that has a gradient to record, lies in a GPU's memory, or has numbers that
         NumPy has not (bfloat16).
     """
-    if getattr(value, "requires_grad", False) is True:
+    if has(value, "requires_grad") and value.requires_grad is True:
         raise TypeError(
             f"{what}: expected a tensor without requires_grad, since no gradient is recorded here, "
             f"got one with it: use {what}.detach()"
         )
     try:
-        if hasattr(value, "__dlpack_device__") and value.__dlpack_device__()[0] not in _CPU:
+        if has(value, "__dlpack_device__") and value.__dlpack_device__()[0] not in _CPU:
             raise TypeError(
                 f"{what}: expected an array in the processor's memory, got one on "
                 f"{getattr(value, 'device', 'another device')}: use {what}.cpu()"
             )
-        array = np.asarray(value) if hasattr(value, "__array__") else np.from_dlpack(value)
-    except (TypeError, ValueError, RuntimeError, BufferError) as error:
+        array = np.asarray(value) if has(value, "__array__") else np.from_dlpack(value)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever the other library raises
         if str(error).startswith(f"{what}: "):
             raise
-        dtype = getattr(value, "dtype", "unknown numbers")
+        dtype = value.dtype if has(value, "dtype") else "unknown numbers"
         raise TypeError(
             f"{what}: expected an array that NumPy can read where it lies, got "
-            f"{type(value).__name__} of {dtype}: {error}"
+            f"{type(value).__name__} of {dtype!s:.80}: {error!s:.160}"
         ) from None
     return array

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ._shown import shown
+
 _GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
 _LIMITS = {"pos": 624, "buffer_pos": 4, "has_uint32": 1, "uinteger": 2**32 - 1}
 
@@ -28,7 +30,7 @@ def restored_generator(state: Any) -> np.random.Generator:
     """The generator whose state `generator_state` gave."""
     name = state.get("bit_generator") if isinstance(state, dict) else None
     if name not in _GENERATORS:
-        raise ValueError(f"model file: expected a generator of {_GENERATORS}, got {name!r:.80}")
+        raise ValueError(f"model file: expected a generator of {_GENERATORS}, got {shown(name)}")
     bits = getattr(np.random, name)()
     bits.state = _like(bits.state, state, "generator")
     return np.random.Generator(bits)
@@ -53,4 +55,4 @@ def _like(pattern: Any, state: Any, key: str) -> Any:
             return state
     if isinstance(pattern, str) and state == pattern:
         return state
-    raise ValueError(f"model file: {key}: expected a state of a generator, got {state!r:.80}")
+    raise ValueError(f"model file: {key}: expected a state of a generator, got {shown(state)}")

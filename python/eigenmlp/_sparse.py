@@ -17,11 +17,10 @@ __all__ = ["csr", "inputs", "is_sparse"]
 
 def inputs(value: Any, columns: int, dtype: str, scale: float = 1.0, what: str = "X") -> Any:
     """Rows (N, `columns`) as a CSR matrix that the core reads: `_validate.inputs`, but sparse."""
-    value = _of_scipy(value, what)
-    _validate.matrix(value.shape, columns, what, "D")
-    if value.dtype.kind not in "biuf":
-        raise TypeError(f"{what}: expected numbers, got a sparse matrix of {value.dtype}")
     X = csr(value, what)
+    _validate.matrix(X.shape, columns, what, "D")
+    if X.data.dtype.kind not in "biuf":
+        raise TypeError(f"{what}: expected numbers, got a sparse matrix of {X.data.dtype}")
     bad = _validate.first_not_finite(X.data, dtype, scale)
     if bad is not None:
         row = int(np.searchsorted(X.indptr, bad, side="right")) - 1
@@ -38,13 +37,17 @@ def csr(value: Any, what: str = "X") -> Any:
     """
     value = _of_scipy(value, what)
     intact(value, what)
-    X = copy.copy(value.tocsr())  # of whose parts check_format makes others
     try:
+        X = copy.copy(value.tocsr())  # of whose parts check_format makes others
         X.check_format(full_check=True)
         if len(X.indptr) != X.shape[0] + 1:  # not looked at where a subclass has its own shape
             raise ValueError(f"{X.shape[0]} rows, {len(X.indptr)} places in indptr")
+    except MemoryError:
+        raise
     except ValueError as error:
-        raise ValueError(f"{what}: expected a CSR matrix that holds together: {error}") from None
+        raise ValueError(
+            f"{what}: expected a CSR matrix that holds together: {error!s:.160}"
+        ) from None
     parts = (np.require(part, requirements=("C", "A")) for part in (X.data, X.indices, X.indptr))
     X.data, X.indices, X.indptr = parts
     return X
@@ -53,13 +56,18 @@ def csr(value: Any, what: str = "X") -> Any:
 def _of_scipy(value: Any, what: str) -> Any:
     """The matrix, or what another library has in its place, as one of SciPy's."""
     scipy_sparse = sys.modules.get("scipy.sparse")  # imported by whoever has such a matrix
+    found = f"got a {type(value).__name__}"
     if scipy_sparse is not None:
-        matrix = value if scipy_sparse.issparse(value) else value.tocsr()
-        if scipy_sparse.issparse(matrix) and _is_shape(matrix.shape):
-            return matrix
-    raise TypeError(
-        f"{what}: expected an array or a sparse matrix of SciPy, got {type(value).__name__}"
-    )
+        try:
+            matrix = value if scipy_sparse.issparse(value) else value.tocsr()
+        except MemoryError:
+            raise
+        except Exception as error:  # of something else with that method
+            found += f": {error!s:.160}"
+        else:
+            if scipy_sparse.issparse(matrix) and _is_shape(matrix.shape):
+                return matrix
+    raise TypeError(f"{what}: expected an array or a sparse matrix of SciPy, {found}")
 
 
 def _is_shape(value: object) -> bool:

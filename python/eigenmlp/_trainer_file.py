@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from . import _generator_state, _validate, model_file
+from ._shown import shown
 from .optimizers import OPTIMIZERS, Optimizer
 from .schedules import Plateau, describe, restored
 
@@ -63,7 +64,7 @@ def load(
     if optimizer is not None and type(optimizer).__name__ != settings["optimizer"]:
         raise ValueError(
             f"{path}: expected optimizer= of the saved one's class, {settings['optimizer']}, "
-            f"got {optimizer!r}; for another, make a new Trainer with trainer.net"
+            f"got {shown(optimizer)}; for another, make a new Trainer with trainer.net"
         )
     with model_file.sensible(path):
         net = MLP._from_file(config, arrays, backend)
@@ -76,7 +77,9 @@ def load(
             accumulate=_counted(settings["accumulate"], "accumulate"),
         )
         trainer._rng = net._rng
-        trainer._dropout_key = _validate.integer(settings["dropout_key"], "dropout_key", 0)
+        trainer._dropout_key = _validate.integer(
+            settings["dropout_key"], "dropout_key", 0, 2**64 - 1
+        )
         trainer._make_trainer()
         for name in trainer._trainer.state_names:
             state = model_file.flat_vector(net._sizes, net._bias, arrays, f"{name}.")
@@ -92,7 +95,7 @@ def load(
 def _restore_progress(trainer: Trainer, progress: Sequence[Any], arrays: dict[str, Array]) -> None:
     net = trainer.net
     if not isinstance(progress, list) or len(progress) != 4:
-        raise ValueError(f"progress: expected 4 numbers, got {progress!r:.80}")
+        raise ValueError(f"progress: expected 4 numbers, got {shown(progress)}")
     steps, batches, rows = (_counted(n, "progress") for n in progress[:3])
     if batches >= trainer.accumulate:
         raise ValueError(f"progress: expected below {trainer.accumulate} batches, got {batches}")

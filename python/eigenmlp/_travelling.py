@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._described import described
+from ._exchange import has
+from ._shown import shown
 from .activations import ACTIVATIONS, Activation, Identity, Sigmoid
 from .losses import Loss, Poisson, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
 from .mlp import MLP
@@ -27,9 +29,9 @@ class Estimator(Protocol):
     def _network(self) -> MLP: ...
 
 
-def network(net: object, function: str) -> MLP:
+def network(net: Any, function: str) -> MLP:
     """`net`, or that of an estimator, if it is a network of finite numbers."""
-    of_estimator = getattr(net, "_network", None)
+    of_estimator = net._network if has(net, "_network") else None
     if not isinstance(net, MLP) and callable(of_estimator):
         net = of_estimator()  # which complains if it is not fitted
     if not isinstance(net, MLP):
@@ -65,7 +67,7 @@ def class_names(net: object, function: str) -> NDArray[Any] | None:
         return _as_strings(names, function)
     raise ValueError(
         f"{function}: expected classes that are numbers or strings, got {names.dtype}: "
-        f"{names.tolist()!r:.80}"
+        f"{shown(names.tolist())}"
     )
 
 
@@ -76,7 +78,9 @@ def _as_floats(names: NDArray[Any], function: str) -> NDArray[Any]:
     with np.errstate(over="ignore"):
         floats = names.astype(np.float64)
     if (lost := floats != names).any():
-        raise ValueError(f"{function}: expected classes that are float64, got {names[lost][0]!r}")
+        raise ValueError(
+            f"{function}: expected classes that are float64, got {shown(names[lost][0])}"
+        )
     return floats
 
 
@@ -86,7 +90,7 @@ def _as_strings(names: NDArray[Any], function: str) -> NDArray[Any]:
             name.encode()
         except UnicodeEncodeError:
             raise ValueError(
-                f"{function}: expected classes that UTF-8 can hold, got {name!r:.80}, with a "
+                f"{function}: expected classes that UTF-8 can hold, got {shown(name)}, with a "
                 "surrogate"
             ) from None
     return names.astype(object)
@@ -140,9 +144,11 @@ def ending(name: str, end: Activation, loss: Loss | None) -> Ending:
         return Ending(end, SquaredError()) if link is None else Ending(Identity(), link())
     if loss.takes_logits:
         if name != "identity" and type(loss) is not link:
-            raise ValueError(f"loss: expected one that goes with {name}, got {loss.text!r}")
+            raise ValueError(f"loss: expected one that goes with {name}, got {shown(loss.text)}")
         return Ending(Identity(), loss)
     if name in ("log_softmax", "exp"):
         expected = _LINKS[name].name
-        raise ValueError(f"loss: expected {expected!r}, which {name} goes with, got {loss.text!r}")
+        raise ValueError(
+            f"loss: expected {shown(expected)}, which {name} goes with, got {shown(loss.text)}"
+        )
     return Ending(end, loss)

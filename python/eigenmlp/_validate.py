@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Iterable, Mapping, Set
 from numbers import Real
+from pathlib import Path
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -13,27 +15,38 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._exchange import is_foreign, is_sparse, shared
 from ._mapped import intact
+from ._shown import shown
 
 Array = NDArray[Any]
 
+INT64 = 2**63 - 1
+_LONGEST_PATH = 4095  # bytes on Linux
 _BLOCK = 1 << 20  # bytes that a check reads at a time, so that they are read once
 _LARGEST = {dtype: float(np.finfo(dtype).max) for dtype in ("float32", "float64")}
 
 
-def integer(value: object, what: str, least: int = 1) -> int:
-    """`value` as an int of at least `least`."""
-    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
-        raise TypeError(f"{what}: expected an int, got {value!r}")
-    number = operator.index(value)
+def integer(
+    value: object, what: str, least: int = 1, most: int | None = INT64, expected: str = "an int"
+) -> int:
+    """`value` as an int from `least` to `most`."""
+    try:
+        refused = isinstance(value, (bool, np.bool_))
+        number = operator.index(value)  # type: ignore[arg-type]
+    except Exception:  # not only TypeError: `value` may be anything
+        refused = True
+    if refused:
+        raise TypeError(f"{what}: expected {expected}, got {shown(value)}")
     if number < least:
-        raise ValueError(f"{what}: expected at least {least}, got {number}")
+        raise ValueError(f"{what}: expected at least {least}, got {shown(number)}")
+    if most is not None and number > most:
+        raise ValueError(f"{what}: expected at most {most}, got {shown(number)}")
     return number
 
 
 def number(value: object, what: str, least: float = -math.inf, below: float = math.inf) -> float:
     """`value` as a float, if it is a finite number with ``least <= value < below``."""
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{what}: expected a number, got {value!r}")
+        raise TypeError(f"{what}: expected a number, got {shown(value)}")
     try:
         result = float(value)
     except OverflowError:
@@ -41,14 +54,29 @@ def number(value: object, what: str, least: float = -math.inf, below: float = ma
     if not (math.isfinite(result) and least <= result < below):
         upper = f" and below {below:g}" if below < math.inf else ""
         lower = f" of at least {least:g}" if least > -math.inf else ""
-        raise ValueError(f"{what}: expected a finite number{lower}{upper}, got {value!r}")
+        raise ValueError(f"{what}: expected a finite number{lower}{upper}, got {shown(value)}")
     return result
 
 
 def is_several(value: object) -> TypeGuard[Iterable[Any]]:
     """Whether `value` has items in an order: no text, and no dict, whose keys they would be."""
     unordered = isinstance(value, (str, bytes, Mapping, Set))
-    return isinstance(value, Iterable) and not unordered and getattr(value, "ndim", 1) > 0
+    if not isinstance(value, Iterable) or unordered:
+        return False
+    return not isinstance(value, np.ndarray) or value.ndim > 0
+
+
+def items(value: Iterable[Any], what: str) -> list[Any]:
+    """What `value` gives, whatever it raises instead."""
+    try:
+        return list(value)
+    except MemoryError:
+        raise
+    except Exception as error:
+        came = f"{type(error).__name__}: {error!s:.80}"
+        raise TypeError(
+            f"{what}: expected a sequence, got {shown(value)}, which gives {came}"
+        ) from None
 
 
 def largest(dtype: str) -> float:
@@ -60,21 +88,44 @@ def known(name: object, names: Iterable[str], what: str) -> str:
     """`name`, if it is one of `names`."""
     names = list(names)
     if not isinstance(name, str):
-        raise TypeError(f"{what}: expected one of {names}, got {name!r}")
+        raise TypeError(f"{what}: expected one of {names}, got {shown(name)}")
     if name not in names:
-        raise ValueError(f"{what}: expected one of {names}, got {name!r}")
+        raise ValueError(f"{what}: expected one of {names}, got {shown(name)}")
     return name
 
 
-def generator(seed: object) -> np.random.Generator:
+def generator(seed: object, what: str = "seed") -> np.random.Generator:
     """A NumPy generator from an int, a generator, or None."""
     if isinstance(seed, np.random.Generator):
         return seed
     if seed is None:
         return np.random.default_rng()
-    if isinstance(seed, (bool, np.bool_)) or not hasattr(seed, "__index__"):
-        raise TypeError(f"seed: expected an int, a numpy.random.Generator or None, got {seed!r}")
-    return np.random.default_rng(integer(seed, "seed", least=0))
+    expected = "an int, a numpy.random.Generator or None"
+    return np.random.default_rng(integer(seed, what, 0, None, expected))
+
+
+def path(value: object, what: str = "path") -> Path:
+    """The path of a file; a number would be a file that is open already."""
+    try:
+        text = os.fspath(value)  # type: ignore[call-overload]
+    except Exception:  # not only TypeError: `value` may be anything
+        text = None
+    if not isinstance(text, str):
+        raise TypeError(f"{what}: expected a str or an os.PathLike of one, got {shown(value)}")
+    try:
+        fits = "\0" not in text and len(os.fsencode(text)) <= _LONGEST_PATH
+    except UnicodeEncodeError:
+        fits = False
+    if not fits:
+        raise ValueError(f"{what}: expected a path that the system can have, got {shown(text)}")
+    return Path(text)
+
+
+def checked_bool(value: object, what: str) -> bool:
+    """`value`, if it is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{what}: expected True or False, got {shown(value)}")
+    return bool(value)
 
 
 def numbers(value: ArrayLike, what: str) -> Array:
@@ -87,23 +138,33 @@ def numbers(value: ArrayLike, what: str) -> Array:
         )
     if is_foreign(value):
         value = shared(value, what)
-    intact(value, what)
-    try:
-        array = np.asarray(value)
-    except ValueError as error:  # ragged nested lists
-        raise ValueError(f"{what}: expected an array, got rows of unequal length") from error
-    except RuntimeError as error:  # such as of tensors that have a gradient to record
-        kind = type(value).__name__
-        raise TypeError(
-            f"{what}: expected an array, got a {kind} that NumPy cannot read: {error}"
-        ) from None
-    if array is not value:
-        intact(array, what)
+    array = as_array(value, what)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{what}: expected numbers, got an array of {array.dtype}")
+        raise TypeError(f"{what}: expected numbers, got an array of {array.dtype!s:.80}")
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     return array if array.flags.aligned else array.copy()
+
+
+def as_array(value: Any, what: str) -> Array:
+    """What NumPy makes of `value`, or an error of ours."""
+    intact(value, what)
+    try:
+        array = np.asarray(value)
+    except MemoryError:
+        raise
+    except ValueError as error:
+        if "inhomogeneous" in str(error):  # ragged nested lists
+            raise ValueError(f"{what}: expected an array, got rows of unequal length") from error
+        raise ValueError(f"{what}: expected an array, got {shown(value)}: {error!s:.80}") from None
+    except Exception as error:  # such as of tensors that have a gradient to record
+        kind = type(value).__name__
+        raise TypeError(
+            f"{what}: expected an array, got a {kind} that NumPy cannot read: {error!s:.160}"
+        ) from None
+    if array is not value:
+        intact(array, what)
+    return array
 
 
 def finite(array: Array, what: str, dtype: str, scale: float = 1.0) -> None:
@@ -283,7 +344,9 @@ def output_array(out: object, shape: tuple[int, int], dtype: str) -> None:
     intact(out, "out")
     if not fits:
         came = (
-            f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else f"{type(out).__name__}"
+            f"{out.dtype!s:.80} {out.shape}"
+            if isinstance(out, np.ndarray)
+            else f"{type(out).__name__}"
         )
         raise ValueError(
             f"out: expected a writable, aligned C-order array {dtype} {shape}, got {came}"

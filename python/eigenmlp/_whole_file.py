@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from . import _validate
+
 if os.name == "posix":
     import fcntl
 
@@ -44,7 +46,8 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     ValueError
         If there is a device or a pipe at `path`.
     """
-    given, path = path, Path(os.path.realpath(path))
+    given = _validate.path(path)
+    path = Path(os.path.realpath(given))
     try:
         try:
             found: int | None = path.stat().st_mode

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import _validate
+from ._shown import shown
 from .segments import checked_chosen, checked_offsets
 
 Array = NDArray[Any]
@@ -73,6 +75,16 @@ class Choices:
         >>> rows, y.offsets, y.chosen
         (array([3, 4, 0, 1, 2]), array([0, 2, 5]), array([1, 3]))
         """
+        choices = _validate.numbers(choices, "choices")
+        if choices.dtype.kind not in "iu" or choices.ndim != 1 or choices.size == 0:
+            raise TypeError(
+                "choices: expected integers of shape (T,), at least one, got "
+                f"{choices.dtype} {choices.shape}"
+            )
+        if choices.min() < 0 or choices.max() >= len(self):
+            raise ValueError(
+                f"choices: expected 0 to {len(self) - 1}, got {choices.min()} to {choices.max()}"
+            )
         starts = self.offsets[:-1][choices]
         offsets = np.zeros(len(starts) + 1, np.int64)
         np.cumsum(self.offsets[1:][choices] - starts, out=offsets[1:])
@@ -86,7 +98,7 @@ def checked_choices(y: object, rows: int) -> Choices:
     if not isinstance(y, Choices):
         raise TypeError(f"y: expected Choices for segment_cross_entropy, got {type(y).__name__}")
     if y.rows != rows:
-        raise ValueError(f"y: expected choices between {rows} rows, as X has, got {y!r}")
+        raise ValueError(f"y: expected choices between {rows} rows, as X has, got {shown(y)}")
     return y
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ._c_source.model import INPUT_DTYPES, Model
 from ._c_source.writing import Writer
+from ._shown import shown
 from ._travelling import Estimator
 from ._whole_file import write_whole
 from .mlp import MLP
@@ -93,7 +94,7 @@ def c_source(net: MLP | Estimator, name: str = "", input_dtype: str | None = Non
 
 def _prefix(name: object) -> str:
     if not isinstance(name, str):
-        raise TypeError(f"name: expected a C identifier or '', got {name!r}")
+        raise TypeError(f"name: expected a C identifier or '', got {shown(name)}")
     if name and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
-        raise ValueError(f"name: expected a C identifier or '', got {name!r}")
+        raise ValueError(f"name: expected a C identifier or '', got {shown(name)}")
     return f"{name}_" if name else ""

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _validate
 from ._differences import EPS, Differences, GradientEntry, finite_number
+from ._shown import shown
 from .choices import Choices
 from .mlp import MLP
 
@@ -248,7 +249,7 @@ def _of_function(function: Function, parameters: ArrayLike) -> Checkable:
     def both(flat: Array) -> tuple[float, ArrayLike]:
         result = function(flat.reshape(start.shape))
         if not isinstance(result, tuple) or len(result) != 2:
-            raise TypeError(f"function: expected (loss, gradient), got {result!r}")
+            raise TypeError(f"function: expected (loss, gradient), got {shown(result)}")
         return result
 
     point = start.reshape(-1)

@@ -13,7 +13,7 @@ sample weights) or, with ``reduction="sum"``, the weighted sum.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from . import _validate
 from ._described import Described
+from ._shown import shown
 
 
 @dataclass(frozen=True)
@@ -184,10 +185,10 @@ class Quantile(Loss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        several = isinstance(self.q, Iterable) and getattr(self.q, "ndim", 1) > 0
+        several = _validate.is_several(self.q)
         q = _numbers(self.q if several else [self.q], "Quantile: q", 0.0, 1.0)
         if min(q) == 0:
-            raise ValueError(f"Quantile: q: expected numbers above 0, got {self.q!r}")
+            raise ValueError(f"Quantile: q: expected numbers above 0, got {shown(self.q)}")
         object.__setattr__(self, "q", q if len(q) > 1 else q[0])
 
 
@@ -250,14 +251,14 @@ def check_outputs(loss: Loss, K: int) -> None:
         if isinstance(values, tuple) and len(values) != K:
             raise ValueError(
                 f"{type(loss).__name__}: {name}: expected {K} numbers, one for each output, "
-                f"got {[*values]}"
+                f"got {shown([*values])}"
             )
 
 
 def _numbers(values: Any, what: str, least: float, below: float) -> tuple[float, ...]:
     if not _validate.is_several(values):
-        raise TypeError(f"{what}: expected a list of numbers, got {values!r}")
-    numbers = tuple(_validate.number(x, what, least, below) for x in values)
+        raise TypeError(f"{what}: expected a list of numbers, got {shown(values)}")
+    numbers = tuple(_validate.number(x, what, least, below) for x in _validate.items(values, what))
     if not numbers:
         raise ValueError(f"{what}: expected at least one number, got none")
     return numbers

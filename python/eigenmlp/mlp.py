@@ -24,6 +24,7 @@ from . import (
 from ._backend import BACKENDS, make_network, warn_without_bfloat16
 from ._described import described
 from ._exchange import is_foreign, shared
+from ._shown import shown
 from .activations import ACTIVATIONS, Activation
 from .choices import Choices, checked_choices
 from .history import History
@@ -131,10 +132,9 @@ class MLP:
         if chosen_loss.takes_logits and output.name != "identity":
             raise ValueError(
                 f"output_activation: expected 'identity' with {self._loss}, which brings its own, "
-                f"got {output.text!r}"
+                f"got {shown(output.text)}"
             )
-        if not isinstance(bias, (bool, np.bool_)):
-            raise TypeError(f"bias: expected True or False, got {bias!r}")
+        _validate.checked_bool(bias, "bias")
         if not callable(init):
             _validate.known(init, ["auto", *INITIALIZERS], "init")
         self._dtype = _architecture.checked_dtype(dtype)
@@ -149,7 +149,7 @@ class MLP:
         self._init: str | Initializer = init
         self._dropout = _architecture.checked_dropout(dropout, len(self._sizes) - 2)
         if chosen_loss.of_choices and self._drops:
-            raise ValueError(f"dropout: expected 0 with {self._loss}, got {dropout!r}")
+            raise ValueError(f"dropout: expected 0 with {self._loss}, got {shown(dropout)}")
         for chosen in (*hidden, output, chosen_loss):
             _architecture.check_range(chosen, self._dtype)
         self._output_activation = output.name
@@ -355,7 +355,7 @@ class MLP:
         if not _answers.gives_probabilities(self._loss, self._output_activation):
             raise ValueError(
                 "predict_proba: expected a cross-entropy loss or a softmax or sigmoid output, "
-                f"got {self._loss} with output_activation {self._output_activation!r}"
+                f"got {self._loss} with output_activation {shown(self._output_activation)}"
             )
         return _answers.probabilities(self._loss, self.forward(X), offsets)
 
@@ -408,7 +408,7 @@ class MLP:
             choices = checked_choices(y, N)
             return rows, choices, _validate.sample_weights(sample_weight, len(choices))
         if isinstance(y, Choices):
-            raise TypeError(f"y: expected an array for {self._loss}, got {y!r}")
+            raise TypeError(f"y: expected an array for {self._loss}, got {shown(y)}")
         K, loss = self._sizes[-1], self._loss_object
         shared = isinstance(loss, Quantile) and isinstance(loss.q, tuple)
         T = _validate.targets(y, N, K, loss.name, self._dtype, shared)

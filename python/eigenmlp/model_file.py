@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _container
+from . import _container, _validate
 from ._container import Entry, parsed
 from ._replay import ROWS, X_NAME, Y_NAME
+from ._shown import shown
 from ._whole_file import replacing
 
 Array = NDArray[Any]
@@ -62,6 +63,7 @@ def read_model(
     path: str | Path,
 ) -> tuple[dict[str, Any], dict[str, Array], dict[str, Any] | None]:
     """The architecture, the arrays by name, and a trainer's settings if there are any."""
+    path = _validate.path(path)
     try:
         with _container.opened(path) as file:
             header = _container.read_header(file)
@@ -114,7 +116,7 @@ def _described(metadata: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]
     number = metadata.get("format")
     if number not in (*_OLDER, FORMAT):
         known = ", ".join(_OLDER)
-        raise ValueError(f"expected format {known} or {FORMAT}, got {number!r:.80}")
+        raise ValueError(f"expected format {known} or {FORMAT}, got {shown(number)}")
     _check_keys(metadata, _METADATA_KEYS | ({"trainer"} & set(metadata)))
     config = _object(metadata["config"], "a config")
     settings = _object(metadata["trainer"], "settings") if "trainer" in metadata else None
@@ -131,13 +133,13 @@ def _check_arrays(header: _container.Header, config: dict[str, Any], trains: boo
     entries = header.entries
     sizes, bias, dtype = config["layer_sizes"], config["bias"], config["dtype"]
     if not (isinstance(sizes, list) and 2 <= len(sizes) <= len(entries) + 1):
-        raise ValueError(f"layer_sizes: expected of {len(entries)} arrays, got {sizes!r:.80}")
+        raise ValueError(f"layer_sizes: expected of {len(entries)} arrays, got {shown(sizes)}")
     if not all(type(size) is int and 1 <= size <= 2**31 for size in sizes):
-        raise ValueError(f"layer_sizes: expected ints of at least 1, got {sizes!r:.80}")
+        raise ValueError(f"layer_sizes: expected ints of at least 1, got {shown(sizes)}")
     if not isinstance(bias, bool):
-        raise ValueError(f"bias: expected True or False, got {bias!r:.80}")
+        raise ValueError(f"bias: expected True or False, got {shown(bias)}")
     if dtype not in ("float32", "float64"):
-        raise ValueError(f"dtype: expected 'float32' or 'float64', got {dtype!r:.80}")
+        raise ValueError(f"dtype: expected 'float32' or 'float64', got {shown(dtype)}")
     _check_texts(config, len(sizes) - 2, sizes[-1])
     kind = np.dtype(dtype).newbyteorder("<")
     own = {name: (kind, shape) for name, shape in _shapes(sizes, bias, "").items()}
@@ -150,7 +152,7 @@ def _check_arrays(header: _container.Header, config: dict[str, Any], trains: boo
     for name in entries.keys() - expected.keys():  # such as "velocity.W0"
         of, _, base = name.rpartition(".")
         if not (trains and of.isidentifier() and base in own):
-            raise ValueError(f"expected arrays of {sizes!r:.80}, got also {name[:40]!r}")
+            raise ValueError(f"expected arrays of {shown(sizes)}, got also {shown(name[:40])}")
         _check_entry(name, entries[name], *own[base])
 
 
@@ -173,10 +175,10 @@ def _check_texts(config: dict[str, Any], hidden: int, outputs: int) -> None:
     texts += [config["output_activation"], config["init"]]
     for text in texts:
         if not isinstance(text, str) or len(text) > _TEXT_LIMIT:
-            raise ValueError(f"activation, init: expected short texts, got {text!r:.80}")
+            raise ValueError(f"activation, init: expected short texts, got {shown(text)}")
     loss, limit = config["loss"], _TEXT_LIMIT + 64 * outputs
     if not isinstance(loss, str) or len(loss) > limit:
-        raise ValueError(f"loss: expected a text of at most {limit} characters, got {loss!r:.80}")
+        raise ValueError(f"loss: expected a text of at most {limit} characters, got {shown(loss)}")
 
 
 def _shapes(sizes: list[int], bias: bool, prefix: str) -> dict[str, tuple[int, ...]]:
@@ -200,7 +202,7 @@ def _checksum(metadata: dict[str, str], arrays: dict[str, Array]) -> str:
 def _object(text: str | None, what: str) -> dict[str, Any]:
     value = parsed(text or "null")
     if not isinstance(value, dict):
-        raise ValueError(f"expected {what} with names and values, got {value!r:.80}")
+        raise ValueError(f"expected {what} with names and values, got {shown(value)}")
     return value
 
 
@@ -220,6 +222,6 @@ def _check_keys(found: dict[str, Any], expected: set[str]) -> None:
         raise ValueError(f"expected metadata with {sorted(expected)}, got no {missing}")
     if unknown := sorted(set(found) - expected):
         raise ValueError(
-            f"expected no other settings than {sorted(expected)}, got {unknown!r:.80}, "
+            f"expected no other settings than {sorted(expected)}, got {shown(unknown)}, "
             "which a newer eigenmlp may have written"
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+from ._shown import shown
 from .history import History
 
 
@@ -31,8 +32,8 @@ class Bar:
 
 def progress_bar(epochs: int, progress: bool | str) -> AbstractContextManager[Bar | None]:
     """A bar, or None: `progress` is True, False or "auto" (on a terminal or in a notebook)."""
-    if not isinstance(progress, bool) and progress != "auto":
-        raise ValueError(f'progress: expected True, False or "auto", got {progress!r}')
+    if not (isinstance(progress, bool) or (isinstance(progress, str) and progress == "auto")):
+        raise ValueError(f'progress: expected True, False or "auto", got {shown(progress)}')
     notebook = "ipykernel" in sys.modules
     if progress is False or (progress == "auto" and not notebook and not _on_terminal()):
         return nullcontext()

@@ -54,10 +54,10 @@ def limited(n: int | None) -> Iterator[None]:
 
 
 def _checked(n: object, where: str) -> int:
-    if isinstance(n, bool) or not hasattr(n, "__index__"):
-        raise TypeError(f"{where}: expected a positive int, got {n!r}")
-    value = int(n.__index__())
-    if not 1 <= value <= 1024:
+    from ._validate import integer  # not needed for an import of the package
+
+    value = integer(n, where)
+    if value > 1024:
         raise ValueError(f"{where}: expected 1 to 1024 threads, got {value}")
     return value
 
@@ -105,7 +105,7 @@ def _set_default() -> None:
             number = int(named)
         except ValueError:
             raise ValueError(
-                f"EIGENMLP_NUM_THREADS: expected a positive int, got {named!r}"
+                f"EIGENMLP_NUM_THREADS: expected a positive int, got {named!r:.80}"
             ) from None
         core.set_max_threads(_checked(number, "EIGENMLP_NUM_THREADS"))
         return

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _batches, _mapped, _trainer_file, _validate
 from ._backend import RunResult, make_trainer
 from ._early_stopping import Best
+from ._shown import shown
 from .choices import Choices
 from .errors import DivergenceError
 from .history import History
@@ -84,7 +85,7 @@ class Trainer:
         if not isinstance(optimizer, tuple(OPTIMIZERS.values())):
             raise TypeError(
                 f"optimizer: expected an object of one of {[*OPTIMIZERS]}, such as em.Adam(1e-3), "
-                f"got {optimizer!r}"
+                f"got {shown(optimizer)}"
             )
         self.net = net
         self.optimizer = optimizer
@@ -197,8 +198,7 @@ class Trainer:
         callbacks = _checked_callbacks(callbacks)
         if early_stopping is not None:
             _validate.integer(early_stopping, "early_stopping")
-        if not isinstance(shuffle, (bool, np.bool_)):
-            raise TypeError(f"shuffle: expected True or False, got {shuffle!r}")
+        shuffle = _validate.checked_bool(shuffle, "shuffle")
         one_by_one = (
             bool(callbacks)
             or validation is not None
@@ -368,10 +368,10 @@ def _check_hyper(hyper: dict[str, float], dtype: str) -> None:
 
 
 def _checked_callbacks(callbacks: object) -> Sequence[Callback]:
-    if callable(callbacks) or not hasattr(callbacks, "__iter__"):
-        raise TypeError(f"callbacks: expected a sequence of callables, got {callbacks!r}")
-    checked = list(callbacks)
+    if callable(callbacks) or not _validate.is_several(callbacks):
+        raise TypeError(f"callbacks: expected a sequence of callables, got {shown(callbacks)}")
+    checked = _validate.items(callbacks, "callbacks")
     for callback in checked:
         if not callable(callback):
-            raise TypeError(f"callbacks: expected callables, got {callback!r}")
+            raise TypeError(f"callbacks: expected callables, got {shown(callback)}")
     return checked

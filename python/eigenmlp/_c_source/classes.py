@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from .._shown import shown
 from .model import Model
 
 _STRINGS = "const char *const "
@@ -46,10 +47,10 @@ def _string(value: str) -> str:
     """UTF-8 written in ASCII, so that quotes, line ends and trigraphs are nothing but bytes."""
     text = value.encode()
     if 0 in text:
-        raise ValueError(f"to_c: expected classes without NUL, which ends C's, got {value!r:.80}")
+        raise ValueError(f"to_c: expected classes without NUL, which ends C's, got {shown(value)}")
     if len(text) > _LONGEST:
         raise ValueError(
             f"to_c: expected classes of at most {_LONGEST:,} bytes, as C99 has them, got "
-            f"{len(text):,}: {value!r:.80}"
+            f"{len(text):,}: {shown(value)}"
         )
     return '"' + "".join(chr(x) if x in _PLAIN else f"\\{x:03o}" for x in text) + '"'

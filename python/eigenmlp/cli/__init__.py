@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import eigenmlp as em
 
+from .._shown import one_line
 from .arguments import Command, EvaluateCommand, InfoCommand, PredictCommand, TrainCommand, parse
 from .info import info
 from .saved import evaluate, predict
@@ -74,5 +75,5 @@ def _run(command: Command) -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"eigenmlp: error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"eigenmlp: error: {one_line(message)}", file=sys.stderr)
     return code

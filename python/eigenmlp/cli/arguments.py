@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 
 import eigenmlp as em
 
+from .._shown import one_line, shown
+
 DEFAULT_SEED = 1
 LOSSES = {name: kind for name, kind in em.losses.LOSSES.items() if not kind.of_choices}
 SCHEDULES = ("constant", "cosine", "one_cycle")
@@ -120,10 +122,10 @@ def _source(args: argparse.Namespace) -> Source:
     if name == "mnist" and directory is None:
         parser.error("mnist needs --data DIR, the folder that holds its IDX files")
     if name != "mnist" and directory is not None:
-        parser.error(f"--data goes with mnist only, not with {name!r}")
+        parser.error(f"--data goes with mnist only, not with {shown(name)}")
     source = Source(name, directory)
     if not source.bundled and Path(name).suffix.lower() not in (".npz", ".csv"):
-        parser.error(f"expected digits, mnist, or a .npz or .csv file to read; got {name!r}")
+        parser.error(f"expected digits, mnist, or a .npz or .csv file to read; got {shown(name)}")
     return source
 
 
@@ -141,8 +143,7 @@ class _Parser(argparse.ArgumentParser):
     """Errors are one line, without the usage above them."""
 
     def error(self, message: str) -> NoReturn:
-        line = " ".join(message.split())
-        self.exit(2, f"eigenmlp: error: {line} (see {self.prog} --help)\n")
+        self.exit(2, f"eigenmlp: error: {one_line(message)} (see {self.prog} --help)\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -262,39 +263,44 @@ def _sizes(text: str) -> tuple[int, ...]:
         return tuple(_positive_int(size) for size in text.split(","))
     except argparse.ArgumentTypeError:
         expected = "positive sizes with commas between them (128,64), or none"
-        raise argparse.ArgumentTypeError(f"expected {expected}; got {text!r}") from None
+        raise argparse.ArgumentTypeError(f"expected {expected}; got {shown(text)}") from None
 
 
 def _positive_int(text: str) -> int:
-    if not (text.strip().isdecimal() and 1 <= int(text) < 2**31):
-        raise argparse.ArgumentTypeError(f"expected a positive integer, got {text!r}")
+    if not (_is_short(text.strip()) and 1 <= int(text) < 2**31):
+        raise argparse.ArgumentTypeError(f"expected a positive integer, got {shown(text)}")
     return int(text)
 
 
 def _seed(text: str) -> int:
-    if not (text.isdecimal() and int(text) < 2**63):
-        raise argparse.ArgumentTypeError(f"expected an integer of 0 or more, got {text!r}")
+    if not (_is_short(text) and int(text) < 2**63):
+        raise argparse.ArgumentTypeError(f"expected an integer of 0 or more, got {shown(text)}")
     return int(text)
+
+
+def _is_short(text: str) -> bool:
+    """Digits, not more than Python reads."""
+    return text.isdecimal() and len(text) < 100
 
 
 def _positive_float(text: str) -> float:
     value = _number(text)
     if not (math.isfinite(value) and value > 0):
-        raise argparse.ArgumentTypeError(f"expected a positive number, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a positive number, got {shown(text)}")
     return value
 
 
 def _not_negative(text: str) -> float:
     value = _number(text)
     if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"expected a number of 0 or more, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a number of 0 or more, got {shown(text)}")
     return value
 
 
 def _share(text: str) -> float:
     value = _number(text)
     if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to below 1, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to below 1, got {shown(text)}")
     return value
 
 
@@ -302,4 +308,4 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
+        raise argparse.ArgumentTypeError(f"expected a number, got {shown(text)}") from None

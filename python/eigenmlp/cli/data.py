@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from eigenmlp import datasets
 
+from .._shown import shown
 from .arguments import Source
 
 HOLD_OUT = 0.2
@@ -145,10 +146,10 @@ def _read_npz(path: Path) -> Table:
             found = archive.files
             arrays = {name: archive[name] for name in ("X", "y") if name in found}
     except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
-        message = f"{path}: expected a .npz archive of numeric arrays: {error}"
+        message = f"{path}: expected a .npz archive of numeric arrays: {error!s:.160}"
         raise ValueError(message) from None
     if "X" not in arrays:
-        raise ValueError(f"{path}: expected arrays X and y, found {', '.join(found) or 'none'}")
+        raise ValueError(f"{path}: expected arrays X and y, found {', '.join(found) or 'none':.80}")
 
     X = arrays["X"]
     if X.dtype.kind not in "biuf" or X.ndim < 2 or X.size == 0:
@@ -218,10 +219,9 @@ def _parse(path: Path, line: int, fields: list[str]) -> list[float]:
     for column, field in enumerate(fields, 1):
         number = _number(field)
         if number is None or not np.isfinite(number):
-            shown = repr(field if len(field) <= 60 else field[:57] + "...")
             raise ValueError(
-                f"{path}: line {line}, column {column}: expected a finite number, got {shown}"
-                + (" (a header has names only)" if line == 1 else "")
+                f"{path}: line {line}, column {column}: expected a finite number, "
+                f"got {shown(field)}" + (" (a header has names only)" if line == 1 else "")
             )
     return [float(field) for field in fields]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from .. import _validate
 from .idx import load_idx
 
 _SPLITS = {"train": ("train",), "test": ("t10k",), "all": ("train", "t10k")}
@@ -49,9 +50,8 @@ def load_mnist(
     >>> X, y = load_mnist("mnist")                              # doctest: +SKIP
     >>> X_test, y_test = load_mnist("mnist", split="test")      # doctest: +SKIP
     """
-    if split not in _SPLITS:
-        raise ValueError(f"split: expected one of {', '.join(_SPLITS)}; got {split!r}")
-    directory = Path(directory)
+    _validate.known(split, _SPLITS, "split")
+    directory = _validate.path(directory, "directory")
     if not directory.exists():
         raise FileNotFoundError(f"{directory}: expected a folder of IDX files, found nothing")
     if not directory.is_dir():

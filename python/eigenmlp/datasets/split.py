@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .._mapped import intact
+from .. import _validate
+from .._shown import shown
 
 
 def stratified_split(
@@ -41,17 +42,16 @@ def stratified_split(
     >>> len(train), (test < 4).tolist()
     (6, [True, False])
     """
-    intact(y, "y")
-    y = np.asarray(y)
+    y = _validate.as_array(y, "y")
     if y.ndim != 1 or y.size == 0:
         raise ValueError(
             f"y: expected a class for each row, shape (N,), N at least 1; got {y.shape}"
         )
     if y.dtype.kind not in "biuUS":
-        raise ValueError(f"y: expected classes as integers or strings, got {y.dtype}")
-    if not 0 < fraction < 1:
-        raise ValueError(f"fraction: expected a number between 0 and 1, got {fraction!r}")
-    rng = np.random.default_rng(rng)
+        raise ValueError(f"y: expected classes as integers or strings, got {y.dtype!s:.80}")
+    if not 0 < _validate.number(fraction, "fraction") < 1:
+        raise ValueError(f"fraction: expected a number between 0 and 1, got {shown(fraction)}")
+    rng = _validate.generator(rng, "rng")
 
     _, class_of_row, class_sizes = np.unique(y, return_inverse=True, return_counts=True)
     held_out = np.zeros(len(y), dtype=bool)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from .. import _validate
 from .._described import described
 from .._travelling import Estimator
 from .._whole_file import write_whole
@@ -151,4 +152,4 @@ def load(path: str | Path, loss: str | Loss | None = None, backend: str = "nativ
     <MLP 8-3-1 silu/identity, huber(delta=0.5), float32, native>
     """
     chosen = None if loss is None else described(loss, LOSSES, "loss")
-    return Reader(Path(path)).network(chosen, backend)
+    return Reader(_validate.path(path)).network(chosen, backend)

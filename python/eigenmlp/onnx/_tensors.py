@@ -71,7 +71,7 @@ def _external(tensor: Any, folder: Path, name: str, dtype: Any, count: int) -> N
     entries = {entry.key: entry.value for entry in tensor.external_data}
     location = PurePosixPath(entries.get("location", ""))
     if location.name != str(location) or location.name in ("", "..") or "\\" in location.name:
-        raise ValueError(f"{name}: expected weights in a file beside it, got {str(location)!r}")
+        raise ValueError(f"{name}: expected weights in a file beside it, got {str(location)!r:.80}")
     path = folder / location.name
     try:
         is_there = path.is_file() and not path.is_symlink()

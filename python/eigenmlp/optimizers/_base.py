@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from .. import _validate
+from .._shown import shown
 
 LearningRate = float | Callable[[int], float]
 
@@ -86,7 +87,7 @@ class Optimizer:
         value = getattr(self, name)
         if not isinstance(value, bool):
             what = f"{type(self).__name__}: {name}"
-            raise TypeError(f"{what}: expected True or False, got {value!r}")
+            raise TypeError(f"{what}: expected True or False, got {shown(value)}")
 
     def _check_positive(self, name: str) -> None:
         what = f"{type(self).__name__}: {name}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from .. import _validate
+from .._shown import shown
 from ._base import LearningRate, Optimizer
 
 
@@ -59,7 +60,7 @@ class Adam(Optimizer):
         super().__post_init__()
         what = f"{type(self).__name__}: betas"
         if not (isinstance(self.betas, (tuple, list)) and len(self.betas) == 2):
-            raise TypeError(f"{what}: expected two numbers, got {self.betas!r}")
+            raise TypeError(f"{what}: expected two numbers, got {shown(self.betas)}")
         betas = tuple(_validate.number(beta, what, 0.0, below=1.0) for beta in self.betas)
         object.__setattr__(self, "betas", betas)  # a list would be neither frozen nor hashable
         self._check_positive("eps")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _validate
+from .._shown import shown
 from ..mlp import MLP
 
 Array = NDArray[Any]
@@ -128,7 +129,7 @@ def predicted_labels(net: MLP, X: ArrayLike, function: str) -> Array:
         return (Y[:, 0] > 0.5).astype(np.int64)
     raise ValueError(
         f"{function}: expected a network that classifies: several outputs, sigmoid_cross_entropy "
-        f"or a sigmoid output; got {net!r}"
+        f"or a sigmoid output; got {shown(net)}"
     )
 
 

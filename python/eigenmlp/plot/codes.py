@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _validate
+from .._shown import shown
 from ..mlp import MLP
 from . import _common
 
@@ -97,7 +98,7 @@ def _rows(net: Any, X: Any, layer: int | None) -> tuple[Array, str]:
         return H, f"{'inputs' if net is None else 'codes'} ({H.shape[1]} dimensions)"
     count = len(net.layer_sizes) - 2
     if count == 0:
-        raise ValueError(f"codes: expected a network with a hidden layer, got {net!r}")
+        raise ValueError(f"codes: expected a network with a hidden layer, got {shown(net)}")
     layer = count - 1 if layer is None else _validate.integer(layer, "layer", least=0)
     if layer >= count:
         raise ValueError(f"layer: expected a hidden layer, 0 to {count - 1}, got {layer}")
@@ -117,7 +118,7 @@ def _plane(H: Array, method: str, seed: int) -> tuple[Array, tuple[str, str]]:
         manifold = importlib.import_module("sklearn.manifold")
     except ImportError as error:
         raise ImportError(
-            f"method {method!r} needs scikit-learn: pip install scikit-learn"
+            f"method {shown(method)} needs scikit-learn: pip install scikit-learn"
         ) from error
     if method == "tsne":
         perplexity = min(30.0, (len(H) - 1) / 3)

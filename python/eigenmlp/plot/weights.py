@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _validate
+from .._shown import shown
 from ..mlp import MLP
 from . import _common
 
@@ -130,7 +131,7 @@ def image_shape(shape: tuple[int, int] | None, pixels: int) -> tuple[int, int]:
         if shape[0] * shape[1] != pixels:
             raise ValueError(f"shape: expected (rows, columns), as {pixels} inputs make no square")
     if np.shape(shape) != (2,):
-        raise ValueError(f"shape: expected (rows, columns), got {shape!r}")
+        raise ValueError(f"shape: expected (rows, columns), got {shown(shape)}")
     rows, cols = (_validate.integer(size, "shape") for size in shape)
     if rows * cols != pixels:
         raise ValueError(f"shape: expected {pixels} pixels, as there are inputs, got {shape}")

@@ -4,6 +4,8 @@ import ast
 from functools import lru_cache
 from typing import Any
 
+from .._shown import shown
+
 
 @lru_cache(maxsize=1024)
 def parse(text: str) -> tuple[str, dict[str, Any]]:
@@ -31,4 +33,4 @@ def parse(text: str) -> tuple[str, dict[str, Any]]:
                 return call.func.id, values
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
         pass
-    raise ValueError(f"expected NAME or NAME(KEY=VALUE, …), got {text!r}")
+    raise ValueError(f"expected NAME or NAME(KEY=VALUE, …), got {shown(text)}")

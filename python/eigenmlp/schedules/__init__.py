@@ -11,6 +11,7 @@ such function will do as well; only a file cannot hold that.
 
 from typing import Any
 
+from .._shown import shown
 from ._base import Schedule, describe
 from .constant import Constant
 from .cosine import Cosine
@@ -33,7 +34,7 @@ def restored(description: Any) -> Any:
     arguments = {name: restored(x) for name, x in description.items() if name != "schedule"}
     name = description.get("schedule")
     if name not in SCHEDULES:
-        raise ValueError(f"lr: expected a schedule of {[*SCHEDULES]}, got {name!r}")
+        raise ValueError(f"lr: expected a schedule of {[*SCHEDULES]}, got {shown(name)}")
     return SCHEDULES[name](**arguments)
 
 

@@ -70,11 +70,7 @@ class ReduceOnPlateau(Schedule):
         _validate.number(self.factor, "ReduceOnPlateau: factor", 0.0, below=1.0)
         self._check_integer("patience", 0)
         self._check("threshold")
-        if self.threshold_mode not in ("rel", "abs"):
-            raise ValueError(
-                "ReduceOnPlateau: threshold_mode: expected 'rel' or 'abs', "
-                f"got {self.threshold_mode!r}"
-            )
+        _validate.known(self.threshold_mode, ("rel", "abs"), "ReduceOnPlateau: threshold_mode")
         self._check_integer("cooldown", 0)
         self._check("min_lr")
         self._check("eps")

@@ -12,16 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils._param_validation import (
+    InvalidParameterError,
+    validate_parameter_constraints,
+)
 from sklearn.utils.validation import _check_sample_weight
 
 from .._mapped import intact
+from .._shown import shown
 from ..activations import Activation
 from ..mlp import MLP
 from ..threads import limited
 from . import _lbfgs, _stochastic, _validation
 from ._constraints import CONSTRAINTS
-from ._outputs import OutputsMixin
+from ._outputs import OutputsMixin, brief
 from ._problem import Problem
 from ._validation import Validation
 
@@ -86,7 +90,7 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
         for name, value in {"X": X, "y": y, "sample_weight": sample_weight}.items():
             intact(value, name)  # before scikit-learn reads it
         with limited(self.n_threads):
-            with self._as_it_was_if_refused():
+            with self._as_it_was_if_refused(), brief():
                 problem, validation = self._prepare(
                     X, y, sample_weight, incremental, validation_data, classes
                 )
@@ -100,6 +104,24 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
                 "Solver produced non-finite parameter weights. The input data may contain large "
                 "values and need to be preprocessed."
             )
+
+    def _validate_params(self) -> None:
+        """scikit-learn's checks and words, of values of any length."""
+        for name, value in self.get_params(deep=False).items():
+            constraints = {name: self._parameter_constraints[name]}
+            says = f"The {name!r} parameter of {type(self).__name__} must be another."
+            try:
+                validate_parameter_constraints(
+                    constraints, {name: value}, caller_name=type(self).__name__
+                )
+                if isinstance(value, int):
+                    float(value)  # they are numbers of the core, but for the seed
+                continue
+            except InvalidParameterError as error:
+                says = str(error).partition(" Got ")[0]
+            except Exception:  # of a user's object that is compared, or shown
+                pass
+            raise InvalidParameterError(f"{says} Got {shown(value)} instead.") from None
 
     @contextmanager
     def _as_it_was_if_refused(self) -> Iterator[None]:
@@ -124,7 +146,7 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
         hidden = self._hidden_sizes()
         for call in self.callbacks or ():
             if not callable(call):
-                raise TypeError(f"callbacks: expected callables, got {call!r}")
+                raise TypeError(f"callbacks: expected callables, got {shown(call)}")
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         reset = first or "n_features_in_" not in vars(self)
         X, T, y = self._validate_input(X, y, incremental, reset, classes)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.neural_network import MLPRegressor as TheirRegressor
 
+from .._shown import shown
 from ..optimizers import SGD, Adam
 from ..trainer import Trainer
 from ._base import ACTIVATION_NAMES, BaseMLP
@@ -91,7 +92,7 @@ def to_sklearn(estimator: BaseMLP) -> Any:
     if not classifies and estimator.loss not in ("squared_error", "poisson"):
         raise ValueError(
             "to_sklearn: expected loss='squared_error' or 'poisson', which scikit-learn has, got "
-            f"{estimator.loss!r}"
+            f"{shown(estimator.loss)}"
         )
     new = theirs(**parameters)
     if not hasattr(estimator, "coefs_"):
@@ -126,7 +127,7 @@ def _their_activation(estimator: BaseMLP) -> str:
     if len(found) > 1 or found.isdisjoint(_THEIR_ACTIVATIONS):
         raise ValueError(
             f"to_sklearn: expected one activation of {[*_THEIR_ACTIVATIONS]} for all layers, which "
-            f"scikit-learn has, got {estimator.activation!r}"
+            f"scikit-learn has, got {shown(estimator.activation)}"
         )
     return str(found.pop())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,8 @@ from ._network import NetworkMixin
 
 Array = NDArray[Any]
 
+_LONGEST = 380  # characters of a message
+
 
 class OutputsMixin(NetworkMixin):
     """Outputs of the network for rows, which are checked where the core cannot read them."""
@@ -26,8 +30,9 @@ class OutputsMixin(NetworkMixin):
     def _checked_rows(self, X: Any) -> Any:
         """Rows that the core reads as they are."""
         intact(X, "X")
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        return readable(X)
+        with brief():
+            X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+            return readable(X)
 
     def _checked_pair(self, X: Any, y: Any, reset: bool, **options: Any) -> tuple[Any, Any]:
         """Rows to train on that the core reads as they are, and targets; one column is flat."""
@@ -72,6 +77,30 @@ class OutputsMixin(NetworkMixin):
             return net._network.forward(X)  # type: ignore[no-any-return]
         with limited(self.n_threads):
             return net._network.forward(X)  # type: ignore[no-any-return]
+
+
+@contextmanager
+def brief() -> Iterator[None]:
+    """Errors of scikit-learn's checks, of whole arrays too, in a few lines; others as TypeError."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if len(str(error)) <= _LONGEST:
+            raise
+        raise _shortened(error) from None
+    except (MemoryError, OSError, ImportError, Warning):
+        raise
+    except Exception as error:  # of a user's object that is asked for its numbers
+        came = f"{type(error).__name__}: {error!s:.200}"
+        raise TypeError(f"expected parameters and data that can be read, got {came}") from None
+
+
+def _shortened(error: TypeError | ValueError) -> TypeError | ValueError:
+    text = f"{str(error)[:_LONGEST]}…"
+    try:
+        return type(error)(text)
+    except TypeError:  # made of more than a text, as UnicodeError
+        return ValueError(text)
 
 
 def readable(X: Any) -> Any:
