@@ -349,6 +349,14 @@ class TestBadFiles:
             ({"X": np.ones((1, 2)), "y": np.ones(1)}, "too few rows"),
             ({"X": np.full((9, 2), np.nan), "y": np.zeros(9, int)}, "(?i)nan|finite"),
             ({"X": np.ones((9, 2)), "y": np.full(9, np.inf)}, "(?i)inf|finite"),
+            (  # the file's row, not that of the rows that are left to train on
+                {"X": np.repeat([[1.0], [np.inf]], [198, 2], 0), "y": np.arange(200) % 2},
+                r"X: expected finite numbers, got inf at X\[198, 0\]",
+            ),
+            (
+                {"X": np.ones((200, 2)), "y": np.append(np.ones(198), [1e300, 0])},
+                r"y: expected finite float32 numbers, got 1e\+300 at y\[198",
+            ),
             ({"X": np.array([{}, {}]), "y": np.ones(2)}, "archive of numeric arrays"),
         ],
     )

@@ -344,3 +344,42 @@ def test_the_twin_imports_only_numpy() -> None:
                 top = name.split(".")[0]
                 allowed = top == "numpy" or top in sys.stdlib_module_names
                 assert allowed or name.startswith("eigenmlp.reference"), (file, name)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "squared_error(reduction='sum')"])
+def test_blocks_of_rows_add_up(loss: str, weighted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that go through in blocks, so that Ctrl-C need not wait, are the same sums and rows."""
+    from eigenmlp.reference import derivatives, network
+
+    rng = np.random.default_rng(0)
+    net = Network([3, 4, 3], ["tanh", "identity"], loss, True, 0.5)
+    net.set_parameters(rng.normal(size=net.parameter_count))
+    X, dX, T = rng.normal(size=(7, 3)), rng.normal(size=(7, 3)), np.eye(3)[[0, 1, 2, 0, 1, 2, 0]]
+    w = np.array([1.0, 0, 2, 0, 0, 0, 3]) if weighted else None
+    v = rng.normal(size=net.parameter_count)
+
+    def everything() -> list[Any]:
+        return [
+            net.forward(X),
+            net.forward(X, out=np.empty((7, 3))),
+            *net.evaluate(X, T, w),
+            *net.loss_and_gradient(X, T, w),
+            *net.vjp(X, T),
+            *derivatives.jvp(net, X, dX, v),
+            derivatives.input_gradient(net, X, T),
+            derivatives.input_gradient(net, X, output=1),
+            derivatives.per_sample_gradients(net, X, T, w),
+            derivatives.hessian_vector_product(net, X, T, v, w),
+            derivatives.hessian(net, X, T, w),
+            derivatives.taylor(net, X, T, v, 3, w),
+            derivatives.taylor_outputs(net, X, 3, v, dX),
+        ]
+
+    assert len(net.blocks(7)) == 1
+    whole = everything()
+    cost = net.parameter_count + network._FUNCTION * (3 + 4 + 4 + 3)
+    monkeypatch.setattr(network, "_BLOCK", 2 * cost)
+    assert [len(range(7)[rows]) for rows in net.blocks(7)] == [2, 2, 2, 1]
+    for found, expected in zip(everything(), whole, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)

@@ -119,6 +119,86 @@ def test_daemon_threads_that_wait_for_python_when_it_ends() -> None:
     assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
 
 
+# Called in a __del__ when Python has begun to end; the thread that ends it has the global lock.
+USE_IN_DEL = """
+class Last:
+    def __init__(self, net, trainer, X, y, np, em):
+        v = np.ones(net.parameter_count)
+        X64, y64 = X[:50].astype(float), np.zeros((50, 1))
+        exact = em.MLP([64, 3, 1], loss="squared_error", dtype="float64")
+        v64 = np.ones(exact.parameter_count)
+        ends = em.segment_softmax
+        def set_parameters():
+            net.parameters = v
+        self.calls = {
+            "predict": lambda: net.predict(X),
+            "forward": lambda: net.forward(X),
+            "evaluate": lambda: net.evaluate(X, y),
+            "parameters": lambda: net.parameters,
+            "set parameters": set_parameters,
+            "save": lambda: net.save("net"),
+            "loss_and_gradient": lambda: net.loss_and_gradient(X, y),
+            "vjp": lambda: net.vjp(X64, np.ones((50, 10))),
+            "constructor": lambda: type(net)([64, 10]),
+            "fit": lambda: net.fit(X, y, epochs=2),
+            "step": lambda: trainer.step(X, y),
+            "run": lambda: trainer.run(X, y, epochs=2),
+            "save trainer": lambda: trainer.save("trainer"),
+            "jvp": lambda: exact.jvp(X64, d_parameters=v64),
+            "hessian": lambda: exact.hessian(X64, y64),
+            "segments": lambda: ends([1.0, 2.0], [0, 2]),
+        }
+        for call in self.calls.values():  # imports what it needs
+            call()
+        self.ending = sys.is_finalizing
+
+    def __del__(self):
+        assert self.ending()
+        for name, call in self.calls.items():
+            try:
+                call()
+            except Exception as error:
+                print("raised", name, type(error).__name__, error, flush=True)
+            else:
+                print("worked", name, flush=True)
+
+# Modules go first; threads keep this one's names alive.
+sys.modules["first"] = type(sys)("first")
+sys.modules["first"].last = Last(net, trainer, X, y, np, em)
+"""
+
+
+def test_a_network_in_a_del_when_python_ends() -> None:
+    done = run_script(USE_IN_DEL)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert len(lines) == 16
+    worked = {line.removeprefix("worked ") for line in lines}  # others may need a module that went
+    assert worked >= {
+        *("predict", "forward", "evaluate", "parameters", "set parameters", "step", "run"),
+        *("loss_and_gradient", "vjp", "constructor", "jvp", "hessian", "segments"),
+    }, done.stdout
+
+
+def test_a_network_in_a_del_that_threads_use_when_python_ends() -> None:
+    """Also where a thread that will never come back has taken the trainer: works, or raises."""
+    done = run_script(
+        USE_IN_DEL
+        + """
+np.save("rows", X)
+threading.Thread(target=lambda: trainer.run(np.load("rows.npy", "r"), y, 10**9),
+                 daemon=True).start()
+threading.Thread(target=lambda: [net.forward(X) for _ in range(10**9)], daemon=True).start()
+threading.Thread(target=lambda: net.fit(X, y, 10**9), daemon=True).start()
+time.sleep(0.3)
+"""
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert len(lines) == 16
+    assert {"worked predict", "worked parameters", "worked evaluate"} <= {*lines}, done.stdout
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_fork_while_another_thread_trains_the_net() -> None:

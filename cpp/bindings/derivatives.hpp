@@ -46,11 +46,9 @@ void register_derivatives(py::module_& m) {
         const T* direction = direction_of(net, d_parameters);
         Array<T> Y({rows.rows, net.outputs()}), dY({rows.rows, net.outputs()});
         T *Y_data = Y.mutable_data(), *dY_data = dY.mutable_data();
-        bool good;
-        {
-          const WithoutGil without_gil;
-          good = jvp(net, rows, moves, direction, Y_data, dY_data);
-        }
+        const bool good = interruptible([&](Interruption& interruption) {
+          return jvp(net, rows, moves, direction, Y_data, dY_data, &interruption);
+        });
         refuse_if(!good, changed_data);
         return py::make_tuple(Y, dY);
       },
@@ -67,11 +65,9 @@ void register_derivatives(py::module_& m) {
         if (output >= net.outputs()) throw py::index_error("there is no such output");
         Array<T> dX({data.X.rows, net.inputs()});
         T* to = dX.mutable_data();
-        bool good;
-        {
-          const WithoutGil without_gil;
-          good = input_gradient(net, data, output, to);
-        }
+        const bool good = interruptible([&](Interruption& interruption) {
+          return input_gradient(net, data, output, to, &interruption);
+        });
         refuse_if(!good, changed_data);
         return dX;
       },
@@ -82,11 +78,9 @@ void register_derivatives(py::module_& m) {
         const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");
         Array<T> gradients({data.X.rows, net.parameter_count()});
         T* to = gradients.mutable_data();
-        bool good;
-        {
-          const WithoutGil without_gil;
-          good = per_sample_gradients(net, data, to);
-        }
+        const bool good = interruptible([&](Interruption& interruption) {
+          return per_sample_gradients(net, data, to, &interruption);
+        });
         refuse_if(!good, changed_data);
         return gradients;
       },
@@ -98,11 +92,9 @@ void register_derivatives(py::module_& m) {
         const T* direction = flat_of(net, v);
         Array<T> product(net.parameter_count());
         T* to = product.mutable_data();
-        bool good;
-        {
-          const WithoutGil without_gil;
-          good = hessian_vector_product(net, data, direction, to);
-        }
+        const bool good = interruptible([&](Interruption& interruption) {
+          return hessian_vector_product(net, data, direction, to, &interruption);
+        });
         refuse_if(!good, changed_data);
         return product;
       },
@@ -114,11 +106,8 @@ void register_derivatives(py::module_& m) {
         const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");
         Array<T> H({net.parameter_count(), net.parameter_count()});
         T* to = H.mutable_data();
-        bool good;
-        {
-          const WithoutGil without_gil;
-          good = hessian(net, data, to);
-        }
+        const bool good = interruptible(
+            [&](Interruption& interruption) { return hessian(net, data, to, &interruption); });
         refuse_if(!good, changed_data);
         return H;
       },
@@ -133,11 +122,9 @@ void register_derivatives(py::module_& m) {
         refuse_if(!why.empty(), why.c_str());
         Array<double> coefficients(order_of(order) + 1);
         double* to = coefficients.mutable_data();
-        bool good;
-        {
-          const WithoutGil without_gil;
-          good = taylor(net, data, d_parameters, order, to);
-        }
+        const bool good = interruptible([&](Interruption& interruption) {
+          return taylor(net, data, d_parameters, order, to, &interruption);
+        });
         refuse_if(!good, changed_data);
         return coefficients;
       },
@@ -154,11 +141,9 @@ void register_derivatives(py::module_& m) {
         refuse_if(!why.empty(), why.c_str());
         Array<T> outputs({order_of(order) + 1, rows.rows, net.outputs()});
         T* to = outputs.mutable_data();
-        bool good;
-        {
-          const WithoutGil without_gil;
-          good = taylor_outputs(net, rows, moves, d_parameters, order, to);
-        }
+        const bool good = interruptible([&](Interruption& interruption) {
+          return taylor_outputs(net, rows, moves, d_parameters, order, to, &interruption);
+        });
         refuse_if(!good, changed_data);
         return outputs;
       },

@@ -5,7 +5,11 @@
 #include <pybind11/pybind11.h>
 
 #include <chrono>
+#include <csignal>
 #include <thread>
+
+#include "eigenmlp/interruption.hpp"
+#include "eigenmlp/lock.hpp"
 
 namespace eigenmlp::bindings {
 
@@ -19,40 +23,93 @@ inline bool is_finalizing() {
 #endif
 }
 
-// Takes the global lock by `take`. A thread that asks for it when Python has begun to end stays
-// here for good: Python would end the thread in the middle of C++ code. If it begins to end while
-// the thread waits, that comes as an unwinding of the stack which must not be left again.
-template <class Take>
-void take_gil(Take&& take) noexcept {
-  const auto stay = [] {
-    while (true) std::this_thread::sleep_for(std::chrono::hours(1));
-  };
-  if (is_finalizing()) stay();
-  try {
-    take();
-  } catch (...) {
-    stay();
-  }
-}
-
-// While it lives, other Python threads run.
+// While it lives, other Python threads run. When Python has begun to end, the thread that ends it
+// is the only one that has the global lock or will ever get it, and it keeps it here: work in a
+// __del__ is done as ever. Any other thread that asks for the lock then stays here for good, since
+// Python would end it in the middle of C++ code.
 class WithoutGil {
 public:
-  WithoutGil() : state_(PyEval_SaveThread()) {}
+  WithoutGil() : state_(is_finalizing() ? nullptr : PyEval_SaveThread()) {
+    if (!state_) owners_may_be_gone() = true;
+  }
   WithoutGil(const WithoutGil&) = delete;
   WithoutGil& operator=(const WithoutGil&) = delete;
   ~WithoutGil() {
-    take_gil([this] { PyEval_RestoreThread(state_); });
+    if (state_) take();
+  }
+
+  // f() with the lock, in the thread that made this; false without it if Python has begun to end.
+  template <class F>
+  bool with_gil(F&& f) {
+    if (!state_) return f();
+    if (is_finalizing()) return false;
+    take();
+    const bool result = f();
+    state_ = PyEval_SaveThread();
+    return result;
   }
 
 private:
-  PyThreadState* state_;
+  // If Python begins to end while this waits, that comes as an unwinding of the stack which must
+  // not be left again.
+  void take() noexcept {
+    const auto stay = [] {
+      while (true) std::this_thread::sleep_for(std::chrono::hours(1));
+    };
+    if (is_finalizing()) stay();
+    try {
+      PyEval_RestoreThread(state_);
+    } catch (...) {
+      stay();
+    }
+  }
+
+  PyThreadState* state_; // null: the lock was not given back
 };
 
-// Python handles signals in its main thread only.
+// Python handles signals in its main thread only; which that is changes with a fork.
 inline bool in_main_thread() {
-  const auto threading = py::module_::import("threading");
-  return threading.attr("current_thread")().is(threading.attr("main_thread")());
+  if (is_finalizing()) return false; // nothing can be imported, and nobody presses Ctrl-C
+  thread_local int asked = -1;
+  thread_local bool is_main = false;
+  if (const int now = fork_generation(); asked != now) {
+    const py::object main = py::module_::import("threading").attr("main_thread")();
+    is_main = main.attr("ident").cast<unsigned long>() == PyThread_get_thread_ident();
+    asked = now;
+  }
+  return is_main;
+}
+
+// Calls what Python has for Ctrl-C: an error, or nothing if it returns.
+inline void handle_ctrl_c() {
+  const py::object handler = py::module_::import("signal").attr("getsignal")(SIGINT);
+  if (!PyCallable_Check(handler.ptr())) return;
+  PyFrameObject* const frame = PyEval_GetFrame(); // borrowed; null outside of Python's code
+  handler(SIGINT, frame ? py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(frame))
+                        : py::none());
+}
+
+// compute(interruption) without the global lock. In the main thread Ctrl-C ends it; its handler is
+// called when that is over, since it may do anything with the network, whose lock `compute` holds.
+// If the handler returns, all is computed again.
+template <class Compute>
+auto interruptible(Compute&& compute) {
+  const bool asks = in_main_thread();
+  while (true) {
+    std::optional<decltype(compute(std::declval<Interruption&>()))> result;
+    bool stopped;
+    {
+      WithoutGil without_gil;
+      const auto ctrl_c = [&without_gil] {
+        return without_gil.with_gil([] { return PyOS_InterruptOccurred() != 0; });
+      };
+      Interruption interruption(asks ? std::function<bool()>(ctrl_c) : nullptr);
+      result.emplace(compute(interruption));
+      stopped = interruption.stopped();
+    }
+    if (!stopped) return std::move(*result);
+    handle_ctrl_c();
+  }
 }
 
 } // namespace eigenmlp::bindings

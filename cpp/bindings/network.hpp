@@ -57,12 +57,11 @@ void register_network(py::module_& m, const char* name) {
             const auto size = static_cast<std::size_t>(array.size());
             // Outputs that would overwrite rows still to be read go elsewhere first.
             std::vector<T> apart(may_overlap(*rows, to, size * sizeof(T)) ? size : 0);
-            bool finite;
-            {
-              const WithoutGil without_gil;
-              finite = predict(net, *rows, apart.empty() ? to : apart.data(), !out.is_none());
-              if (finite) std::copy(apart.begin(), apart.end(), to);
-            }
+            const bool finite = interruptible([&](Interruption& interruption) {
+              return predict(net, *rows, apart.empty() ? to : apart.data(), !out.is_none(),
+                             &interruption);
+            });
+            if (finite) std::copy(apart.begin(), apart.end(), to);
             return finite ? std::move(result) : py::none();
           },
           py::arg("X"), py::arg("out") = py::none())
@@ -70,11 +69,8 @@ void register_network(py::module_& m, const char* name) {
           "evaluate",
           [](const Net& net, py::handle X, py::handle y, py::handle weights) {
             const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");
-            std::optional<Evaluation> result;
-            {
-              const WithoutGil without_gil;
-              result = evaluate(net, data);
-            }
+            const auto result = interruptible(
+                [&](Interruption& interruption) { return evaluate(net, data, &interruption); });
             if (!result) throw py::value_error(changed_data);
             return py::make_tuple(result->loss, net.loss().classifies ? result->correct : -1);
           },
@@ -85,13 +81,12 @@ void register_network(py::module_& m, const char* name) {
             const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");
             Array<T> flat(net.parameter_count());
             T* to = flat.mutable_data();
-            std::optional<double> loss;
-            {
-              const WithoutGil without_gil;
+            const auto loss = interruptible([&](Interruption& interruption) {
               Buffer<T> gradient(net.panel_size());
-              loss = loss_and_gradient(net, data, gradient.data());
+              const auto value = loss_and_gradient(net, data, gradient.data(), &interruption);
               net.unpack(gradient.data(), to);
-            }
+              return value;
+            });
             if (!loss) throw py::value_error(changed_data);
             return py::make_tuple(*loss, flat);
           },
@@ -104,12 +99,12 @@ void register_network(py::module_& m, const char* name) {
             if (rows.rows != deltas.rows) throw py::value_error("X and dY differ in rows");
             Array<T> flat(net.parameter_count()), dX({rows.rows, net.inputs()});
             T *to = flat.mutable_data(), *dX_data = dX.mutable_data();
-            {
-              const WithoutGil without_gil;
+            interruptible([&](Interruption& interruption) {
               Buffer<T> gradient(net.panel_size());
-              vjp(net, rows, deltas, gradient.data(), dX_data);
+              vjp(net, rows, deltas, gradient.data(), dX_data, &interruption);
               net.unpack(gradient.data(), to);
-            }
+              return true;
+            });
             return py::make_tuple(flat, dX);
           },
           py::arg("X"), py::arg("dY"));

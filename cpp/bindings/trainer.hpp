@@ -3,6 +3,8 @@
 
 #include <pybind11/functional.h>
 
+#include <cmath>
+
 #include "arrays.hpp"
 #include "eigenmlp/trainer.hpp"
 #include "gil.hpp"
@@ -54,27 +56,30 @@ PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::ha
   epochs.penalties = result.penalties.mutable_data();
   std::fill_n(epochs.losses, result.batch_losses.size(), 0.0);
   std::fill_n(epochs.penalties, result.penalties.size(), 0.0);
+  // Nothing may run out of memory when steps were done.
+  result.losses = Array<double>(epochs.count);
+  result.seconds = Array<double>(epochs.count);
+  result.correct = Array<std::int64_t>(epochs.count);
+  std::fill_n(result.losses.mutable_data(), epochs.count, std::nan(""));
+  std::fill_n(result.seconds.mutable_data(), epochs.count, 0.0);
+  std::fill_n(result.correct.mutable_data(), epochs.count, std::int64_t{-1});
   const bool main = in_main_thread();
   {
-    const WithoutGil without_gil;
-    const auto stop = [&] {
-      std::optional<py::gil_scoped_acquire> acquired;
-      take_gil([&] { acquired.emplace(); });
+    WithoutGil without_gil;
+    const auto asked = [&] {
       try {
         if (main && PyErr_CheckSignals() != 0) throw py::error_already_set();
         if (!check.is_none()) check();
       } catch (const py::error_already_set& error) {
         result.error = error.value();
-        return true;
+        return false;
       }
-      return false;
+      return true;
     };
+    const auto stop = [&] { return !without_gil.with_gil(asked); };
     const bool asks = main || !check.is_none();
     done = trainer.run(data, epochs, results, asks ? std::function<bool()>(stop) : nullptr);
   }
-  result.losses = Array<double>(done.epochs);
-  result.seconds = Array<double>(done.epochs);
-  result.correct = Array<std::int64_t>(done.epochs);
   for (Index e = 0; e < done.epochs; ++e) {
     const EpochResult& epoch = results[static_cast<std::size_t>(e)];
     result.losses.mutable_at(e) = epoch.loss;

@@ -15,10 +15,11 @@ namespace eigenmlp {
 namespace detail {
 inline constexpr Index gradient_block = 1024; // rows
 
-// Runs rows(first, begin, end, batch) for every block's share of rows, then sums the weights.
+// Runs rows(team, first, rows, batch) for every block, then sums the weights. An interruption keeps
+// threads from working, not from waiting for each other.
 template <class T, class RowsPhase>
 void sum_gradient(const Network<T>& net, Index N, bool input_gradient, T* gradient,
-                  RowsPhase&& rows_of_block) {
+                  Interruption* interruption, RowsPhase&& rows_of_block) {
   const Index block = std::min(N, gradient_block);
   Batch<T> batch;
   batch.reserve(net, block, input_gradient);
@@ -29,7 +30,7 @@ void sum_gradient(const Network<T>& net, Index N, bool input_gradient, T* gradie
                   const Index rows = std::min(gradient_block, N - first);
                   rows_of_block(team, first, rows, batch);
                   team.wait();
-                  gradient_share(net, batch, rows, team, first == 0, gradient);
+                  gradient_share(net, batch, rows, team, first == 0, gradient, interruption);
                   team.wait();
                 }
               });
@@ -37,21 +38,24 @@ void sum_gradient(const Network<T>& net, Index N, bool input_gradient, T* gradie
 } // namespace detail
 
 // The loss over all rows; `gradient` is laid out like the parameters. Nothing if a number is not
-// finite or a label no class.
+// finite or a label no class, or if interrupted.
 template <class T>
-std::optional<double> loss_and_gradient(const Network<T>& net, const Data& data, T* gradient) {
+std::optional<double> loss_and_gradient(const Network<T>& net, const Data& data, T* gradient,
+                                        Interruption* interruption = nullptr) {
   const std::shared_lock lock(net.mutex());
   const double divisor = batch_divisor(net, data, nullptr, 0, data.X.rows);
   double loss = 0;
   std::atomic<bool> good{true};
-  detail::sum_gradient(
-      net, data.X.rows, false, gradient,
-      [&](const Team& team, Index first, Index rows, Batch<T>& batch) {
-        const auto [begin, end] = share_of_rows(net, rows, team);
-        if (!rows_phase(net, data, nullptr, first, begin, end, divisor, batch).good) good = false;
-        team.wait();
-        if (team.index == 0) loss += batch_loss(batch, rows, divisor);
-      });
+  detail::sum_gradient(net, data.X.rows, false, gradient, interruption,
+                       [&](const Team& team, Index first, Index rows, Batch<T>& batch) {
+                         const auto [begin, end] = share_of_rows(net, rows, team);
+                         if (!rows_phase(net, data, nullptr, first, begin, end, divisor, batch,
+                                         nullptr, interruption)
+                                  .good)
+                           good = false;
+                         team.wait();
+                         if (team.index == 0) loss += batch_loss(batch, rows, divisor);
+                       });
   return good ? std::optional(loss) : std::nullopt;
 }
 
@@ -78,28 +82,32 @@ private:
   Buffer<rounded::Operand> operands_;
 };
 
-// For rows X and dY (N, K), the derivatives of Σ dY · Y: by the parameters, and by X (N, D).
+// For rows X and dY (N, K), the derivatives of Σ dY · Y: by the parameters, and by X (N, D); of no
+// use if interrupted.
 template <class T>
-void vjp(const Network<T>& net, const Rows& X, const Rows& dY, T* gradient, T* dX) {
+void vjp(const Network<T>& net, const Rows& X, const Rows& dY, T* gradient, T* dX,
+         Interruption* interruption = nullptr) {
   const std::shared_lock lock(net.mutex());
   const Index D = net.inputs();
   const FirstLayer<T> first_layer(net);
-  detail::sum_gradient(
-      net, X.rows, true, gradient, [&](const Team& team, Index first, Index rows, Batch<T>& batch) {
-        const auto [begin, end] = share_of_rows(net, rows, team);
-        if (begin == end) return;
-        Data data;
-        data.X = X;
-        gather_inputs(net, data, nullptr, first, begin, end - begin, batch);
-        gather_rows<T>(dY, nullptr, first + begin, end - begin, T(1), batch.dY.back(), begin);
-        forward_batch(net, batch, begin, end);
-        backward_output(net, batch, begin, end);
-        backward_rows(net, batch, begin, end);
-        backward_layer<T>(net, batch, 1, *first_layer,
-                          {begin, end, 0, (*first_layer).input_panels()});
-        scatter_rows<T>(batch.dY[0], begin, end - begin, D, dX + (first + begin) * D, D,
-                        net.input_scale());
-      });
+  Data data;
+  data.X = X;
+  const auto rows_of_block = [&](const Team& team, Index first, Index rows, Batch<T>& batch) {
+    const auto chunk = [&](Index from, Index to) {
+      gather_inputs(net, data, nullptr, first, from, to - from, batch);
+      gather_rows<T>(dY, nullptr, first + from, to - from, T(1), batch.dY.back(), from);
+      forward_batch(net, batch, from, to);
+      backward_output(net, batch, from, to);
+      backward_rows(net, batch, from, to);
+      backward_layer<T>(net, batch, 1, *first_layer, {from, to, 0, (*first_layer).input_panels()});
+      scatter_rows<T>(batch.dY[0], from, to - from, D, dX + (first + from) * D, D,
+                      net.input_scale());
+      return true;
+    };
+    const auto [begin, end] = share_of_rows(net, rows, team);
+    in_chunks(net, begin, end, chunk, interruption);
+  };
+  detail::sum_gradient(net, X.rows, true, gradient, interruption, rows_of_block);
 }
 
 } // namespace eigenmlp

@@ -101,9 +101,10 @@ Index rows_at_once(const Network<T>& net) {
 }
 
 // out (N, K), C-order, from rows X; false if a number in X is not finite. No allocation and no
-// thread region for one row, after the first.
+// thread region for one row, after the first. What is in `out` is of no use if interrupted.
 template <class T>
-bool predict(const Network<T>& net, const Rows& X, T* out, bool all_or_nothing = false) {
+bool predict(const Network<T>& net, const Rows& X, T* out, bool all_or_nothing = false,
+             Interruption* interruption = nullptr) {
   const std::shared_lock lock(net.mutex());
   const Index chunk = rows_at_once(net);
   const Index chunks = ceil_div(X.rows, chunk), K = net.outputs();
@@ -115,7 +116,9 @@ bool predict(const Network<T>& net, const Rows& X, T* out, bool all_or_nothing =
   in_parallel(threads, [&](const Team& team) {
     ForwardMemory<T>& memory = memories[static_cast<std::size_t>(team.index)];
     const auto each_chunk = [&](auto&& body) {
-      for (Index i = team.begin(chunks); i < team.end(chunks) && finite; ++i) {
+      const Index begin = team.begin(chunks);
+      for (Index i = begin; i < team.end(chunks) && finite; ++i) {
+        if (i > begin && stops(interruption)) return;
         const Index from = share_begin(X.rows, chunks, i);
         const Index rows = share_begin(X.rows, chunks, i + 1) - from;
         memory.reserve(net, rows); // no more than before: allocates nothing
@@ -151,9 +154,10 @@ struct Evaluation {
 };
 
 // Mean loss over all rows, and how many were classified right; nothing if a number is not finite or
-// a label no class.
+// a label no class, or if interrupted.
 template <class T>
-std::optional<Evaluation> evaluate(const Network<T>& net, const Data& data) {
+std::optional<Evaluation> evaluate(const Network<T>& net, const Data& data,
+                                   Interruption* interruption = nullptr) {
   const std::shared_lock lock(net.mutex());
   const Index N = data.X.rows, chunk = std::min<Index>(128, chunk_rows(net));
   const Index chunks = ceil_div(N, chunk);
@@ -170,7 +174,8 @@ std::optional<Evaluation> evaluate(const Network<T>& net, const Data& data) {
     for (Index i = team.begin(chunks); i < team.end(chunks); ++i) {
       const Index from = share_begin(N, chunks, i);
       const Index rows = share_begin(N, chunks, i + 1) - from;
-      if (!gather_batch<T>(net, data, nullptr, from, 0, rows, divisor, batch)) {
+      if (stops(interruption) ||
+          !gather_batch<T>(net, data, nullptr, from, 0, rows, divisor, batch)) {
         good = false;
         return;
       }

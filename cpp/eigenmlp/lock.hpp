@@ -6,11 +6,13 @@
 //   Trainer            OneAtATime, held for a whole run or step, before the network's lock is
 //   taken.
 //
-// Neither is taken while Python's global lock is held, and Python's is asked for only where neither
-// the network's lock is held nor another thread of the team is at work.
+// Neither is taken while Python's global lock is held (unless Python is ending, when no other
+// thread asks for that any more). Python code is run only where the network's lock is not held, and
+// no other thread of the team is at work.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <new>
@@ -115,6 +117,13 @@ private:
   alignas(State) unsigned char storage_[sizeof(State)];
 };
 
+// Set when Python ends: a thread that holds a OneAtATime while it asks for Python's global lock may
+// then never come back.
+inline std::atomic<bool>& owners_may_be_gone() {
+  static std::atomic<bool> gone{false};
+  return gone;
+}
+
 // A mutex that says so instead of waiting for itself, and that a child of a fork finds free.
 class OneAtATime {
 public:
@@ -122,14 +131,17 @@ public:
 
   void lock() {
     if (generation_ != fork_generation()) {
-      ::new (&mutex_) std::mutex;
+      ::new (&mutex_) std::timed_mutex;
       owner_ = std::thread::id();
       generation_ = fork_generation();
     }
     if (owner_.load() == std::this_thread::get_id())
       throw std::runtime_error(
           "this trainer is in the middle of a run; it can be used again when that has ended");
-    mutex_.lock();
+    if (!owners_may_be_gone())
+      mutex_.lock();
+    else if (!mutex_.try_lock_for(std::chrono::seconds(1)))
+      throw std::runtime_error("this trainer is in the middle of a run, and Python is ending");
     owner_ = std::this_thread::get_id();
   }
   void unlock() {
@@ -139,7 +151,7 @@ public:
 
 private:
   int generation_ = fork_generation();
-  std::mutex mutex_;
+  std::timed_mutex mutex_;
   std::atomic<std::thread::id> owner_{};
 };
 

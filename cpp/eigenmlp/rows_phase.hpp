@@ -148,7 +148,9 @@ void backward_rows(const Network<T>& net, const BatchView<T>& batch, Index begin
 
 struct RowsReport {
   Index correct = 0;
-  bool good = true; // inputs were finite and labels classes; if not, nothing after that was done
+  // Inputs were finite, labels classes, and nobody interrupted it; if not, nothing after that was
+  // done.
+  bool good = true;
 };
 
 // What a loss is given of rows begin … end - 1.
@@ -171,9 +173,10 @@ Index loss_rows(const Network<T>& net, const BatchView<T>& batch, bool labels, I
 template <class T>
 RowsReport rows_phase(const Network<T>& net, const Data& data, const std::int64_t* order,
                       Index first, Index begin, Index end, double divisor,
-                      const BatchView<T>& batch, const Dropout* dropout = nullptr) {
+                      const BatchView<T>& batch, const Dropout* dropout = nullptr,
+                      Interruption* interruption = nullptr) {
   RowsReport report;
-  report.good = in_chunks(net, begin, end, [&](Index from, Index to) {
+  const auto chunk = [&](Index from, Index to) {
     if (!gather_batch(net, data, order, first, from, to - from, divisor, batch)) return false;
     if (dropout) fill_masks(net, *dropout, batch, from, to);
     forward_batch(net, batch, from, to, dropout ? &batch.dropped : nullptr);
@@ -181,7 +184,8 @@ RowsReport rows_phase(const Network<T>& net, const Data& data, const std::int64_
     backward_output(net, batch, from, to);
     backward_rows(net, batch, from, to);
     return true;
-  });
+  };
+  report.good = in_chunks(net, begin, end, chunk, interruption);
   return report;
 }
 

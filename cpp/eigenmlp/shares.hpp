@@ -1,6 +1,7 @@
 // Who does what: how many threads a step is worth, by rows or by columns, and which rows are whose.
 #pragma once
 
+#include "eigenmlp/interruption.hpp"
 #include "eigenmlp/network.hpp"
 #include "eigenmlp/parallel.hpp"
 
@@ -54,16 +55,17 @@ Index chunk_rows(const Network<T>& net) {
 }
 
 // Calls body(from, to) for chunks of rows begin … end - 1 until it returns false, which is
-// returned.
+// returned; also false if interrupted.
 template <class T, class Body>
-bool in_chunks(const Network<T>& net, Index begin, Index end, Body&& body) {
+bool in_chunks(const Network<T>& net, Index begin, Index end, Body&& body,
+               Interruption* interruption = nullptr) {
   const Index unit = net.row_unit(), units = ceil_div(end - begin, unit);
   const Index chunks = ceil_div(units, std::max<Index>(1, chunk_rows(net) / unit));
   const auto border = [&](Index i) {
     return std::min(end, begin + share_begin(units, chunks, i) * unit);
   };
   for (Index i = 0; i < chunks; ++i)
-    if (!body(border(i), border(i + 1))) return false;
+    if (stops(interruption) || !body(border(i), border(i + 1))) return false;
   return true;
 }
 

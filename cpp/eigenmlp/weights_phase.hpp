@@ -74,7 +74,8 @@ void for_each_share(const Network<T>& net, const Team& team, bool by_columns, Bo
 // rows = 1) are summed over the batch, in C panels from k.
 template <class T, class Target, class Done>
 void sum_rectangle(const Network<T>& net, const BatchView<T>& batch, std::size_t l, Index rows,
-                   const Rectangle& part, bool from_zero, Target&& target, Done&& done) {
+                   const Rectangle& part, bool from_zero, Target&& target, Done&& done,
+                   Interruption* interruption = nullptr) {
   constexpr Index p = panel_width<T>;
   const Layer<T>& layer = net.layers()[l];
   const Panels<const T> X = batch.Y[l], dY = batch.dY[l + 1];
@@ -84,6 +85,7 @@ void sum_rectangle(const Network<T>& net, const BatchView<T>& batch, std::size_t
     const Index d_end = std::min(d + step, part.d_end);
     const Index block_rows = std::min(d_end * p, layer.D) - d * p;
     for (Index s = 0; s < strips; ++s) {
+      if (stops(interruption)) return;
       const Index k = part.k + share_begin(part.k_end - part.k, strips, s);
       const Index C = part.k + share_begin(part.k_end - part.k, strips, s + 1) - k;
       const Panels<const T> dY_strip{dY.at(0, k), dY.panel};
@@ -205,13 +207,13 @@ bool update_share_from(const Network<T>& net, const Team& team, T* gradient, con
 // Adds this batch's gradient to a buffer laid out like the parameters, or starts it.
 template <class T>
 void gradient_share(const Network<T>& net, const BatchView<T>& batch, Index rows, const Team& team,
-                    bool from_zero, T* gradient) {
+                    bool from_zero, T* gradient, Interruption* interruption = nullptr) {
   for_each_share(net, team, false, [&](std::size_t l, const Rectangle& part) {
     const Panels<T> dW = net.like_W(net.layers()[l], gradient);
     sum_rectangle(
         net, batch, l, rows, part, from_zero,
         [&](Index d, Index k) { return Panels<T>{dW.at(d, k), dW.panel}; },
-        [](Index, Index, Index, Index, Panels<T>) {});
+        [](Index, Index, Index, Index, Panels<T>) {}, interruption);
   });
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,8 +24,14 @@ def is_batches(X: object, y: object) -> bool:
     return y is None and not plain and has(X, "__iter__")
 
 
-def run_epoch(trainer: Trainer, batches: Iterable[Any], history: History) -> bool:
-    """One epoch; False if an iterator was used up by an earlier one, so that nothing was done."""
+def run_epoch(
+    trainer: Trainer, batches: Iterable[Any], history: History, moment: ExitStack
+) -> bool:
+    """One epoch; False if an iterator was used up by an earlier one, so that nothing was done.
+
+    Other threads may use the trainer between two batches, as between two steps; `moment` keeps
+    them out once the epoch is counted.
+    """
     began = time.perf_counter()
     loss, divisor, rows, correct = 0.0, 0.0, 0, 0
     for number, batch in enumerate(batches, 1):
@@ -33,7 +40,9 @@ def run_epoch(trainer: Trainer, batches: Iterable[Any], history: History) -> boo
         except (TypeError, ValueError) as error:
             raise type(error)(f"batch {number}: {error}") from None
         lr = np.array([trainer.lr])
-        result = trainer._trainer.run(X, T, weights, len(T), _AS_THEY_COME, lr, whole=False)
+        trainer._turns.give_way()
+        with trainer._turns.lock():
+            result = trainer._trainer.run(X, T, weights, len(T), _AS_THEY_COME, lr, whole=False)
         trainer._refuse(result, number)
         share = trainer.net._loss_object.divisor(len(T), weights)
         loss += float(result.losses[0]) * share
@@ -44,6 +53,7 @@ def run_epoch(trainer: Trainer, batches: Iterable[Any], history: History) -> boo
         if history.loss:
             return False
         raise ValueError("X: expected at least one batch (Xb, yb), got none")
+    moment.enter_context(trainer._changes())
     trainer._flush()
     trainer.epochs += 1
     history.rows = rows

@@ -1,8 +1,9 @@
-"""The best epoch of a run."""
+"""The best epoch of a run, and what is left of a run that an error ends."""
 
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -16,24 +17,33 @@ Array = NDArray[Any]
 
 
 class Best:
-    """The best epoch so far, for early stopping; does nothing without patience."""
+    """The best epoch so far, for early stopping; remembers none without patience.
 
-    def __init__(self, patience: int | None, net: MLP) -> None:
-        self.patience, self.net = patience, net
+    As a context it gives the network the parameters of that epoch in the end, also after an error,
+    which gets the history.
+    """
+
+    def __init__(self, patience: int | None, net: MLP, history: History) -> None:
+        self.patience, self.net, self.history = patience, net, history
         self.loss, self.epoch = math.inf, 0
         self.parameters: Array | None = None
 
-    def is_over(self, history: History) -> bool:
+    def is_over(self) -> bool:
         """Whether as many epochs as patience allows have brought nothing better."""
         if self.patience is None:
             return False
-        losses = history.val_loss or history.loss
+        losses = self.history.val_loss or self.history.loss
         if losses[-1] < self.loss:
             self.loss, self.epoch = losses[-1], len(losses)
             self.parameters = self.net.parameters
         return len(losses) - self.epoch >= self.patience
 
-    def restore(self) -> None:
-        """Give the network the parameters of the best epoch."""
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if self.parameters is not None:
             self.net.parameters = self.parameters
+        if error is not None:
+            with suppress(AttributeError, TypeError):  # of a class without attributes
+                error.history = self.history  # type: ignore[attr-defined]

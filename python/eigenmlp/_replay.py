@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from ._backend import Network
     from .mlp import MLP
 
 Array = NDArray[Any]
@@ -24,16 +25,18 @@ _BFLOAT16 = 2.0**-7  # relative distance of its numbers
 _BLOCK = 1 << 20  # weights at a time in float64
 
 
-def sample(net: MLP) -> dict[str, Array]:
+def sample(network: Network, inputs: int, input_scale: float) -> dict[str, Array]:
     """Rows (2, D) of uint8, a quarter of float32's size, and the outputs (2, K).
 
     Inputs are in 0 to about 2 after multiplication by the network's input_scale. The second row is
     the first one's complement, so that units that one leaves at 0 may answer to the other.
     """
-    most = int(min(255.0, max(1.0, 2 / max(abs(net._input_scale), 1 / 255))))
-    first = np.random.default_rng(0).integers(0, most, net._sizes[0], np.uint8, endpoint=True)
+    most = int(min(255.0, max(1.0, 2 / max(abs(input_scale), 1 / 255))))
+    first = np.random.default_rng(0).integers(0, most, inputs, np.uint8, endpoint=True)
     X = np.stack([first, np.uint8(most) - first])
-    return {X_NAME: X, Y_NAME: net.forward(X)}
+    Y = network.forward(X)
+    assert Y is not None  # X is what any network takes
+    return {X_NAME: X, Y_NAME: Y}
 
 
 def check(net: MLP, arrays: dict[str, Array]) -> None:

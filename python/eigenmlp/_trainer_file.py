@@ -23,6 +23,12 @@ Array = NDArray[Any]
 
 def save(trainer: Trainer, path: str | Path) -> None:
     """`Trainer.save`."""
+    with trainer._at_rest():
+        config, arrays, settings = _contents(trainer)
+    model_file.write_model(path, config, arrays, settings)
+
+
+def _contents(trainer: Trainer) -> tuple[dict[str, Any], dict[str, Array], dict[str, Any]]:
     net, optimizer = trainer.net, trainer.optimizer
     arrays = net._named_arrays()
     for name in trainer._trainer.state_names:
@@ -44,7 +50,7 @@ def save(trainer: Trainer, path: str | Path) -> None:
         "dropout_key": trainer._dropout_key,
         "generator": _generator_state.generator_state(trainer._rng),
     }
-    model_file.write_model(path, net.config, arrays, settings)
+    return net.config, arrays, settings
 
 
 def load(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -29,16 +30,21 @@ class Estimator(Protocol):
     def _network(self) -> MLP: ...
 
 
-def network(net: Any, function: str) -> MLP:
-    """`net`, or that of an estimator, if it is a network of finite numbers."""
-    of_estimator = net._network if has(net, "_network") else None
-    if not isinstance(net, MLP) and callable(of_estimator):
-        net = of_estimator()  # which complains if it is not fitted
+def network(net: object, function: str) -> MLP:
+    """A copy of `net`, or of an estimator's network, if it is one of finite numbers.
+
+    A copy, so that all that is read of it is of one moment, also where another thread trains.
+    """
+    if not isinstance(net, MLP) and has(net, "_network"):
+        of_estimator = net._network  # type: ignore[attr-defined]
+        if callable(of_estimator):
+            net = of_estimator()  # which complains if it is not fitted
     if not isinstance(net, MLP):
         raise TypeError(
             f"{function}: expected an MLP or an estimator of eigenmlp.sklearn, got "
             f"{type(net).__name__}"
         )
+    net = copy.copy(net)
     if not np.isfinite(net.parameters).all():
         raise ValueError(f"{function}: expected finite parameters, got NaN or Inf")
     return net

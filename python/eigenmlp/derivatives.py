@@ -252,6 +252,8 @@ def taylor(
     _check_l2(net, l2)
     V = _flat(net, direction, "direction")
     n = _validate.integer(order, "order", least=0)
+    if l2 and parameters is None:  # loss and penalty at one point
+        parameters = net.parameters
     network = net._exact_network(parameters)
     coefficients: NDArray[np.float64] = derivatives_of(net._backend).taylor(
         network, rows, T, V, n, weights

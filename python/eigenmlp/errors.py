@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .history import History
+
 
 class DivergenceError(ArithmeticError):
     """The loss is no longer finite; the parameters are those before the step that failed.
@@ -15,7 +20,12 @@ class DivergenceError(ArithmeticError):
         Where it happened, both counted from 1; `step` counts within the epoch.
     loss : float
         What the loss was instead.
+    history : History, optional
+        Of the epochs before, where a run ended with this error; with early stopping the parameters
+        are then those of the best of them.
     """
+
+    history: History | None = None
 
     def __init__(self, epoch: int, step: int, loss: float = float("nan")) -> None:
         super().__init__(

@@ -24,6 +24,7 @@ from . import (
 from ._backend import BACKENDS, make_network, warn_without_bfloat16
 from ._described import described
 from ._exchange import is_foreign, shared
+from ._generator_state import unmoved_if
 from ._shown import shown
 from .activations import ACTIVATIONS, Activation
 from .choices import Choices, checked_choices
@@ -155,9 +156,10 @@ class MLP:
         self._output_activation = output.name
         self._all_activations = [chosen.text for chosen in (*hidden, output)]
         names = [chosen.name for chosen in (*hidden, output)]
-        start = initial_parameters(self._sizes, names, self._bias, init, self._rng, self._dtype)
         self._network = self._new_network()
-        self._network.set_parameters(start.astype(self._dtype))
+        with unmoved_if(lambda: True, self._rng):
+            start = initial_parameters(self._sizes, names, self._bias, init, self._rng, self._dtype)
+            self._network.set_parameters(start.astype(self._dtype))
 
     def _new_network(self, exact: bool = False) -> Any:
         """A network of zeros; if `exact`, its products read their operands as they are."""
@@ -284,6 +286,9 @@ class MLP:
         KeyboardInterrupt
             After Ctrl-C, at the end of a step; the network stays usable.
 
+        These two, and what a callback raises, come with the `History` so far as their attribute
+        `history`; with `early_stopping` the best epoch's parameters are restored then as well.
+
         Examples
         --------
         >>> import eigenmlp as em
@@ -293,20 +298,23 @@ class MLP:
         >>> net.predict(X)
         array([0, 1, 1, 0])
         """
-        trainer = Trainer(
-            self, SGD(0.1, momentum=0.9) if optimizer is None else optimizer, batch_size, seed
-        )
-        return trainer.run(
-            X,
-            y,
-            epochs,
-            validation=validation,
-            sample_weight=sample_weight,
-            shuffle=shuffle,
-            callbacks=callbacks,
-            progress=progress,
-            early_stopping=early_stopping,
-        )
+        rng = self._rng if seed is None else _validate.generator(seed)
+        trainer: Trainer | None = None
+        with unmoved_if(lambda: trainer is None or not trainer._has_begun, rng):
+            trainer = Trainer(
+                self, SGD(0.1, momentum=0.9) if optimizer is None else optimizer, batch_size, rng
+            )
+            return trainer.run(
+                X,
+                y,
+                epochs,
+                validation=validation,
+                sample_weight=sample_weight,
+                shuffle=shuffle,
+                callbacks=callbacks,
+                progress=progress,
+                early_stopping=early_stopping,
+            )
 
     # ---- outputs
 
@@ -488,6 +496,8 @@ class MLP:
         rows, T, weights = self._data(X, y, sample_weight)
         _validate.number(l2, "l2", 0.0, below=_validate.largest(self._dtype))
         _validate.number(l1, "l1", 0.0, below=_validate.largest(self._dtype))
+        if parameters is None and (l1 or l2 or self._of_choices):  # all of it at one point
+            parameters = self.parameters
         network = self._network_at(parameters)
         loss, gradient = network.loss_and_gradient(rows, T, weights)
         if l1 or l2:
@@ -636,8 +646,11 @@ class MLP:
 
     def _named_arrays(self) -> dict[str, Array]:
         """What a file holds of the network: its parameters, and a sample of what it computes."""
-        arrays = model_file.named_arrays(self._sizes, self._bias, self.parameters, "")
-        return arrays | _replay.sample(self)
+        parameters = self.parameters  # of one moment, also where another thread trains
+        arrays = model_file.named_arrays(self._sizes, self._bias, parameters, "")
+        return arrays | _replay.sample(
+            self._network_at(parameters), self._sizes[0], self._input_scale
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         state = {k: v for k, v in self.__dict__.items() if k != "_network"}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from . import _batches, _mapped, _trainer_file, _validate
 from ._backend import RunResult, make_trainer
 from ._early_stopping import Best
+from ._generator_state import unmoved_if
 from ._shown import shown
+from ._turns import Turns
 from .choices import Choices
 from .errors import DivergenceError
 from .history import History
@@ -30,6 +33,7 @@ Callback = Callable[[int, History, "MLP"], "bool | None"]
 
 _ORDERS = 1 << 21  # row numbers that are shuffled ahead of a native call: 16 MiB
 _STEPS = 100_000  # learning rates and epochs that one native call gets at most
+_OPERATIONS = 1 << 36  # of one native call: a second or so
 _BAR_SECONDS = 0.1
 _CHANGED = "X, y: expected data that stay as they were checked, got NaN, Inf or labels out of range"
 
@@ -87,6 +91,7 @@ class Trainer:
                 f"optimizer: expected an object of one of {[*OPTIMIZERS]}, such as em.Adam(1e-3), "
                 f"got {shown(optimizer)}"
             )
+        self._turns, self._changing = Turns(), False
         self.net = net
         self.optimizer = optimizer
         self.batch_size = _validate.integer(batch_size, "batch_size")
@@ -105,8 +110,9 @@ class Trainer:
         self._rng = net._rng if seed is None else _validate.generator(seed)
         # Takes users' arrays as they are, or says None.
         self._direct = net._backend == "native" and not (net._has_class_weights or net._of_choices)
-        self._dropout_key = int(self._rng.integers(2**64, dtype=np.uint64)) if net._drops else 0
-        self._make_trainer()
+        with unmoved_if(lambda: True, self._rng):
+            self._dropout_key = int(self._rng.integers(2**64, dtype=np.uint64)) if net._drops else 0
+            self._make_trainer()
 
     def _make_trainer(self) -> None:
         net = self.net
@@ -119,6 +125,33 @@ class Trainer:
             net._dropout,
             self._dropout_key,
         )
+
+    @contextmanager
+    def _changes(self) -> Iterator[None]:
+        """Around what leaves parameters, state, counters and generator of different moments."""
+        with self._turns.lock():
+            self._changing = True
+            try:
+                yield
+            finally:
+                self._changing = False
+
+    @contextmanager
+    def _at_rest(self) -> Iterator[None]:
+        """Around what reads several of them: waits for other threads, not for itself."""
+        with self._turns, self._turns.lock():
+            if self._changing:
+                raise RuntimeError(
+                    "this trainer is in the middle of a run; it can be used again when that has "
+                    "ended"
+                )
+            yield
+
+    @property
+    def _has_begun(self) -> bool:
+        """Whether anything was updated, or gathered for an update."""
+        steps, batches = self._trainer.get_progress()[:2]
+        return steps > 0 or batches > 0
 
     @property
     def steps(self) -> int:
@@ -149,10 +182,12 @@ class Trainer:
             lr = self._learning_rates(1)[0]
         for array, name in ((Xb, "X"), (yb, "y")):
             _mapped.intact(array, name)
-        loss = self._trainer.step(Xb, yb, lr) if self._direct else None  # type: ignore[arg-type]
+        with self._turns.lock():
+            loss = self._trainer.step(Xb, yb, lr) if self._direct else None  # type: ignore[arg-type]
         if loss is None:
             X, T, weights = self.net._data(Xb, yb, None)
-            loss = self._trainer.step(X, T, lr, weights)
+            with self._turns.lock():
+                loss = self._trainer.step(X, T, lr, weights)
             if loss is None:
                 raise ValueError(_CHANGED)
         if not math.isfinite(loss):
@@ -163,14 +198,18 @@ class Trainer:
         """One optimizer step with a gradient (P,) of the user's own."""
         net = self.net
         vector = _validate.flat(gradient, net.parameter_count, net._dtype, "gradient")
-        if not self._trainer.apply(vector, self._learning_rates(1)[0]):
+        with self._turns.lock():
+            done = self._trainer.apply(vector, self._learning_rates(1)[0])
+        if not done:
             raise DivergenceError(self.epochs + 1, self.steps + 1, math.inf)
 
     def _flush(self) -> None:
         """The update by what earlier calls of `step` have gathered, if anything."""
-        if self._trainer.get_progress()[1] == 0:
-            return
-        if not self._trainer.flush(self._learning_rates(1)[0]):
+        with self._turns.lock():
+            if self._trainer.get_progress()[1] == 0:
+                return
+            done = self._trainer.flush(self._learning_rates(1)[0])
+        if not done:
             raise DivergenceError(self.epochs + 1, self.steps + 1, math.inf)
 
     # ---- epochs
@@ -207,38 +246,43 @@ class Trainer:
         )
         self._flush()
         history = History(rows=0 if data is None else len(data[1]))
-        best = Best(early_stopping, self.net)
+        best = Best(early_stopping, self.net, history)
         epoch = 0
-        with progress_bar(epochs, progress) as bar:
+        with best, progress_bar(epochs, progress) as bar:
             while epoch < epochs:
                 left, count = epochs - epoch, 1
-                if data is None:
-                    if not _batches.run_epoch(self, X, history):  # type: ignore[arg-type]
-                        break
-                else:
-                    if left > 1 and not one_by_one:
-                        count = self._epochs_at_once(left, history, bar is not None)
-                    self._run_native(data, count, bool(shuffle), history)
-                if checked_validation is not None:
-                    self._validate_epoch(checked_validation, history)
-                if isinstance(self.optimizer.lr, ReduceOnPlateau) and self._plateau is not None:
-                    loss = (history.val_loss or history.loss)[-1]
-                    self._plateau = self.optimizer.lr.after_epoch(self._plateau, loss)
+                self._turns.give_way()
+                with ExitStack() as moment:
+                    if data is None:
+                        if not _batches.run_epoch(self, X, history, moment):  # type: ignore[arg-type]
+                            break
+                    else:
+                        moment.enter_context(self._changes())
+                        if left > 1 and not one_by_one:
+                            count = self._epochs_at_once(left, history, bar is not None)
+                        self._run_native(data, count, bool(shuffle), history)
+                    if checked_validation is not None:
+                        self._validate_epoch(checked_validation, history)
+                    if isinstance(self.optimizer.lr, ReduceOnPlateau) and self._plateau is not None:
+                        loss = (history.val_loss or history.loss)[-1]
+                        self._plateau = self.optimizer.lr.after_epoch(self._plateau, loss)
                 epoch += count
                 if bar is not None:
                     bar.advance(count, history)
-                over = best.is_over(history)  # before callbacks, which may change the network
+                over = best.is_over()  # before callbacks, which may change the network
                 done = [call(epoch, history, self.net) for call in callbacks]
                 if over or any(done):
                     break
-        best.restore()
         return history
 
     def _epochs_at_once(self, left: int, history: History, bar: bool) -> int:
-        """Epochs for the next native call: few enough for memory, and for a bar that moves."""
+        """Epochs for the next native call: few enough for memory, for a bar that moves, and for
+        other threads that wait for this one.
+        """
         rows = history.rows
         steps = self._updates(rows)
-        limit = max(1, min(_ORDERS // rows if self.batch_size < rows else _STEPS, _STEPS // steps))
+        limit = min(_ORDERS // rows if self.batch_size < rows else _STEPS, _STEPS // steps)
+        limit = max(1, min(limit, _OPERATIONS // (6 * self.net.parameter_count * rows)))
         if bar:
             mean = sum(history.seconds) / len(history.seconds) if history.seconds else _BAR_SECONDS
             limit = min(limit, max(1, int(_BAR_SECONDS / max(mean, 1e-9))))
@@ -251,19 +295,25 @@ class Trainer:
         N = len(T)  # rows, or choices between rows
         steps = self._updates(N)
         lr = np.array(self._learning_rates(epochs * steps))
-        if shuffle and self.batch_size < N:
-            orders = np.empty((epochs, N), dtype=np.int64)
-            for order in orders:
-                order[:] = self._rng.permutation(N)
-        else:  # the order within a single batch changes nothing but rounding
-            orders = np.empty((epochs, 0), dtype=np.int64)
+        shuffle = shuffle and self.batch_size < N  # within one batch it changes only rounding
+        orders = np.empty((epochs, N if shuffle else 0), dtype=np.int64)
         check = _mapped.watch(X=X, y=T, sample_weight=weights)
         if check is not None:
             check()
-        result = self._trainer.run(
-            X, T, weights, min(self.batch_size, N), orders, lr, whole=True, check=check
-        )
+        before = self._rng.bit_generator.state
+        with unmoved_if(lambda: True, self._rng):  # memory runs out before the first step
+            if shuffle:
+                for order in orders:
+                    order[:] = self._rng.permutation(N)
+            result = self._trainer.run(
+                X, T, weights, min(self.batch_size, N), orders, lr, whole=True, check=check
+            )
         done = result.epochs
+        if shuffle and done < epochs:  # the generator is where the epochs that began have left it
+            self._rng.bit_generator.state = before
+            in_an_epoch = result.steps > done * steps or self._trainer.get_progress()[1] > 0
+            for _ in range(done + in_an_epoch):
+                self._rng.permutation(N)
         self.epochs += done
         history.loss += result.losses[:done].tolist()
         history.seconds += result.seconds[:done].tolist()
@@ -342,15 +392,35 @@ class Trainer:
         return _trainer_file.load(cls, path, optimizer, backend)
 
     def __getstate__(self) -> dict[str, Any]:
+        """Of one moment, also what pickle and deepcopy will ask of `net` and generator later."""
+        with self._at_rest():
+            state = self._state()
+            now = {"parameters": self.net.parameters, "generator": self._rng.bit_generator.state}
+            return {**state, **now}
+
+    def __copy__(self) -> Trainer:
+        with self._at_rest():
+            new = type(self).__new__(type(self))
+            new.__setstate__(self._state())  # shares net and generator, which stay as they are
+            return new
+
+    def _state(self) -> dict[str, Any]:
         inner = self._trainer
         gathered = inner.get_gathered() if inner.get_progress()[1] else None
-        state = {k: v for k, v in self.__dict__.items() if k != "_trainer"}
+        left_out = ("_trainer", "_turns", "_changing")
+        state = {k: v for k, v in self.__dict__.items() if k not in left_out}
         memory = {name: inner.get_state(name) for name in inner.state_names}
         return {**state, "memory": memory, "progress": (*inner.get_progress(), gathered)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         memory, progress = state.pop("memory"), state.pop("progress")
+        parameters, rng = state.pop("parameters", None), state.pop("generator", None)
         self.__dict__.update(state)
+        self._turns, self._changing = Turns(), False
+        if parameters is not None:
+            self.net.parameters = parameters
+        if rng is not None:
+            self._rng.bit_generator.state = rng
         self._make_trainer()
         for name, flat in memory.items():
             self._trainer.set_state(name, flat)

@@ -80,13 +80,14 @@ void second_backward_layer(const Network<T>& net, const Direction<T>& direction,
 }
 
 // Forward and back through all layers, with tangents, for rows begin … end - 1 of the block that
-// starts at row `first`. False if a number is not finite or a label no class.
+// starts at row `first`. False if a number is not finite or a label no class, or if interrupted.
 template <class T>
 bool second_rows(const Network<T>& net, const Data& data, const Direction<T>& direction,
-                 Index first, Index begin, Index end, double divisor, SecondOrder<T>& memory) {
+                 Index first, Index begin, Index end, double divisor, SecondOrder<T>& memory,
+                 Interruption* interruption) {
   Batch<T>& batch = memory.batch;
   auto& tangent = memory.tangent;
-  return in_chunks(net, begin, end, [&](Index from, Index to) {
+  const auto chunk = [&](Index from, Index to) {
     if (!gather_batch(net, data, nullptr, first, from, to - from, divisor, batch)) return false;
     tangent_rows(net, batch, &direction, tangent, false, from, to);
     const bool labels = data.labels != nullptr;
@@ -97,13 +98,14 @@ bool second_rows(const Network<T>& net, const Data& data, const Direction<T>& di
     for (std::size_t l = net.layers().size(); l > 1; --l)
       second_backward_layer(net, direction, memory, l, from, to);
     return true;
-  });
+  };
+  return in_chunks(net, begin, end, chunk, interruption);
 }
 
 // RdW and Rdb of a thread's share of the weights, summed over a block's rows, onto memory.sum.
 template <class T>
 void second_weights(const Network<T>& net, SecondOrder<T>& memory, Index rows, const Team& team,
-                    bool from_zero) {
+                    bool from_zero, Interruption* interruption) {
   constexpr Index p = panel_width<T>;
   const auto& batch = memory.batch;
   const auto& tangent = memory.tangent;
@@ -113,6 +115,7 @@ void second_weights(const Network<T>& net, SecondOrder<T>& memory, Index rows, c
     const Panels<T> RdW = net.like_W(layer, memory.sum.data());
     for (Index d = part.d; d < part.d_end; d += block_panels)
       for (Index k = part.k; k < part.k_end; k += strip_panels<T>) {
+        if (stops(interruption)) return;
         const Index columns = std::min({(d + block_panels) * p, part.d_end * p, layer.D}) - d * p;
         const Index C = std::min(strip_panels<T>, part.k_end - k);
         const Panels<T> dZ = part_of(batch.dY[l + 1], k), RdZ = part_of(tangent.RdY[l + 1], k);
@@ -129,25 +132,27 @@ void second_weights(const Network<T>& net, SecondOrder<T>& memory, Index rows, c
 // H · v into memory.sum, block of rows by block of rows; `good` is shared by the team.
 template <class T>
 void product_with_hessian(const Network<T>& net, const Data& data, const Direction<T>& direction,
-                          const Team& team, SecondOrder<T>& memory, std::atomic<bool>& good) {
+                          const Team& team, SecondOrder<T>& memory, std::atomic<bool>& good,
+                          Interruption* interruption) {
   const Index N = data.X.rows;
   const double divisor = batch_divisor(net, data, nullptr, 0, N);
   for (Index first = 0; first < N; first += gradient_block) {
     const Index rows = std::min(gradient_block, N - first);
-    if (!second_rows(net, data, direction, first, team.begin(rows), team.end(rows), divisor,
-                     memory))
+    if (!second_rows(net, data, direction, first, team.begin(rows), team.end(rows), divisor, memory,
+                     interruption))
       good = false;
     team.wait();
-    second_weights(net, memory, rows, team, first == 0);
+    second_weights(net, memory, rows, team, first == 0, interruption);
     team.wait();
   }
 }
 } // namespace detail
 
 // H · v (P,) for the Hessian H of the loss over all rows. False if a number is not finite or a
-// label no class.
+// label no class, or if interrupted.
 template <class T>
-bool hessian_vector_product(const Network<T>& net, const Data& data, const T* v, T* product) {
+bool hessian_vector_product(const Network<T>& net, const Data& data, const T* v, T* product,
+                            Interruption* interruption = nullptr) {
   const std::shared_lock lock(net.mutex());
   const Direction<T> direction(net, v, true);
   const Index block = std::min(data.X.rows, detail::gradient_block);
@@ -156,7 +161,7 @@ bool hessian_vector_product(const Network<T>& net, const Data& data, const T* v,
   const double work = 18.0 * static_cast<double>(net.parameter_count() * block);
   std::atomic<bool> good{true};
   in_parallel(threads_for(work, 3 * lines_exchanged(net, block, false), 3), [&](const Team& team) {
-    detail::product_with_hessian(net, data, direction, team, memory, good);
+    detail::product_with_hessian(net, data, direction, team, memory, good, interruption);
   });
   net.unpack(memory.sum.data(), product);
   return good;
@@ -165,7 +170,7 @@ bool hessian_vector_product(const Network<T>& net, const Data& data, const T* v,
 // H (P, P), column by column; threads share columns. Symmetric to the last bit: each pair is
 // replaced by its mean.
 template <class T>
-bool hessian(const Network<T>& net, const Data& data, T* H) {
+bool hessian(const Network<T>& net, const Data& data, T* H, Interruption* interruption = nullptr) {
   const std::shared_lock lock(net.mutex());
   const Index P = net.parameter_count(), block = std::min(data.X.rows, detail::gradient_block);
   const double work = 18.0 * static_cast<double>(P * P * data.X.rows);
@@ -176,15 +181,17 @@ bool hessian(const Network<T>& net, const Data& data, T* H) {
   for (auto& memory : memories) memory.reserve(net, block);
   for (auto& direction : directions) direction.set(net, units.data(), true);
   std::atomic<bool> good{true};
+  const bool long_products = work / static_cast<double>(P) > 1e6;
   in_parallel(threads, [&](const Team& team) {
     const auto i = static_cast<std::size_t>(team.index);
     T* unit = units.data() + team.index * P;
     for (Index column = team.begin(P); column < team.end(P) && good; ++column) {
+      if (stops(interruption)) good = false;
       unit[column] = T(1);
       directions[i].set(net, unit, true);
       unit[column] = T(0);
-      detail::product_with_hessian(net, data, directions[i], Team{0, 1, nullptr}, memories[i],
-                                   good);
+      detail::product_with_hessian(net, data, directions[i], Team{0, 1, nullptr}, memories[i], good,
+                                   long_products ? interruption : nullptr);
       net.unpack(memories[i].sum.data(), H + column * P);
     }
   });

@@ -10,7 +10,7 @@ namespace detail {
 // counts by its weight / divisor; `output` as above.
 template <class T, class Done>
 bool backward_chunks(const Network<T>& net, const Data& data, double divisor, bool by_inputs,
-                     Index output, Done&& done) {
+                     Index output, Interruption* interruption, Done&& done) {
   constexpr Index p = panel_width<T>;
   const auto [chunk, threads] = chunks_of(net, data.X.rows, 3);
   std::vector<Batch<T>> batches(static_cast<std::size_t>(threads));
@@ -18,7 +18,8 @@ bool backward_chunks(const Network<T>& net, const Data& data, double divisor, bo
   std::atomic<bool> good{true};
   for_each_row_chunk(data.X.rows, chunk, threads, [&](std::size_t thread, Index first, Index rows) {
     Batch<T>& batch = batches[thread];
-    if (!gather_batch<T>(net, data, nullptr, first, 0, rows, divisor, batch)) {
+    if (stops(interruption) ||
+        !gather_batch<T>(net, data, nullptr, first, 0, rows, divisor, batch)) {
       good = false;
       return;
     }
@@ -57,14 +58,16 @@ void outer_products(const Network<T>& net, const Batch<T>& batch, Index row, T* 
 } // namespace detail
 
 // dX (N, D): of each row's own loss, or of output `output` where that is not negative. False if a
-// number is not finite or a label no class.
+// number is not finite or a label no class, or if interrupted.
 template <class T>
-bool input_gradient(const Network<T>& net, const Data& data, Index output, T* dX) {
+bool input_gradient(const Network<T>& net, const Data& data, Index output, T* dX,
+                    Interruption* interruption = nullptr) {
   const std::shared_lock lock(net.mutex());
   const FirstLayer<T> first_layer(net);
   const Index D = net.inputs();
   return detail::backward_chunks(
-      net, data, 1.0, true, output, [&](const Batch<T>& batch, Index first, Index rows) {
+      net, data, 1.0, true, output, interruption,
+      [&](const Batch<T>& batch, Index first, Index rows) {
         backward_layer<T>(net, batch, 1, *first_layer, {0, rows, 0, (*first_layer).input_panels()});
         scatter_rows<T>(batch.dY[0], 0, rows, D, dX + first * D, D, net.input_scale());
       });
@@ -72,15 +75,17 @@ bool input_gradient(const Network<T>& net, const Data& data, Index output, T* dX
 
 // gradients (N, P), whose mean is the gradient of the loss. False as above.
 template <class T>
-bool per_sample_gradients(const Network<T>& net, const Data& data, T* gradients) {
+bool per_sample_gradients(const Network<T>& net, const Data& data, T* gradients,
+                          Interruption* interruption = nullptr) {
   const std::shared_lock lock(net.mutex());
   const Index N = data.X.rows, P = net.parameter_count();
   const double mean_weight = batch_divisor(net, data, nullptr, 0, N) / static_cast<double>(N);
-  return detail::backward_chunks(
-      net, data, mean_weight, false, -1, [&](const Batch<T>& batch, Index first, Index rows) {
-        for (Index r = 0; r < rows; ++r)
-          detail::outer_products(net, batch, r, gradients + (first + r) * P);
-      });
+  return detail::backward_chunks(net, data, mean_weight, false, -1, interruption,
+                                 [&](const Batch<T>& batch, Index first, Index rows) {
+                                   for (Index r = 0; r < rows; ++r)
+                                     detail::outer_products(net, batch, r,
+                                                            gradients + (first + r) * P);
+                                 });
 }
 
 } // namespace eigenmlp

@@ -148,9 +148,11 @@ std::pair<Index, int> chunks_of(const Network<T>& net, Index N, double passes) {
 }
 
 // Y (N, K) and its derivative dY along dX (N, D; data null: the inputs stay) and along a direction
-// (P,) of the parameters (null: they stay). False if a number is not finite.
+// (P,) of the parameters (null: they stay). False if a number is not finite; of no use if
+// interrupted.
 template <class T>
-bool jvp(const Network<T>& net, const Rows& X, const Rows& dX, const T* d_parameters, T* Y, T* dY) {
+bool jvp(const Network<T>& net, const Rows& X, const Rows& dX, const T* d_parameters, T* Y, T* dY,
+         Interruption* interruption = nullptr) {
   const std::shared_lock lock(net.mutex());
   Direction<T> direction;
   if (d_parameters) direction.set(net, d_parameters, false);
@@ -161,6 +163,7 @@ bool jvp(const Network<T>& net, const Rows& X, const Rows& dX, const T* d_parame
   for (auto& tangent : tangents) tangent.reserve(net, chunk, false);
   std::atomic<bool> finite{true};
   for_each_row_chunk(X.rows, chunk, threads, [&](std::size_t thread, Index first, Index rows) {
+    if (stops(interruption)) return;
     const Batch<T>& batch = batches[thread];
     const Tangent<T>& tangent = tangents[thread];
     bool good = gather_rows<T>(X, nullptr, first, rows, net.input_scale(), batch.Y[0], 0);

@@ -88,9 +88,10 @@ Index taylor_chunk(const Network<T>& net, Index N, Index order) {
   return std::min<Index>({N, 128, std::max<Index>(8, chunk_rows(net) / (2 * (order + 1)))});
 }
 
-// body(memory, index, first, rows) for every chunk, until one is false.
+// body(memory, index, first, rows) for every chunk, until one is false; also false if interrupted.
 template <class T, class Body>
-bool taylor_chunks(const Network<T>& net, Index N, Index order, Body&& body) {
+bool taylor_chunks(const Network<T>& net, Index N, Index order, Interruption* interruption,
+                   Body&& body) {
   const Index chunk = taylor_chunk(net, N, order), chunks = ceil_div(N, chunk);
   const double passes = 2.0 * static_cast<double>((order + 1) * (order + 1));
   const double work = 2.0 * passes * static_cast<double>(net.parameter_count() * N);
@@ -103,7 +104,7 @@ bool taylor_chunks(const Network<T>& net, Index N, Index order, Body&& body) {
     for (Index i = team.begin(chunks); i < team.end(chunks) && good; ++i) {
       const Index first = share_begin(N, chunks, i), rows = share_begin(N, chunks, i + 1) - first;
       memory.Y.rows = memory.Z.rows = rows;
-      if (!body(memory, i, first, rows)) good = false;
+      if (stops(interruption) || !body(memory, i, first, rows)) good = false;
     }
   });
   return good;
@@ -141,10 +142,10 @@ void taylor_rows(const Network<T>& net, const Direction<T>* direction, bool inpu
 }
 
 // coefficients (order + 1,) of tᵏ of the loss over all rows, at parameters + t · direction. False
-// if a number is not finite or a label no class.
+// if a number is not finite or a label no class, or if interrupted.
 template <class T>
 bool taylor(const Network<T>& net, const Data& data, const T* d_parameters, Index order,
-            double* coefficients) {
+            double* coefficients, Interruption* interruption = nullptr) {
   const std::shared_lock lock(net.mutex());
   const Direction<T> direction(net, d_parameters, false);
   const double divisor = batch_divisor(net, data, nullptr, 0, data.X.rows);
@@ -152,7 +153,7 @@ bool taylor(const Network<T>& net, const Data& data, const T* d_parameters, Inde
   std::vector<double> parts(
       static_cast<std::size_t>(ceil_div(data.X.rows, chunk) * (order + 1))); // added in order below
   const bool good = detail::taylor_chunks(
-      net, data.X.rows, order,
+      net, data.X.rows, order, interruption,
       [&](TaylorMemory<T>& memory, Index chunk_index, Index first, Index rows) {
         Batch<T>& batch = memory.batch;
         if (!gather_batch<T>(net, data, nullptr, first, 0, rows, divisor, batch)) return false;
@@ -176,16 +177,16 @@ bool taylor(const Network<T>& net, const Data& data, const T* d_parameters, Inde
 }
 
 // outputs (order + 1, N, K): coefficients of tᵏ of the outputs, at parameters + t · d_parameters
-// and X + t · dX; either may be null. False if a number is not finite.
+// and X + t · dX; either may be null. False if a number is not finite, or if interrupted.
 template <class T>
 bool taylor_outputs(const Network<T>& net, const Rows& X, const Rows& dX, const T* d_parameters,
-                    Index order, T* outputs) {
+                    Index order, T* outputs, Interruption* interruption = nullptr) {
   const std::shared_lock lock(net.mutex());
   Direction<T> direction;
   if (d_parameters) direction.set(net, d_parameters, false);
   const Index N = X.rows, K = net.outputs();
   return detail::taylor_chunks(
-      net, N, order, [&](TaylorMemory<T>& memory, Index, Index first, Index rows) {
+      net, N, order, interruption, [&](TaylorMemory<T>& memory, Index, Index first, Index rows) {
         const T scale = net.input_scale();
         bool good = gather_rows<T>(X, nullptr, first, rows, scale, memory.Y.coefficient(0), 0);
         if (dX.data && order > 0)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigenmlp import datasets
+from eigenmlp import _validate, datasets
 
 from .._shown import shown
 from .arguments import Source
@@ -113,6 +113,11 @@ def _rows_with_targets(source: Source, values: bool) -> tuple[Array, Array]:
     table = read_table(path)
     if table.y is None:
         raise ValueError(f"{path}: expected arrays X and y, got X only")
+    try:  # before rows are held out, so that an error names the file's row
+        for name, array in (("X", table.X), ("y", table.y)):
+            _validate.finite(array, name, "float32")
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     if values:
         return table.X, as_values(table.y)
     if table.y.dtype.kind == "i":

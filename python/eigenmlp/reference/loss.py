@@ -114,8 +114,16 @@ def find(text: str) -> Chosen:
     return Chosen(loss, loss.parameters | parameters, given.get("reduction") == "sum")
 
 
-def mean_value(text: str, Y: Floats, T: Array, sample_weight: Array | None = None) -> float:
+def mean_value(
+    text: str,
+    Y: Floats,
+    T: Array,
+    sample_weight: Array | None = None,
+    total: float | None = None,
+) -> float:
     """Σ wᵢ lᵢ / Σ wᵢ, summed in float64; Σ wᵢ lᵢ for a sum over rows.
+
+    Here and below, rows that are part of a mean over more rows are given its `divisor` as `total`.
 
     Examples
     --------
@@ -128,10 +136,16 @@ def mean_value(text: str, Y: Floats, T: Array, sample_weight: Array | None = Non
     >>> mean_value("squared_error(reduction='sum')", Y, T)
     5.0
     """
-    return float(np.sum(_shares(text, len(Y), sample_weight) * find(text).value(Y, T)))
+    return float(np.sum(_shares(text, len(Y), sample_weight, total) * find(text).value(Y, T)))
 
 
-def mean_derivative(text: str, Y: Floats, T: Array, sample_weight: Array | None = None) -> Floats:
+def mean_derivative(
+    text: str,
+    Y: Floats,
+    T: Array,
+    sample_weight: Array | None = None,
+    total: float | None = None,
+) -> Floats:
     """dY (N, K), the derivative of `mean_value` with respect to Y.
 
     Examples
@@ -140,13 +154,18 @@ def mean_derivative(text: str, Y: Floats, T: Array, sample_weight: Array | None 
     array([[1.],
            [2.]])
     """
-    shares = _shares(text, len(Y), sample_weight).astype(Y.dtype)
+    shares = _shares(text, len(Y), sample_weight, total).astype(Y.dtype)
     dY: Floats = shares[:, None] * find(text).derivative(Y, T)
     return dY
 
 
 def mean_derivative_tangent(
-    text: str, Y: Floats, T: Array, RY: Floats, sample_weight: Array | None = None
+    text: str,
+    Y: Floats,
+    T: Array,
+    RY: Floats,
+    sample_weight: Array | None = None,
+    total: float | None = None,
 ) -> Floats:
     """RdY (N, K): how `mean_derivative` moves when Y moves by RY.
 
@@ -157,7 +176,7 @@ def mean_derivative_tangent(
     array([[1.],
            [3.]])
     """
-    shares = _shares(text, len(Y), sample_weight).astype(Y.dtype)
+    shares = _shares(text, len(Y), sample_weight, total).astype(Y.dtype)
     RdY: Floats = shares[:, None] * find(text).derivative_tangent(Y, T, RY)
     return RdY
 
@@ -209,8 +228,8 @@ def divisor(text: str, N: int, sample_weight: Array | None = None) -> float:
     return float(N if sample_weight is None else np.sum(sample_weight, dtype=np.float64))
 
 
-def _shares(text: str, N: int, sample_weight: Array | None) -> Doubles:
+def _shares(text: str, N: int, sample_weight: Array | None, total: float | None = None) -> Doubles:
     """wᵢ / divisor (N,): each row's share; 0 where no row of a batch has any weight."""
     w = np.ones(N) if sample_weight is None else sample_weight.astype(np.float64)
-    total = divisor(text, N, w)
+    total = divisor(text, N, w) if total is None else total
     return w / total if total > 0 else np.zeros(N)

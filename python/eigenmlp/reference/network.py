@@ -1,15 +1,34 @@
 """The network: its parameters, its forward pass and its backward pass."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from itertools import pairwise
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 import numpy as np
 
+from eigenmlp._turns import Turns
 from eigenmlp.reference import activation, bfloat16, loss
 from eigenmlp.reference.types import Array, Bools, Floats
 
 Masks: TypeAlias = Sequence[Floats]  # (N, out) for each hidden layer, or none at all
+
+_BLOCK = 1 << 27  # operations of an array expression: some 10 ms, for which Ctrl-C has to wait
+_FUNCTION = 256  # as many as an elementwise function takes
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def at_one_moment(function: Function) -> Function:
+    """A function of a network, or a method of what has its `turns`: no step comes in between."""
+
+    @wraps(function)
+    def alone(network: Any, *args: Any, **kwargs: Any) -> Any:
+        with network.turns, network.turns.lock():
+            return function(network, *args, **kwargs)
+
+    return cast(Function, alone)
 
 
 class LayerPass(NamedTuple):
@@ -78,6 +97,7 @@ class Network:
     ) -> None:
         if rounds and dtype != "float32":
             raise ValueError(f"rounds: expected dtype 'float32', got {dtype!r}")
+        self.turns = Turns()  # of the threads that use the parameters
         self.rounds = rounds
         self.activations = list(activations)
         self.loss = loss
@@ -101,14 +121,17 @@ class Network:
                 self.biases.append(self.parameters[start:end])
                 start = end
 
+    @at_one_moment
     def get_parameters(self) -> Floats:
         """A copy of all parameters (P,): W0, b0, W1, b1, …, each in C order."""
         return self.parameters.copy()
 
+    @at_one_moment
     def set_parameters(self, flat: Array | Sequence[float]) -> None:
         """Set all parameters (P,), in the order of `get_parameters`."""
         self.parameters[:] = flat
 
+    @at_one_moment
     @np.errstate(over="ignore", invalid="ignore")
     def forward(self, X: Array, out: Floats | None = None) -> Floats:
         """The outputs (N, K) of the rows of X (N, D); logits for the cross-entropies.
@@ -120,12 +143,13 @@ class Network:
         out : ndarray (N, K), optional
             Filled and returned, instead of a new array.
         """
-        Y = self.forward_pass(X)[-1].Y
+        Y = np.concatenate([self.forward_pass(X[rows])[-1].Y for rows in self.blocks(len(X))])
         if out is None:
             return Y
         out[...] = Y
         return out
 
+    @at_one_moment
     @np.errstate(over="ignore", invalid="ignore")
     def evaluate(self, X: Array, T: Array, sample_weight: Array | None = None) -> tuple[float, int]:
         """The loss, and the number of rows classified right (-1 if the loss does not classify).
@@ -149,6 +173,7 @@ class Network:
         Y = self.forward(X)
         return loss.mean_value(self.loss, Y, T, sample_weight), loss.count_correct(self.loss, Y, T)
 
+    @at_one_moment
     @np.errstate(over="ignore", invalid="ignore")
     def loss_and_gradient(
         self, X: Array, T: Array, sample_weight: Array | None = None
@@ -163,12 +188,17 @@ class Network:
         (4.0, array([8., 4.]))
         """
         T = self.as_targets(T)
-        passes = self.forward_pass(X)
-        Y = passes[-1].Y
-        dY = loss.mean_derivative(self.loss, Y, T, sample_weight)
-        gradient, _ = self.backward_pass(passes, dY)
-        return loss.mean_value(self.loss, Y, T, sample_weight), gradient
+        total = loss.divisor(self.loss, len(X), sample_weight)
+        value, gradient = 0.0, np.zeros_like(self.parameters)
+        for rows in self.blocks(len(X)):
+            passes = self.forward_pass(X[rows])
+            w = None if sample_weight is None else sample_weight[rows]
+            terms = (self.loss, passes[-1].Y, T[rows], w, total)
+            value += loss.mean_value(*terms)
+            gradient += self.backward_pass(passes, loss.mean_derivative(*terms))[0]
+        return value, gradient
 
+    @at_one_moment
     @np.errstate(over="ignore", invalid="ignore")
     def vjp(self, X: Array, dY: Array) -> tuple[Floats, Floats]:
         """The gradients of Σ dY · Y with respect to the parameters (P,) and to X (N, D).
@@ -180,7 +210,22 @@ class Network:
         >>> network.vjp(np.array([[10.0, 20.0]]), np.array([[1.0]]))
         (array([ 5., 10.,  1.]), array([[1.5, 2. ]]))
         """
-        return self.backward_pass(self.forward_pass(X), dY.astype(self.dtype))
+        gradient, dX = np.zeros_like(self.parameters), []
+        for rows in self.blocks(len(X)):
+            passes = self.forward_pass(X[rows])
+            gradient_of_rows, dX_of_rows = self.backward_pass(passes, dY[rows].astype(self.dtype))
+            gradient += gradient_of_rows
+            dX.append(dX_of_rows)
+        return gradient, np.concatenate(dX)
+
+    def blocks(self, N: int, arrays: int = 1) -> list[slice]:
+        """N rows in blocks, so that no array expression takes longer than Ctrl-C may wait.
+
+        `arrays`: expressions over so many arrays at once.
+        """
+        widths = sum(sum(W.shape) for W in self.weights)
+        rows = max(1, _BLOCK // (arrays * (self.parameter_count + _FUNCTION * widths)))
+        return [slice(start, start + rows) for start in range(0, N, rows)]
 
     def forward_pass(self, X: Array, masks: Masks = ()) -> list[LayerPass]:
         """Through all layers, from X (N, D) to Y (N, K).

@@ -9,7 +9,7 @@ import numpy as np
 
 from eigenmlp.reference import dropout, limits, loss
 from eigenmlp.reference.interrupt import ctrl_c_waits
-from eigenmlp.reference.network import Network
+from eigenmlp.reference.network import Network, at_one_moment
 from eigenmlp.reference.optimizer import OPTIMIZERS
 from eigenmlp.reference.types import Array, Doubles, Floats, Ints
 
@@ -95,6 +95,7 @@ class Trainer:
         dropout_key: int = 0,
     ) -> None:
         self.network = network
+        self.turns = network.turns
         self.optimizer = OPTIMIZERS[rule]
         self.hyper = {name: float(x) for name, x in (self.optimizer.defaults | hyper).items()}
         self.clip_norm, self.l1, self.max_norm, self.penalty = clip_norm, l1, max_norm, penalty
@@ -107,10 +108,12 @@ class Trainer:
         self.gathered: Floats = np.zeros_like(network.parameters)
         self.set_progress(0)
 
+    @at_one_moment
     def get_progress(self) -> tuple[int, int, int, float]:
         """Updates done so far; and batches, rows and weight gathered for the next one."""
         return self.steps, self.batches, self.rows, self.weight
 
+    @at_one_moment
     def set_progress(
         self,
         steps: int,
@@ -124,18 +127,22 @@ class Trainer:
         if gathered is not None:
             self.gathered[:] = gathered
 
+    @at_one_moment
     def get_gathered(self) -> Floats:
         """A copy of the gradient (P,) gathered for the next update, a sum over rows."""
         return self.gathered.copy()
 
+    @at_one_moment
     def get_state(self, name: str) -> Floats:
         """A copy of one array of the optimizer's state (P,), ordered like the parameters."""
         return self.state[name].copy()
 
+    @at_one_moment
     def set_state(self, name: str, flat: Array) -> None:
         """Set one array of the optimizer's state (P,)."""
         self.state[name][:] = flat
 
+    @at_one_moment
     def step(self, X: Array, T: Array, lr: float, sample_weight: Array | None = None) -> float:
         """Train on one batch, of any size.
 
@@ -204,6 +211,7 @@ class Trainer:
         )  # fmt: skip
         return self.flush(lr, goes_on) if self.batches == self.accumulate else True
 
+    @at_one_moment
     def flush(self, lr: float, goes_on: bool = False) -> bool:
         """The update by what was gathered so far, if that is anything."""
         if self.batches == 0:
@@ -220,6 +228,7 @@ class Trainer:
         """What the penalty of a batch with this divisor has as its derivative, divided by W."""
         return self.penalty / divisor if divisor > 0 else 0.0
 
+    @at_one_moment
     @np.errstate(over="ignore", invalid="ignore")
     def apply(self, gradient: Array, lr: float, l2: float = 0.0, goes_on: bool = False) -> bool:
         """Update the parameters once, with a gradient (P,); False if that made one infinite.
@@ -313,6 +322,7 @@ class Trainer:
                     if ctrl_c.pressed:
                         result.interrupted = True
                         return result
+                    self.turns.give_way()
                     if check is not None:
                         check()
                     rows = order[start : start + batch_size]
@@ -321,14 +331,15 @@ class Trainer:
 
                     steps = self.steps
                     weight = loss.divisor(chosen_loss, len(rows), w)
-                    result.penalties[batch] = limits.penalty(
-                        self.network.parameters,
-                        self.network.is_weight,
-                        self._share_of_penalty(weight),
-                    )
-                    batch_loss, batch_correct = self._step(X[rows], T[rows], lr, w, goes_on)
-                    if whole and start + batch_size >= N and not self.flush(lr, goes_on):
-                        batch_loss = math.inf
+                    with self.turns.lock():
+                        result.penalties[batch] = limits.penalty(
+                            self.network.parameters,
+                            self.network.is_weight,
+                            self._share_of_penalty(weight),
+                        )
+                        batch_loss, batch_correct = self._step(X[rows], T[rows], lr, w, goes_on)
+                        if whole and start + batch_size >= N and not self.flush(lr, goes_on):
+                            batch_loss = math.inf
                     if not (math.isfinite(batch_loss) or goes_on):
                         result.diverged_step = step
                         result.diverged_loss = batch_loss

@@ -20,6 +20,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from .._mapped import intact
 from .._shown import shown
+from .._turns import Turns
 from ..activations import Activation
 from ..mlp import MLP
 from ..threads import limited
@@ -54,6 +55,7 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
     best_validation_score_: Any
     stopped_: bool
     _learning_rate: float
+    _turns: Turns  # of the threads that fit this estimator or read all of it
     _policy: tuple[str, float, float]  # of the learning rate: its name, start and power_t
     _no_improvement_count: int
     _counts_calls: bool = False  # whether those are calls of `partial_fit`, not epochs of `fit`
@@ -89,13 +91,16 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
     ) -> None:
         for name, value in {"X": X, "y": y, "sample_weight": sample_weight}.items():
             intact(value, name)  # before scikit-learn reads it
-        with limited(self.n_threads):
-            with self._as_it_was_if_refused(), brief():
+        with limited(self.n_threads), self._as_it_was_if_nothing_happened() as started:
+            turns: Turns = self.__dict__.setdefault("_turns", Turns())
+            with turns.lock(), brief():
                 problem, validation = self._prepare(
                     X, y, sample_weight, incremental, validation_data, classes
                 )
+            started()
             if self.solver == "lbfgs":
-                _lbfgs.fit(self, problem)
+                with turns.lock():
+                    _lbfgs.fit(self, problem)
             else:
                 _stochastic.fit(self, problem, validation, incremental)
         assert self._net is not None
@@ -124,13 +129,25 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
             raise InvalidParameterError(f"{says} Got {shown(value)} instead.") from None
 
     @contextmanager
-    def _as_it_was_if_refused(self) -> Iterator[None]:
+    def _as_it_was_if_nothing_happened(self) -> Iterator[Callable[[], None]]:
+        """After an error before the first step: attributes and generators. Gives what to call when
+        the parameters to start from are there.
+        """
         before = {**self.__dict__}
+        drawn = {
+            id(rng): (rng, rng.get_state(legacy=False))
+            for rng in (self.random_state, before.get("_random_state"))
+            if isinstance(rng, np.random.RandomState) and rng is not np.random.mtrand._rand
+        }
+        start: list[Array] = []
         try:
-            yield
+            yield lambda: start.append(self._network().parameters)
         except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
+            if not start or np.array_equal(start[0], self._network().parameters):
+                for rng, state in drawn.values():
+                    rng.set_state(state)
+                self.__dict__.clear()
+                self.__dict__.update(before)
             raise
 
     def _prepare(

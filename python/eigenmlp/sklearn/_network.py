@@ -131,17 +131,32 @@ class NetworkMixin:
         self._lists = self._seen = None
 
     def __getstate__(self) -> dict[str, Any]:
+        turns = vars(self).get("_turns")
+        if turns is None:
+            return self._state()
+        with turns, turns.lock():  # of one moment, also where another thread trains
+            return self._state()
+
+    def _state(self) -> dict[str, Any]:
         state: dict[str, Any] = {**super().__getstate__()}  # type: ignore[dict-item]
+        state.pop("_turns", None)
         if self._net is None:  # there may be lists, which the user assigned
             return state
         net = self._network()
         for name in ("_net", "_trainer", "_lists", "_seen"):
             state.pop(name, None)
+        # What goes on changing: the generator's own state is set when the copy is made.
+        state |= {name: list(value) for name, value in state.items() if type(value) is list}
+        rng = state.get("_random_state")
+        if rng is not None and rng is not np.random.mtrand._rand:
+            state["_drawn"] = rng.get_state(legacy=False)
         return {**state, "_saved": _saved.saved(net, self._trainer)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        saved = state.pop("_saved", None)
+        saved, drawn = state.pop("_saved", None), state.pop("_drawn", None)
         super().__setstate__(state)  # type: ignore[misc]
+        if drawn is not None:
+            vars(self)["_random_state"].set_state(drawn)
         if saved is not None:
             self._net, self._trainer = _saved.restored(saved)
 

@@ -53,13 +53,13 @@ def fit(
         warnings.warn("Training interrupted by user.", stacklevel=5)
     finally:
         estimator._parameters_changed()
-    lost = run.diverged is not None and not run.is_finite()
-    if lost:
-        estimator._trainer = None  # whose memories are not finite either
-    if run.scores_stop and (lost or not incremental):
-        estimator._restore_best()
-        estimator.stopped_ = incremental
-        lost = lost and not run.is_finite()
+        lost = run.diverged is not None and not run.is_finite()
+        if lost:
+            estimator._trainer = None  # whose memories are not finite either
+        if run.scores_stop and (lost or not incremental):  # also if a callback's error ends it
+            estimator._restore_best()
+            estimator.stopped_ = incremental
+            lost = lost and not run.is_finite()
     if run.diverged is None:
         return
     if lost:
@@ -114,9 +114,11 @@ class _Run:
         e = self.estimator
         while e.n_iter_ < most:
             count = self.epochs_ahead(most - e.n_iter_, bar is not None)
-            losses, error = self.run(count)
-            for loss in losses:
-                yield self.finish_epoch(loss, bar)
+            e._turns.give_way()
+            with e._turns.lock():  # from the shuffle to the last count
+                losses, error = self.run(count)
+                for loss in losses:
+                    yield self.finish_epoch(loss, bar)
             if error is not None:
                 raise error
             if self.diverged is not None and not (self.scores_stop or self.is_finite()):
@@ -138,23 +140,30 @@ class _Run:
         core: Any = trainer._trainer  # which goes on where a loss is not finite
         rates = np.repeat(self.learning_rates(count), self.batches)
         orders = np.empty((count, self.rows if e.shuffle else 0), dtype=np.int64)
-        if e.shuffle:
-            for order in orders:
-                shuffled = np.arange(self.rows)
-                e._random_state.shuffle(shuffled)
-                order[:] = self.order = self.order[shuffled]
         check = _mapped.watch(X=problem.X, y=problem.T, sample_weight=problem.weights)
         if check is not None:
             check()
-        result = core.run(
-            *(problem.X, problem.T, problem.weights, self.size, orders, rates),
-            check=check,
-            goes_on=True,
-        )
+        before = e._random_state.get_state(legacy=False), self.order
+        began = 0
+        try:
+            for order in orders if e.shuffle else ():
+                order[:] = self.shuffled()
+            result = core.run(
+                *(problem.X, problem.T, problem.weights, self.size, orders, rates),
+                check=check,
+                goes_on=True,
+            )
+            began = result.epochs + (result.steps > result.epochs * self.batches)
+        finally:
+            if e.shuffle and began < count:  # what did not happen has drawn nothing
+                e._random_state.set_state(before[0])
+                self.order = before[1]
+                for _ in range(began):
+                    self.shuffled()
         error: BaseException | None = None
         try:
             trainer._refuse(result, 0)
-        except (ValueError, KeyboardInterrupt) as refused:
+        except BaseException as refused:
             error = refused
         shape = (count, self.batches)
         losses = problem.loss_scale * result.batch_losses.reshape(shape)
@@ -169,6 +178,13 @@ class _Run:
             )
         with np.errstate(over="ignore", invalid="ignore"):
             return (losses @ self.batch_rows / self.rows)[: result.epochs], error
+
+    def shuffled(self) -> Array:
+        """The next epoch's order."""
+        shuffled = np.arange(self.rows)
+        self.estimator._random_state.shuffle(shuffled)
+        self.order = self.order[shuffled]
+        return self.order
 
     def learning_rates(self, count: int) -> Array:
         """Of the next epochs."""

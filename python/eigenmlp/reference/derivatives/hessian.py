@@ -13,10 +13,11 @@ import numpy as np
 
 from eigenmlp.reference import activation, loss
 from eigenmlp.reference.derivatives.tangent import split, tangent_pass
-from eigenmlp.reference.network import Network
+from eigenmlp.reference.network import Network, at_one_moment
 from eigenmlp.reference.types import Array, Floats
 
 
+@at_one_moment
 @np.errstate(over="ignore", invalid="ignore")
 def hessian_vector_product(
     network: Network, X: Array, T: Array, v: Array, sample_weight: Array | None = None
@@ -31,12 +32,24 @@ def hessian_vector_product(
     array([18.,  6.])
     """
     T = network.as_targets(T)
+    total = loss.divisor(network.loss, len(X), sample_weight)
+    product = np.zeros_like(network.parameters)
+    for rows in network.blocks(len(X)):
+        w = None if sample_weight is None else sample_weight[rows]
+        product += _of_rows(network, X[rows], T[rows], v, w, total)
+    return product
+
+
+def _of_rows(
+    network: Network, X: Array, T: Array, v: Array, sample_weight: Array | None, total: float
+) -> Floats:
+    """What rows X add to the product, where the mean over all rows has `total` as its divisor."""
     passes = network.forward_pass(X)
     tangents = tangent_pass(network, passes, None, v)
     V, _ = split(network, v)
     Y, RY = passes[-1].Y, tangents[-1].RY
-    dY = loss.mean_derivative(network.loss, Y, T, sample_weight)
-    RdY = loss.mean_derivative_tangent(network.loss, Y, T, RY, sample_weight)
+    dY = loss.mean_derivative(network.loss, Y, T, sample_weight, total)
+    RdY = loss.mean_derivative_tangent(network.loss, Y, T, RY, sample_weight, total)
     products: list[Floats] = []  # RdW0, Rdb0, RdW1, Rdb1, …, filled from the end
     for layer in reversed(range(len(passes))):
         name, W = network.activations[layer], network.weights[layer]
@@ -51,6 +64,7 @@ def hessian_vector_product(
     return np.concatenate(products)
 
 
+@at_one_moment
 def hessian(network: Network, X: Array, T: Array, sample_weight: Array | None = None) -> Floats:
     """H (P, P), column by column; each pair of mirrored entries is replaced by its mean.
 

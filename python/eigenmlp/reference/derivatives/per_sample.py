@@ -3,10 +3,11 @@
 import numpy as np
 
 from eigenmlp.reference import activation, loss
-from eigenmlp.reference.network import Network
+from eigenmlp.reference.network import LayerPass, Network, at_one_moment
 from eigenmlp.reference.types import Array, Floats
 
 
+@at_one_moment
 @np.errstate(over="ignore", invalid="ignore")
 def input_gradient(network: Network, X: Array, T: Array | None = None, output: int = -1) -> Floats:
     """The gradient (N, D) of each row's own loss by that row's inputs, or that of one output.
@@ -23,16 +24,21 @@ def input_gradient(network: Network, X: Array, T: Array | None = None, output: i
     array([[3., 4.],
            [3., 4.]])
     """
-    passes = network.forward_pass(X)
-    Y = passes[-1].Y
-    if T is None:
-        dY = np.zeros_like(Y)
-        dY[:, output] = 1
-    else:
-        dY = loss.find(network.loss).derivative(Y, network.as_targets(T))
-    return network.backward_pass(passes, dY)[1]
+    T = None if T is None else network.as_targets(T)
+    gradients = []
+    for rows in network.blocks(len(X)):
+        passes = network.forward_pass(X[rows])
+        Y = passes[-1].Y
+        if T is None:
+            dY = np.zeros_like(Y)
+            dY[:, output] = 1
+        else:
+            dY = loss.find(network.loss).derivative(Y, T[rows])
+        gradients.append(network.backward_pass(passes, dY)[1])
+    return np.concatenate(gradients)
 
 
+@at_one_moment
 @np.errstate(over="ignore", invalid="ignore")
 def per_sample_gradients(
     network: Network, X: Array, T: Array, sample_weight: Array | None = None
@@ -48,10 +54,19 @@ def per_sample_gradients(
     array([[-6., -2.],
            [-4., -4.]])
     """
-    passes = network.forward_pass(X)
-    dY = len(X) * loss.mean_derivative(
-        network.loss, passes[-1].Y, network.as_targets(T), sample_weight
-    )
+    T = network.as_targets(T)
+    mean_weight = loss.divisor(network.loss, len(X), sample_weight) / len(X)
+    gradients = []
+    for rows in network.blocks(len(X)):
+        w = None if sample_weight is None else sample_weight[rows]
+        passes = network.forward_pass(X[rows])
+        dY = loss.mean_derivative(network.loss, passes[-1].Y, T[rows], w, mean_weight)
+        gradients.append(_of_rows(network, passes, dY))
+    return np.concatenate(gradients)
+
+
+def _of_rows(network: Network, passes: list[LayerPass], dY: Floats) -> Floats:
+    """Back from dY (N, K), each row on its own."""
     gradients: list[Floats] = []  # as in `Network.backward_pass`, but not summed over rows
     for layer in reversed(range(len(passes))):
         X, Z, Y = passes[layer]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eigenmlp.reference import activation
-from eigenmlp.reference.network import LayerPass, Network
+from eigenmlp.reference.network import LayerPass, Network, at_one_moment
 from eigenmlp.reference.types import Array, Floats
 
 
@@ -24,6 +24,7 @@ class LayerTangent(NamedTuple):
     RY: Floats  # (N, out)
 
 
+@at_one_moment
 @np.errstate(over="ignore", invalid="ignore")
 def jvp(
     network: Network, X: Array, dX: Array | None = None, d_parameters: Array | None = None
@@ -37,8 +38,13 @@ def jvp(
     >>> jvp(network, np.array([[2.0]]), np.array([[1.0]]), np.array([1.0, 0.5]))
     (array([[7.]]), array([[5.5]]))
     """
-    passes = network.forward_pass(X)
-    return passes[-1].Y, tangent_pass(network, passes, dX, d_parameters)[-1].RY
+    Y, RY = [], []
+    for rows in network.blocks(len(X)):
+        passes = network.forward_pass(X[rows])
+        moves = None if dX is None else dX[rows]
+        Y.append(passes[-1].Y)
+        RY.append(tangent_pass(network, passes, moves, d_parameters)[-1].RY)
+    return np.concatenate(Y), np.concatenate(RY)
 
 
 def tangent_pass(

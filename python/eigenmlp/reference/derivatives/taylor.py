@@ -11,10 +11,11 @@ import numpy as np
 
 from eigenmlp.reference import activation, loss
 from eigenmlp.reference.derivatives.tangent import split
-from eigenmlp.reference.network import Network
+from eigenmlp.reference.network import Network, at_one_moment
 from eigenmlp.reference.types import Array, Doubles, Floats
 
 
+@at_one_moment
 @np.errstate(over="ignore", invalid="ignore")
 def taylor(
     network: Network,
@@ -37,6 +38,7 @@ def taylor(
     return loss.mean_series(network.loss, Y, network.as_targets(T), sample_weight)
 
 
+@at_one_moment
 @np.errstate(over="ignore", invalid="ignore")
 def taylor_outputs(
     network: Network,
@@ -57,11 +59,33 @@ def taylor_outputs(
     >>> taylor_outputs(network, np.array([[0.0]]), 3, None, dX).ravel().round(4)  # tanh 2 t
     array([ 0.    ,  2.    ,  0.    , -2.6667])
     """
+    V, v = split(network, np.zeros(network.parameter_count) if direction is None else direction)
+    outputs = [
+        _of_rows(
+            network,
+            X[rows],
+            order,
+            V,
+            v,
+            None if input_direction is None else input_direction[rows],
+        )
+        for rows in network.blocks(len(X), order + 1)
+    ]
+    return np.concatenate(outputs, axis=1)
+
+
+def _of_rows(
+    network: Network,
+    X: Array,
+    order: int,
+    V: list[Floats],
+    v: list[Floats],
+    input_direction: Array | None,
+) -> Floats:
     Y = np.zeros((order + 1, *X.shape), network.dtype)
     Y[0] = network.input_scale * X.astype(network.dtype)
     if input_direction is not None and order > 0:
         Y[1] = network.input_scale * input_direction.astype(network.dtype)
-    V, v = split(network, np.zeros(network.parameter_count) if direction is None else direction)
     for layer, name in enumerate(network.activations):
         Z = Y @ network.weights[layer]
         Z[1:] += Y[:-1] @ V[layer]
