@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from conftest import make_data, make_net
 
 import eigenmlp as em
 from eigenmlp import model_file
@@ -337,3 +338,27 @@ def test_calls_leave_no_references_behind() -> None:
 
     before = counts(10)
     assert (counts(1000) - before < 100).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "squared_error"])
+def test_new_parameters_leave_nothing_of_lost_ones(loss: str, dtype: str) -> None:
+    """Nor in the padding of the core's panels, which sums over all weights see."""
+    X, y = make_data([5, 3], loss, 40, dtype)
+    fresh, lost = (make_net([5, 7, 3], loss=loss, dtype=dtype) for _ in range(2))
+    start = fresh.parameters
+    trainer = em.Trainer(lost, em.SGD(1e-3, penalty=0.1), 10, seed=0)
+    orders = np.empty((2, 0), np.int64)
+    T = y if y.ndim == 1 else y.astype(dtype)
+    trainer._trainer.run(X, T, None, 10, orders, np.array([float("inf")]), goes_on=True)
+    assert np.isnan(lost.parameters).any()
+    lost.parameters = start
+    for optimizer in (em.SGD(0.1, penalty=0.1), em.SGD(0.1, clip_norm=0.5, max_norm=1.0)):
+        histories = [net.fit(X, y, epochs=2, optimizer=optimizer, seed=0) for net in (fresh, lost)]
+        assert histories[0].loss == histories[1].loss
+        assert fresh.parameters.tobytes() == lost.parameters.tobytes()
+    calls = [
+        np.concatenate([net.per_sample_gradients(X, y).ravel(), net.taylor(X, y, start, 3)])
+        for net in (fresh, lost)
+    ]
+    assert calls[0].tobytes() == calls[1].tobytes() and np.isfinite(calls[0]).all()

@@ -102,6 +102,7 @@ def test_what_it_warns_of_and_what_is_left() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_partial_fit_that_diverges() -> None:
     watching = MLPRegressor(solver="sgd", learning_rate_init=1.0, early_stopping=True, **STEEP)
     plain = MLPRegressor(solver="sgd", learning_rate_init=1.0, **STEEP)

@@ -158,6 +158,7 @@ public:
   void get_parameters(T* flat) { unpack(W_.data(), flat); }
   void set_parameters(const T* flat) {
     pack(flat, W_.data());
+    if (softmax_outputs()) hide_padding();
     for (const auto& layer : layers_) refresh_blocks(layer);
   }
 
