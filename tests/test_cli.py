@@ -7,6 +7,7 @@ import re
 import struct
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -35,6 +36,7 @@ def refused(capsys):
         assert captured.err.count("\n") == 1, captured.err
         assert re.search(pattern, captured.err), captured.err
         assert "Traceback" not in captured.out + captured.err
+        assert len(captured.err) < 460, captured.err  # 400, and what stands around them
 
     return check
 
@@ -318,6 +320,20 @@ class TestBadArguments:
     def test_a_device_is_not_replaced(self, refused):
         refused(["train", "digits", "--save", "/dev/null"], "not a regular file")
 
+    @pytest.mark.parametrize(
+        "odd", ["x" * 3000, "1" * 5000, "\ud800", "a\0b", "relu(1," + 999 * "1,"]
+    )
+    @pytest.mark.parametrize(
+        "option",
+        [
+            *("--hidden", "--activation", "--epochs", "--batch-size", "--lr", "--momentum"),
+            *("--seed", "--threads", "--plot", "--loss", "--optimizer", "--schedule"),
+            *("--weight-decay", "--clip-norm", "--dropout", "--compute-dtype", "--data"),
+        ],
+    )
+    def test_options_that_nobody_expects(self, option, odd, refused, empty_folder):
+        refused(["train", "digits", "--quiet", "--epochs", "1", option, odd], "error: ")
+
     def test_out_of_memory_is_one_line(self, refused, monkeypatch):
         def exhaust(*args, **options):
             raise MemoryError("Unable to allocate 7 TiB")
@@ -327,6 +343,25 @@ class TestBadArguments:
 
 
 class TestBadFiles:
+    @pytest.mark.parametrize(
+        "header",
+        [
+            "{'descr': '<f8', 'fortran_order': False, 'shape': (" + "1," * 2000 + ")}",
+            "{'descr': '" + "f" * 4000 + "', 'fortran_order': False, 'shape': (1,)}",
+            "{" + "x" * 4000,
+        ],
+        ids=["axes", "dtype", "no dict"],
+    )
+    def test_damaged_npz_in_a_short_line(self, header, empty_folder, refused):
+        text = header.encode() + b"\n"
+        with zipfile.ZipFile("bad.npz", "w") as archive:
+            archive.writestr("X.npy", b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text)
+        refused(["train", "bad.npz"], r"bad\.npz: expected a \.npz archive of numeric arrays: ")
+
+    def test_npz_of_many_arrays(self, empty_folder, refused):
+        np.savez("many.npz", **{f"array_{i}": np.ones(1) for i in range(300)})
+        refused(["train", "many.npz"], r"expected arrays X and y, found array_0, array_1, .*")
+
     @pytest.mark.parametrize(
         ("arrays", "pattern"),
         [

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import sys
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -127,7 +129,7 @@ ALSO: dict[str, tuple[str, ...]] = {
     "z": ("offsets: expected 10000 last", "offsets: expected 3 last"),
     "p": ("offsets: expected 10000 last", "dp: expected shape (10000,), as p"),
     "n": ("set_num_threads",),
-    "net": ("expected an MLP",),
+    "net": ("expected an MLP", "weights: ", "codes: ", "shape: "),
     "path": ("expected a regular file", "expected an IDX file", "not an IDX file"),
     "directory": ("expected a folder of IDX files",),
 }
@@ -258,13 +260,40 @@ def fitted(kind: str) -> Callable[..., Any]:
 
 def of_fitted(kind: str, method: str) -> Any:
     sklearn = pytest.importorskip("eigenmlp.sklearn")
-    return getattr(getattr(sklearn, kind)(hidden_layer_sizes=3, max_iter=1).fit(X, LABELS), method)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it has not converged
+        return getattr(getattr(sklearn, kind)(hidden_layer_sizes=3).fit(X, LABELS), method)
 
 
 if importlib.util.find_spec("torch"):
     ENTRIES["torch.from_torch"] = entry(
         lambda: em.torch.from_torch, sequential=em.torch.to_torch(net(dropout=0.5))
     )
+
+if importlib.util.find_spec("matplotlib"):
+    importlib.import_module("matplotlib").use("Agg")
+    PLAIN = {"X": X[:, :2], "y": LABELS}
+    of_two = em.MLP([2, 4, K], seed=0)
+    ENTRIES |= {
+        "plot.loss_curve": entry(lambda: em.plot.loss_curve, losses=[1.0, 0.5]),
+        "plot.weights": entry(lambda: em.plot.weights, net=of_two),
+        "plot.first_layer": entry(
+            lambda: em.plot.first_layer, net=em.MLP([4, 4, K], seed=0), shape=(2, 2)
+        ),
+        "plot.decision_regions": entry(
+            lambda: em.plot.decision_regions, **PLAIN, net=of_two, resolution=5
+        ),
+        "plot.confusion_matrix": entry(lambda: em.plot.confusion_matrix, **PLAIN, net=of_two),
+        "plot.codes": entry(lambda: em.plot.codes, **PLAIN, net=of_two),
+    }
+
+
+@pytest.fixture
+def without_figures() -> Iterator[None]:
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
 
 FIT = ("X", "y", "sample_weight", "validation_data")
 ESTIMATORS = ("MLPClassifier", "MLPRegressor")
@@ -293,7 +322,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("name", "parameter"), [*arguments()])
-def test_odd_arguments(name: str, parameter: str) -> None:
+def test_odd_arguments(name: str, parameter: str, without_figures: None) -> None:
     make, good, _ = ENTRIES[name]
     before = em.get_num_threads()
     wrong = []

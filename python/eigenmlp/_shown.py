@@ -27,7 +27,7 @@ def shown(value: object) -> str:
 
 def one_line(text: str) -> str:
     """A message on one line, of a length that people read: its beginning and its end."""
-    line = " ".join(text.split())
+    line = " ".join(text.encode(errors="backslashreplace").decode().split())  # any output takes it
     if len(line) <= _LINE:
         return line
     return f"{line[: 2 * _LINE // 3]} … {line[-_LINE // 3 :]}"

@@ -57,6 +57,8 @@ def matplotlib(part: str) -> Any:
 def axes(ax: Any, height: float = 5.0) -> Any:
     """`ax`, or the axes of a new figure, 8 inches wide and so many high, in `STYLE`."""
     if ax is not None:
+        if not isinstance(ax, matplotlib("axes").Axes):
+            raise TypeError(f"ax: expected Axes of Matplotlib, got {shown(ax)}")
         return ax
     pyplot = matplotlib("pyplot")
     with pyplot.rc_context(STYLE):

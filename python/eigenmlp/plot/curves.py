@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _validate
+from .._shown import shown
 from ..history import History
 from . import _common
 
@@ -53,6 +54,8 @@ def loss_curve(losses: History | ArrayLike, ax: Any = None, label: str | None = 
     training = _validate.numbers(losses.loss if isinstance(losses, History) else losses, "losses")
     if training.ndim != 1 or training.size == 0:
         raise ValueError(f"losses: expected at least one loss (steps,), got shape {training.shape}")
+    if label is not None and not isinstance(label, str):
+        raise TypeError(f"label: expected a str or None, got {shown(label)}")
     validation = np.asarray(losses.val_loss if isinstance(losses, History) else [])
     ax = _common.axes(ax)
     color = _free_color(ax)

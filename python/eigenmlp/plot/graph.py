@@ -67,7 +67,9 @@ def digit_graph(
     """
     sizes = _common.network(net, "digit_graph").layer_sizes
     if len(sizes) < 3 or sizes[1] < 2:
-        raise ValueError(f"digit_graph: expected a hidden layer of at least 2 units, got {net!r}")
+        raise ValueError(
+            f"digit_graph: expected a hidden layer of at least 2 units, got {net!r:.80}"
+        )
     rows = _common.rows_of(X, columns=sizes[0])
     labels = _common.labels_of(y, len(rows))
     classes = np.unique(labels)

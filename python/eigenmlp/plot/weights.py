@@ -130,11 +130,14 @@ def image_shape(shape: tuple[int, int] | None, pixels: int) -> tuple[int, int]:
         shape = (isqrt(pixels), isqrt(pixels))
         if shape[0] * shape[1] != pixels:
             raise ValueError(f"shape: expected (rows, columns), as {pixels} inputs make no square")
-    if np.shape(shape) != (2,):
+    sizes = _validate.items(shape, "shape") if _validate.is_several(shape) else []
+    if len(sizes) != 2:
         raise ValueError(f"shape: expected (rows, columns), got {shown(shape)}")
-    rows, cols = (_validate.integer(size, "shape") for size in shape)
+    rows, cols = (_validate.integer(size, "shape") for size in sizes)
     if rows * cols != pixels:
-        raise ValueError(f"shape: expected {pixels} pixels, as there are inputs, got {shape}")
+        raise ValueError(
+            f"shape: expected {pixels} pixels, as there are inputs, got {shown(shape)}"
+        )
     return rows, cols
 
 
