@@ -576,6 +576,15 @@ def test_a_full_disk(tmp_path: Path) -> None:
     assert_equal(em.MLP.load(tmp_path / "net"), make())
 
 
+@pytest.mark.parametrize("path", [0, 3, True, b"net", None])
+def test_paths_are_no_descriptors(path: Any) -> None:
+    """A number would be a file that is open already."""
+    trainer = em.Trainer(make(), em.SGD(0.1))
+    for call in (em.MLP.load, em.Trainer.load, make().save, trainer.save):
+        with pytest.raises(TypeError, match=r"^path: expected a str or an os\.PathLike .*, got "):
+            call(path)
+
+
 @pytest.mark.parametrize("case", ["no folder", "a folder", "a file as folder", "full disk"])
 def test_a_failing_save_names_its_target(case: str, tmp_path: Path) -> None:
     """Not the file beside it, nor nothing."""

@@ -292,7 +292,9 @@ def test_schedules_count_updates(backend: str) -> None:
 
 
 def test_bad_accumulate() -> None:
-    for bad, text in ((0, "at least 1, got 0"), (2.0, "int, got 2.0"), (True, "int, got True")):
+    refused = [(0, "at least 1, got 0"), (2.0, "int, got 2.0"), (True, "int, got True")]
+    refused += [(2**70, f"at most {2**63 - 1}, got {2**70}")]
+    for bad, text in refused:
         with pytest.raises((TypeError, ValueError), match=f"accumulate.*{text}"):
             em.Trainer(make(), em.SGD(0.1), accumulate=bad)  # type: ignore[arg-type]
 
