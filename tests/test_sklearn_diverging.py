@@ -73,12 +73,13 @@ def test_regressors_end_as_in_scikit_learn(
 def test_classifiers_keep_their_best(solver: str) -> None:
     y = (Y > 0).astype(int) + (Y > 1)
     parameters: dict[str, Any] = {"solver": solver, "early_stopping": True, **STEEP}
-    classifier = MLPClassifier((6,), learning_rate_init=1e200, **parameters)
+    classifier = MLPClassifier((6,), learning_rate_init=1e200, n_iter_no_change=2, **parameters)
     with pytest.warns(RuntimeWarning, match="no longer finite"):
         classifier.fit(X, y)
     assert all(np.isfinite(W).all() for W in classifier.coefs_)
     assert not np.isfinite(classifier.loss_curve_).all()
     assert classifier.best_validation_score_ <= max(classifier.validation_scores_)
+    assert classifier.n_iter_ < 6  # patience, as for any score that is no better
 
 
 def test_what_it_warns_of_and_what_is_left() -> None:

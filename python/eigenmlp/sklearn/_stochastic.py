@@ -233,8 +233,10 @@ class _Run:
             worse = score < e.best_validation_score_ + e.tol
             if score > e.best_validation_score_:
                 parameters = e._network().parameters
-                if np.isfinite(parameters).all():  # labels come of NaN too
+                if np.isfinite(parameters).all():
                     e.best_validation_score_, e._best_parameters = score, parameters
+                else:  # labels come of NaN too
+                    worse = True
         if not self.scores_stop:
             worse = e.loss_ > e.best_loss_ - e.tol
             e.best_loss_ = min(e.best_loss_, e.loss_)
