@@ -183,7 +183,7 @@ def test_a_schedule_of_the_users_own_is_a_function_too(tmp_path: Path) -> None:
         (lambda: OneCycle(0.1, 5, div_factor=0), "OneCycle: div_factor.*above 0, got 0"),
         (lambda: ReduceOnPlateau(0.1, 1.0), "ReduceOnPlateau: factor.*below 1, got 1"),
         (lambda: ReduceOnPlateau(0.1, patience=-1), "patience.*at least 0, got -1"),
-        (lambda: ReduceOnPlateau(0.1, threshold_mode="x"), "'rel' or 'abs', got 'x'"),
+        (lambda: ReduceOnPlateau(0.1, threshold_mode="x"), r"\['rel', 'abs'\], got 'x'"),
         (lambda: restored({"schedule": "Nothing"}), "schedule of.*got 'Nothing'"),
     ],
 )

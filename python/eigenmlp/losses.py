@@ -185,7 +185,7 @@ class Quantile(Loss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        several = _validate.is_several(self.q)
+        several = _validate.is_several(self.q) or isinstance(self.q, (str, bytes))
         q = _numbers(self.q if several else [self.q], "Quantile: q", 0.0, 1.0)
         if min(q) == 0:
             raise ValueError(f"Quantile: q: expected numbers above 0, got {shown(self.q)}")

@@ -186,9 +186,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def _values(self, Y: Array) -> Array:
         """From outputs (N, K)."""
-        if self.out_activation_ == "exp":
-            Y = predictions("poisson", Y, None)
-        return Y.ravel() if Y.shape[1] == 1 else Y
+        loss = "poisson" if self.out_activation_ == "exp" else "squared_error"
+        return predictions(loss, Y, None)
 
     # ---- targets
 
