@@ -15,23 +15,27 @@ namespace eigenmlp {
 namespace detail {
 inline constexpr Index gradient_block = 1024; // rows
 
-// Runs rows(team, first, rows, batch) for every block, then sums the weights. An interruption keeps
-// threads from working, not from waiting for each other.
+// Runs rows(team, first, rows, batch) for every block, then sums the weights. Threads that are
+// interrupted still wait for each other until they have all seen it, between two barriers.
 template <class T, class RowsPhase>
 void sum_gradient(const Network<T>& net, Index N, bool input_gradient, T* gradient,
                   Interruption* interruption, RowsPhase&& rows_of_block) {
   const Index block = std::min(N, gradient_block);
   Batch<T> batch;
   batch.reserve(net, block, input_gradient);
+  bool interrupted = false; // written by thread 0
   const double work = 6.0 * static_cast<double>(net.parameter_count() * block);
   in_parallel(threads_for_net(net, work, lines_exchanged(net, block, false), 3),
               [&](const Team& team) {
                 for (Index first = 0; first < N; first += gradient_block) {
                   const Index rows = std::min(gradient_block, N - first);
                   rows_of_block(team, first, rows, batch);
+                  if (team.index == 0) interrupted = interruption && interruption->stopped();
                   team.wait();
+                  const bool over = interrupted;
                   gradient_share(net, batch, rows, team, first == 0, gradient, interruption);
                   team.wait();
+                  if (over) return;
                 }
               });
 }

@@ -41,7 +41,7 @@ def run_epoch(
             raise type(error)(f"batch {number}: {error}") from None
         lr = np.array([trainer.lr])
         trainer._turns.give_way()
-        with trainer._turns.lock():
+        with trainer._turns.lock:
             result = trainer._trainer.run(X, T, weights, len(T), _AS_THEY_COME, lr, whole=False)
         trainer._refuse(result, number)
         share = trainer.net._loss_object.divisor(len(T), weights)

@@ -129,7 +129,7 @@ class Trainer:
     @contextmanager
     def _changes(self) -> Iterator[None]:
         """Around what leaves parameters, state, counters and generator of different moments."""
-        with self._turns.lock():
+        with self._turns.lock:
             self._changing = True
             try:
                 yield
@@ -139,7 +139,7 @@ class Trainer:
     @contextmanager
     def _at_rest(self) -> Iterator[None]:
         """Around what reads several of them: waits for other threads, not for itself."""
-        with self._turns, self._turns.lock():
+        with self._turns, self._turns.lock:
             if self._changing:
                 raise RuntimeError(
                     "this trainer is in the middle of a run; it can be used again when that has "
@@ -182,11 +182,11 @@ class Trainer:
             lr = self._learning_rates(1)[0]
         for array, name in ((Xb, "X"), (yb, "y")):
             _mapped.intact(array, name)
-        with self._turns.lock():
+        with self._turns.lock:
             loss = self._trainer.step(Xb, yb, lr) if self._direct else None  # type: ignore[arg-type]
         if loss is None:
             X, T, weights = self.net._data(Xb, yb, None)
-            with self._turns.lock():
+            with self._turns.lock:
                 loss = self._trainer.step(X, T, lr, weights)
             if loss is None:
                 raise ValueError(_CHANGED)
@@ -198,14 +198,14 @@ class Trainer:
         """One optimizer step with a gradient (P,) of the user's own."""
         net = self.net
         vector = _validate.flat(gradient, net.parameter_count, net._dtype, "gradient")
-        with self._turns.lock():
+        with self._turns.lock:
             done = self._trainer.apply(vector, self._learning_rates(1)[0])
         if not done:
             raise DivergenceError(self.epochs + 1, self.steps + 1, math.inf)
 
     def _flush(self) -> None:
         """The update by what earlier calls of `step` have gathered, if anything."""
-        with self._turns.lock():
+        with self._turns.lock:
             if self._trainer.get_progress()[1] == 0:
                 return
             done = self._trainer.flush(self._learning_rates(1)[0])

@@ -16,7 +16,8 @@ template <class T>
 struct SecondOrder {
   Batch<T> batch;
   Tangent<T> tangent;
-  Buffer<T> sum; // laid out like the parameters
+  Buffer<T> sum;            // laid out like the parameters
+  bool interrupted = false; // written by thread 0, between two barriers
   void reserve(const Network<T>& net, Index rows) {
     batch.reserve(net, rows);
     tangent.reserve(net, rows, true);
@@ -42,7 +43,7 @@ void second_backward(const Layer<T>& layer, T* dY, T* RdY, const T* Y, const T* 
 template <class T>
 void second_backward_output(const Network<T>& net, const SecondOrder<T>& memory, Index begin,
                             Index end) {
-  const auto& [batch, tangent, sum] = memory;
+  const auto& [batch, tangent, sum, interrupted] = memory;
   const std::size_t L = net.layers().size();
   const Layer<T>& last = net.layers().back();
   if (last.activation->is_softmax)
@@ -59,7 +60,7 @@ void second_backward_output(const Network<T>& net, const SecondOrder<T>& memory,
 template <class T>
 void second_backward_layer(const Network<T>& net, const Direction<T>& direction,
                            const SecondOrder<T>& memory, std::size_t l, Index begin, Index end) {
-  const auto& [batch, tangent, sum] = memory;
+  const auto& [batch, tangent, sum, interrupted] = memory;
   const Layer<T>& layer = net.layers()[l - 1];
   const Layer<T>& below = net.layers()[l - 2];
   const Index rows = end - begin, panels = layer.input_panels();
@@ -141,9 +142,12 @@ void product_with_hessian(const Network<T>& net, const Data& data, const Directi
     if (!second_rows(net, data, direction, first, team.begin(rows), team.end(rows), divisor, memory,
                      interruption))
       good = false;
+    if (team.index == 0) memory.interrupted = interruption && interruption->stopped();
     team.wait();
+    const bool over = memory.interrupted;
     second_weights(net, memory, rows, team, first == 0, interruption);
     team.wait();
+    if (over) return;
   }
 }
 } // namespace detail

@@ -25,7 +25,7 @@ def at_one_moment(function: Function) -> Function:
 
     @wraps(function)
     def alone(network: Any, *args: Any, **kwargs: Any) -> Any:
-        with network.turns, network.turns.lock():
+        with network.turns, network.turns.lock:
             return function(network, *args, **kwargs)
 
     return cast(Function, alone)

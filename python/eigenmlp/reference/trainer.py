@@ -331,7 +331,7 @@ class Trainer:
 
                     steps = self.steps
                     weight = loss.divisor(chosen_loss, len(rows), w)
-                    with self.turns.lock():
+                    with self.turns.lock:
                         result.penalties[batch] = limits.penalty(
                             self.network.parameters,
                             self.network.is_weight,

@@ -93,13 +93,13 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
             intact(value, name)  # before scikit-learn reads it
         with limited(self.n_threads), self._as_it_was_if_nothing_happened() as started:
             turns: Turns = self.__dict__.setdefault("_turns", Turns())
-            with turns.lock(), brief():
+            with turns.lock, brief():
                 problem, validation = self._prepare(
                     X, y, sample_weight, incremental, validation_data, classes
                 )
             started()
             if self.solver == "lbfgs":
-                with turns.lock():
+                with turns.lock:
                     _lbfgs.fit(self, problem)
             else:
                 _stochastic.fit(self, problem, validation, incremental)

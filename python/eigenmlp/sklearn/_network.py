@@ -134,7 +134,7 @@ class NetworkMixin:
         turns = vars(self).get("_turns")
         if turns is None:
             return self._state()
-        with turns, turns.lock():  # of one moment, also where another thread trains
+        with turns, turns.lock:  # of one moment, also where another thread trains
             return self._state()
 
     def _state(self) -> dict[str, Any]:

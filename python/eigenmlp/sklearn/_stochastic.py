@@ -115,7 +115,7 @@ class _Run:
         while e.n_iter_ < most:
             count = self.epochs_ahead(most - e.n_iter_, bar is not None)
             e._turns.give_way()
-            with e._turns.lock():  # from the shuffle to the last count
+            with e._turns.lock:  # from the shuffle to the last count
                 losses, error = self.run(count)
                 for loss in losses:
                     yield self.finish_epoch(loss, bar)
