@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "eigenmlp/rows_phase.hpp"
-#include "eigenmlp/weights_phase.hpp"
+#include "eigenmlp/step/rows_phase.hpp"
+#include "eigenmlp/step/weights_phase.hpp"
 
 namespace {
 using namespace eigenmlp;

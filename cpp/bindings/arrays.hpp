@@ -12,7 +12,7 @@
 
 #include <optional>
 
-#include "eigenmlp/batch.hpp"
+#include "eigenmlp/step/batch.hpp"
 
 namespace eigenmlp::bindings {
 

@@ -8,8 +8,8 @@
 #include <csignal>
 #include <thread>
 
-#include "eigenmlp/interruption.hpp"
-#include "eigenmlp/lock.hpp"
+#include "eigenmlp/threads/interruption.hpp"
+#include "eigenmlp/threads/lock.hpp"
 
 namespace eigenmlp::bindings {
 

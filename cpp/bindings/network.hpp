@@ -4,8 +4,8 @@
 #include <shared_mutex>
 
 #include "arrays.hpp"
-#include "eigenmlp/gradient.hpp"
-#include "eigenmlp/inference.hpp"
+#include "eigenmlp/passes/gradient.hpp"
+#include "eigenmlp/passes/inference.hpp"
 #include "gil.hpp"
 
 namespace eigenmlp::bindings {

@@ -11,9 +11,9 @@
 #include <atomic>
 #include <optional>
 
-#include "eigenmlp/exponential.hpp"
-#include "eigenmlp/loose_packets.hpp"
-#include "eigenmlp/parallel.hpp"
+#include "eigenmlp/kernel/exponential.hpp"
+#include "eigenmlp/kernel/loose_packets.hpp"
+#include "eigenmlp/threads/parallel.hpp"
 
 namespace eigenmlp {
 

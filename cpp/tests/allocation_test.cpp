@@ -4,7 +4,7 @@
 #include "check.hpp"
 #define eigen_assert(condition) ::eigenmlp::test::check(condition, "Eigen: " #condition)
 
-#include "eigenmlp/inference.hpp"
+#include "eigenmlp/passes/inference.hpp"
 #include "problem.hpp"
 
 namespace {

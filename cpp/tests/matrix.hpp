@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "check.hpp"
-#include "eigenmlp/panels.hpp"
+#include "eigenmlp/kernel/panels.hpp"
 
 namespace eigenmlp::test {
 

@@ -2,7 +2,7 @@
 // any order and equality is exact.
 #include <vector>
 
-#include "eigenmlp/product.hpp"
+#include "eigenmlp/kernel/product.hpp"
 #include "matrix.hpp"
 
 namespace eigenmlp::test {

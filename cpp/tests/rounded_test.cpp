@@ -3,8 +3,8 @@
 // may not read holds NaN.
 #include <limits>
 
-#include "eigenmlp/bfloat16.hpp"
-#include "eigenmlp/operands.hpp"
+#include "eigenmlp/kernel/bfloat16.hpp"
+#include "eigenmlp/kernel/operands.hpp"
 #include "matrix.hpp"
 
 namespace eigenmlp::test {

@@ -4,8 +4,8 @@
 #include <thread>
 
 #include "check.hpp"
-#include "eigenmlp/gradient.hpp"
-#include "eigenmlp/inference.hpp"
+#include "eigenmlp/passes/gradient.hpp"
+#include "eigenmlp/passes/inference.hpp"
 #include "problem.hpp"
 
 namespace eigenmlp::test {

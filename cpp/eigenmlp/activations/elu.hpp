@@ -1,7 +1,7 @@
 #pragma once
 
 #include "eigenmlp/activations/sides.hpp"
-#include "eigenmlp/choice.hpp"
+#include "eigenmlp/names/choice.hpp"
 
 namespace eigenmlp {
 

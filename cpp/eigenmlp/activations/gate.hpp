@@ -6,7 +6,7 @@
 #pragma once
 
 #include "eigenmlp/activations/sides.hpp"
-#include "eigenmlp/series.hpp"
+#include "eigenmlp/kernel/series.hpp"
 
 namespace eigenmlp {
 

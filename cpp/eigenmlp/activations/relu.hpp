@@ -1,6 +1,6 @@
 #pragma once
 
-#include "eigenmlp/types.hpp"
+#include "eigenmlp/kernel/types.hpp"
 
 namespace eigenmlp {
 

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "eigenmlp/kernel.hpp"
+#include "eigenmlp/kernel/tile.hpp"
 
 namespace eigenmlp {
 

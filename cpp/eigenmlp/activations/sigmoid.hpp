@@ -1,7 +1,7 @@
 #pragma once
 
-#include "eigenmlp/choice.hpp"
-#include "eigenmlp/series.hpp"
+#include "eigenmlp/kernel/series.hpp"
+#include "eigenmlp/names/choice.hpp"
 
 namespace eigenmlp {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "eigenmlp/series.hpp"
+#include "eigenmlp/kernel/series.hpp"
 
 namespace eigenmlp {
 

@@ -6,8 +6,8 @@
 // Hessian (Neural Computation 6, 1994).
 #pragma once
 
-#include "eigenmlp/gradient.hpp"
-#include "eigenmlp/inference.hpp"
+#include "eigenmlp/passes/gradient.hpp"
+#include "eigenmlp/passes/inference.hpp"
 
 namespace eigenmlp {
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "eigenmlp/choice.hpp"
 #include "eigenmlp/losses/rows.hpp"
+#include "eigenmlp/names/choice.hpp"
 
 namespace eigenmlp {
 

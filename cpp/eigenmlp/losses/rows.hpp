@@ -1,7 +1,7 @@
 // What a loss is given: some rows of a batch, with outputs and targets in panels.
 #pragma once
 
-#include "eigenmlp/series.hpp"
+#include "eigenmlp/kernel/series.hpp"
 
 namespace eigenmlp {
 

@@ -4,8 +4,8 @@
 #include <limits>
 
 #include "eigenmlp/activations/softmax.hpp"
-#include "eigenmlp/choice.hpp"
 #include "eigenmlp/losses/rows.hpp"
+#include "eigenmlp/names/choice.hpp"
 
 namespace eigenmlp {
 

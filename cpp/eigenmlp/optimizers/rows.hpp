@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "eigenmlp/types.hpp"
+#include "eigenmlp/kernel/types.hpp"
 
 namespace eigenmlp {
 

@@ -1,0 +1,169 @@
+// Operands rounded to bfloat16 in pairs: two neighbouring terms of a sum in the place of a float,
+// as the processor's products of bfloat16 want them. A panel's line, as wide as 16 floats, then
+// holds 32 terms of a row of a left factor, or two terms for each of 16 columns of a right one: to
+// a product these are ordinary float panels whose depth is counted in pairs.
+//
+// The products are AMX's (amx.hpp) where the operating system lets the process use it, else those
+// of AVX-512-BF16 (kernel.hpp, Sum::over_pairs).
+#pragma once
+
+#include "eigenmlp/kernel/amx_permission.hpp"
+#include "eigenmlp/kernel/pairs.hpp"
+#include "eigenmlp/kernel/product.hpp"
+#if defined(__AMX_BF16__)
+#include "eigenmlp/kernel/amx.hpp"
+#endif
+
+namespace eigenmlp::rounded {
+
+using Operand = float; // the bits of a pair
+using Operands = Panels<Operand>;
+using ConstOperands = Panels<const Operand>;
+inline constexpr Index per_float = 2; // operands in a float's place: so many more fit into a cache
+
+// Depths are filled up to whole tiles of AMX (pairs.hpp). Sums over the batch read tiles of 32
+// rows, which are stored at once.
+inline constexpr Index row_unit = line_terms;
+
+inline constexpr bool has_products = true; // of bfloat16, faster than those of floats
+
+#if defined(__AMX_BF16__)
+inline constexpr bool has_tiles = true;
+#else
+inline constexpr bool has_tiles = false;
+#endif
+namespace detail {
+inline bool& tiles() {
+  static bool used = has_tiles && amx_permission();
+  return used;
+}
+} // namespace detail
+// Whether products run on AMX's tiles. Forbidding them is for programs that compare.
+inline bool uses_tiles() { return detail::tiles(); }
+inline void use_tiles(bool allowed) { detail::tiles() = allowed && has_tiles && amx_permission(); }
+
+// What a step costs in float beside one with these.
+inline double speedup() { return uses_tiles() ? 4 : 1.5; }
+
+inline Index tiles_of(Index terms) { return ceil_div(terms, line_terms); }
+
+// A Left (rows, depth): [depth / 32][rows][16 pairs]. A Right (depth, columns):
+// [columns / 16][depth / 2][16 pairs]. Terms beyond the depth are zero in Rights.
+inline Index left_panel(Index rows) { return panel_stride<float>(rows); }
+inline Index left_size(Index rows, Index depth) { return tiles_of(depth) * left_panel(rows); }
+inline Index right_panel(Index depth) { return panel_stride<float>(tiles_of(depth) * tile_lines); }
+inline Index right_size(Index depth, Index columns) {
+  return panel_count<float>(columns) * right_panel(depth);
+}
+// For Xᵀ · dY, X (N, D) as the Left of Xᵀ: [N / 32][D][16 pairs], and dY (N, K) as a Right. Rows
+// beyond N are zero.
+inline Index inputs_panel(Index columns) {
+  return panel_stride<float>(panel_count<float>(columns) * tile_lines);
+}
+inline Index inputs_size(Index rows, Index columns) {
+  return tiles_of(rows) * inputs_panel(columns);
+}
+inline Index deltas_panel(Index rows) { return right_panel(rows); }
+inline Index deltas_size(Index rows, Index columns) { return right_size(rows, columns); }
+
+namespace detail {
+// Two rows of 16 floats as 16 pairs.
+inline __m512i pairs(__m512 even, __m512 odd) {
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24,
+                                         8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  return _mm512_permutexvar_epi16(order, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even)));
+}
+// Row i of `count` at `from`, zeros after them.
+inline __m512 row_or_zero(const float* from, Index i, Index count) {
+  return i < count ? _mm512_load_ps(from + i * panel_width<float>) : _mm512_setzero_ps();
+}
+// Lines of pairs of rows, so many that `count` rows and zeros after them make whole tiles.
+inline void store_pairs(const float* from, Index count, Index lines, Operand* to) {
+  for (Index i = 0; i < lines; ++i)
+    _mm512_store_si512(to + i * line_pairs,
+                       pairs(row_or_zero(from, 2 * i, count), row_or_zero(from, 2 * i + 1, count)));
+}
+} // namespace detail
+
+// Rows row … row + count - 1 of panel c, which lie at `from`, of a Left with so many columns. What
+// is beyond them in the last line becomes zero: it may be Inf or NaN (padding sums Inf · 0), or
+// have been so in another batch, and these times the zeros of a Right are NaN.
+inline void store_left(const float* from, Index row, Index count, Index c, Index columns,
+                       Operands left) {
+  constexpr Index p = panel_width<float>;
+  const bool alone = c % 2 == 0 && c + 1 == panel_count<float>(columns);
+  const auto exist = static_cast<__mmask16>((1U << std::min(p, columns - c * p)) - 1);
+  Operand* to = left.at(row, c / 2) + c % 2 * (line_pairs / 2);
+  for (Index i = 0; i < count; ++i, from += p, to += line_pairs) {
+    const auto rounded =
+        reinterpret_cast<__m256i>(_mm512_maskz_cvtneps_pbh(exist, _mm512_load_ps(from)));
+    if (alone)
+      _mm512_store_si512(to, _mm512_zextsi256_si512(rounded));
+    else
+      _mm256_store_si256(reinterpret_cast<__m256i*>(to), rounded);
+  }
+}
+
+// `row` is a multiple of row_unit, and `count` is one but at the end of the batch.
+inline void store_inputs_over_rows(const float* from, Index row, Index count, Index c,
+                                   Operands to) {
+  constexpr Index p = panel_width<float>;
+  alignas(cache_line) Operand lines[tile_size];
+  for (Index i = 0; i < count; i += row_unit) {
+    detail::store_pairs(from + i * p, count - i, tile_lines, lines);
+    transpose_block<float>(lines, p, to.at(c * tile_lines, (row + i) / row_unit), p);
+  }
+}
+inline void store_deltas_over_rows(const float* from, Index row, Index count, Index c,
+                                   Operands to) {
+  detail::store_pairs(from, count, tiles_of(count) * tile_lines, to.at(row / 2, c));
+}
+
+// The block of W in panel d of its rows and panel k of its columns (`rows` x `columns` of it exist)
+// into the Right of W and, unless that is null, of Wᵀ.
+inline void store_weights(const float* block, Index rows, Index, Index d, Index k, Operands W,
+                          Operands Wt) {
+  constexpr Index p = panel_width<float>, lines = p / 2;
+  if (W.data) detail::store_pairs(block, rows, lines, W.at(d * lines, k));
+  if (!Wt.data) return;
+  alignas(cache_line) Operand pairs[p * line_pairs]; // [p rows of W][8 pairs of columns, zeros]
+  for (Index i = 0; i < p; ++i)
+    _mm512_store_si512(pairs + i * line_pairs,
+                       _mm512_zextsi256_si512(reinterpret_cast<__m256i>(
+                           _mm512_cvtneps_pbh(detail::row_or_zero(block, i, rows)))));
+  transpose_block<float>(pairs, p, Wt.at(k * lines, d), lines);
+}
+
+// out = init + A · B over so many terms; as `multiply` (product.hpp).
+template <class Done>
+void multiply_pairs(Index rows, Index terms, Index panels, ConstOperands A, ConstOperands B,
+                    const float* init, Index init_panel, Panels<float> out, Done&& done) {
+#if defined(__AMX_BF16__)
+  if (uses_tiles()) {
+    amx::multiply(rows, tiles_of(terms), panels, A, B, init, init_panel, out, done);
+    return;
+  }
+#endif
+  multiply<float, Sum::over_pairs>(rows, ceil_div(terms, Index{2}), panels, A, B, init, init_panel,
+                                   out, done);
+}
+
+// out = init + left · right from row `row` of left and panel c of right; as `multiply` does it.
+template <class Done>
+void multiply_left(Index rows, Index depth, Index panels, ConstOperands left, Index row,
+                   ConstOperands right, Index c, const float* init, Index init_panel,
+                   Panels<float> out, Done&& done) {
+  multiply_pairs(rows, depth, panels, {left.at(row, 0), left.panel}, {right.at(0, c), right.panel},
+                 init, init_panel, out, done);
+}
+
+// out (+)= Xᵀ · dY over n rows, for panels d … of X (`columns` columns) and k … k + C - 1 of dY.
+inline void multiply_over_rows(Index n, Index columns, Index C, ConstOperands, ConstOperands X,
+                               Index d, ConstOperands, ConstOperands dY, Index k, bool from_zero,
+                               Panels<float> out) {
+  multiply_pairs(columns, n, C, {X.at(d * tile_lines, 0), X.panel}, {dY.at(0, k), dY.panel},
+                 from_zero ? zero_row<float>() : out.data, from_zero ? 0 : out.panel, out,
+                 [](Index, Index) {});
+}
+
+} // namespace eigenmlp::rounded

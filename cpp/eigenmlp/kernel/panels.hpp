@@ -1,0 +1,227 @@
+// Layouts and conversions: the only file that knows where an element lies.
+//
+// A matrix of N rows and D columns lives in panels of p columns, [D / p][rows][p]: a row of a panel
+// is one cache line, and every product streams whole lines. Panels may lie further apart than their
+// rows need (an odd number of lines), so that they do not all fall on the same cache sets.
+// Columns beyond D in the last panel are padding; it is zero in weights, inputs and deltas.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "eigenmlp/kernel/tile.hpp"
+#include "eigenmlp/kernel/types.hpp"
+
+namespace eigenmlp {
+
+template <class T>
+struct Panels {
+  T* data = nullptr;
+  Index panel = 0; // scalars from a panel to the next
+
+  T* at(Index row, Index panel_index) const {
+    return data + panel_index * panel + row * panel_width<T>;
+  }
+  operator Panels<const T>() const { return {data, panel}; }
+};
+
+// One row of one panel, and Eigen's view of it where it lies.
+template <class T>
+using Line = Eigen::Array<T, panel_width<T>, 1>;
+template <class T>
+auto line(T* row) {
+  return Eigen::Map<Line<T>, Eigen::Aligned64>(row);
+}
+template <class T>
+auto line(const T* row) {
+  return Eigen::Map<const Line<T>, Eigen::Aligned64>(row);
+}
+
+template <class T>
+constexpr Index panel_count(Index columns) {
+  return ceil_div(columns, panel_width<std::remove_const_t<T>>);
+}
+
+// Scalars from a panel of so many rows to the next: an odd number of cache lines, but for a single
+// row, whose panels follow each other as a plain array does.
+template <class T>
+constexpr Index panel_stride(Index rows) {
+  return (rows | 1) * panel_width<T>;
+}
+
+// The user's rows, as NumPy or, where there are `starts`, as SciPy's CSR matrices describe them:
+// row i then holds data[j] in column places[j] for j = starts[i] … starts[i + 1] - 1, and zeros.
+enum class Scalar { float32, float64, uint8 };
+struct Rows {
+  const void* data = nullptr;
+  Scalar scalar = Scalar::float64;
+  Index rows = 0, columns = 0;
+  Index row_stride = 0, column_stride = 0; // bytes
+  const void *starts = nullptr, *places = nullptr;
+  Index stored = 0;  // entries of data and places
+  bool wide = false; // starts and places are int64, not int32
+};
+
+// Calls body with a null pointer of the rows' scalar type.
+template <class Body>
+decltype(auto) with_scalar(Scalar scalar, Body&& body) {
+  switch (scalar) {
+  case Scalar::float32:
+    return body(static_cast<const float*>(nullptr));
+  case Scalar::float64:
+    return body(static_cast<const double*>(nullptr));
+  default:
+    return body(static_cast<const std::uint8_t*>(nullptr));
+  }
+}
+
+namespace detail {
+// y[j] = scale · s[j] for j < width < 2 h: two moves of h numbers, which may overlap, or of fewer.
+template <Index h, class T, class S>
+void gather_part(const S* s, Index width, T scale, T* y) {
+  if (width >= h) {
+    for (const Index at : {Index{0}, width - h})
+      Eigen::Map<Eigen::Array<T, h, 1>>(y + at) =
+          Eigen::Map<const Eigen::Array<S, h, 1>>(s + at).template cast<T>() * scale;
+  } else if constexpr (h > 1) {
+    gather_part<h / 2>(s, width, scale, y);
+  }
+}
+
+template <class T, class S>
+bool gather(const Rows& X, const std::int64_t* order, Index first, Index count, T scale,
+            Panels<T> out, Index out_row) {
+  constexpr Index p = panel_width<T>;
+  const bool packed = X.column_stride == static_cast<Index>(sizeof(S));
+  const Index panels = panel_count<T>(X.columns), whole = packed ? X.columns / p : 0;
+  const auto row_of = [&](Index i) {
+    return static_cast<const char*>(X.data) +
+           (order ? static_cast<Index>(order[first + i]) : first + i) * X.row_stride;
+  };
+  Line<T> not_finite = Line<T>::Zero(); // x · 0 is NaN for NaN and Inf
+  for (Index i = 0; i < count; ++i) {
+    const char* x = row_of(i);
+    const char* next = row_of(i + 1 < count ? i + 1 : i);
+    for (Index c = 0; c < whole; ++c) {
+      const S* s = reinterpret_cast<const S*>(x) + c * p;
+      T* y = out.at(out_row + i, c);
+      __builtin_prefetch(reinterpret_cast<const S*>(next) + c * p);
+      line(y) = Eigen::Map<const Eigen::Array<S, p, 1>>(s).template cast<T>() * scale;
+      if constexpr (!std::is_integral_v<S>) not_finite += line(y) * T(0);
+    }
+    for (Index c = whole; c < panels; ++c) {
+      const Index d = c * p, width = std::min(p, X.columns - d);
+      T* y = out.at(out_row + i, c);
+      line(y) = T(0);
+      if (packed) {
+        gather_part<p / 2>(reinterpret_cast<const S*>(x) + d, width, scale, y);
+        continue;
+      }
+      for (Index j = 0; j < width; ++j)
+        y[j] = static_cast<T>(*reinterpret_cast<const S*>(x + (d + j) * X.column_stride)) * scale;
+    }
+  }
+  // Lines written in parts are read again only now: a read right behind such writes would wait.
+  for (Index c = whole; !std::is_integral_v<S> && c < panels; ++c)
+    for (Index i = 0; i < count; ++i) not_finite += line(out.at(out_row + i, c)) * T(0);
+  return !std::isnan(static_cast<double>(not_finite.sum()));
+}
+
+// The same of sparse rows, whose places are of type I; those that come twice add up.
+template <class T, class S, class I>
+bool gather_sparse(const Rows& X, const std::int64_t* order, Index first, Index count, T scale,
+                   Panels<T> out, Index out_row) {
+  constexpr auto p = static_cast<std::uint64_t>(panel_width<T>);
+  const auto* starts = static_cast<const I*>(X.starts);
+  const auto* places = static_cast<const I*>(X.places);
+  const auto* values = static_cast<const S*>(X.data);
+  T not_finite = 0;
+  for (Index i = 0; i < count; ++i) {
+    const Index row = order ? static_cast<Index>(order[first + i]) : first + i;
+    const auto begin = static_cast<Index>(starts[row]), end = static_cast<Index>(starts[row + 1]);
+    if (begin < 0 || begin > end || end > X.stored) return false;
+    for (Index c = 0; c < panel_count<T>(X.columns); ++c)
+      line(out.at(out_row + i, c)) = Line<T>::Zero();
+    for (Index j = begin; j < end; ++j) {
+      const auto d = static_cast<std::uint64_t>(places[j]);
+      if (d >= static_cast<std::uint64_t>(X.columns)) return false;
+      const T x = static_cast<T>(values[j]) * scale;
+      out.at(out_row + i, static_cast<Index>(d / p))[d % p] += x;
+      not_finite += x * T(0);
+    }
+  }
+  return !std::isnan(not_finite);
+}
+} // namespace detail
+
+// out[out_row + i] = scale · X[order[first + i]] for i < count (order null: rows as they come).
+// False if a number is not finite, or if sparse rows do not hold together.
+template <class T>
+bool gather_rows(const Rows& X, const std::int64_t* order, Index first, Index count, T scale,
+                 Panels<T> out, Index out_row) {
+  return with_scalar(X.scalar, [&](auto* s) {
+    using S = std::remove_const_t<std::remove_pointer_t<decltype(s)>>;
+    if (X.starts)
+      return (X.wide ? detail::gather_sparse<T, S, std::int64_t>
+                     : detail::gather_sparse<T, S, std::int32_t>)(X, order, first, count, scale,
+                                                                  out, out_row);
+    return detail::gather<T, S>(X, order, first, count, scale, out, out_row);
+  });
+}
+
+// to[i, :] = rows of panels, columns of them, times scale; `to` is C-order with `to_stride` scalars
+// a row.
+template <class T>
+void scatter_rows(Panels<const T> from, Index from_row, Index count, Index columns, T* to,
+                  Index to_stride, T scale = T(1)) {
+  constexpr Index p = panel_width<T>;
+  for (Index i = 0; i < count; ++i)
+    for (Index d = 0, c = 0; d < columns; d += p, ++c) {
+      const Index width = std::min(p, columns - d);
+      const T* x = from.at(from_row + i, c);
+      T* y = to + i * to_stride + d;
+      for (Index j = 0; j < width; ++j) y[j] = x[j] * scale;
+    }
+}
+
+// A C-order (rows, columns) array into panels; padding columns are 0, also where training that
+// diverged has left NaN.
+template <class T>
+void pack(const T* from, Index rows, Index columns, Panels<T> to) {
+  constexpr Index p = panel_width<T>;
+  for (Index i = 0; i < rows; ++i) {
+    for (Index j = 0; j < columns; ++j) to.at(i, j / p)[j % p] = from[i * columns + j];
+    for (Index j = columns; j % p != 0; ++j) to.at(i, j / p)[j % p] = T(0);
+  }
+}
+
+// to[c, :] = from[:, c] for one block of p x p: `rows` of `from` exist (the others count as zero),
+// `columns` rows of `to`.
+template <class T>
+void transpose_block(const T* from, Index rows, T* to, Index columns) {
+  using namespace Eigen::internal;
+  constexpr Index p = panel_width<T>;
+  constexpr int n = packet_size<T>;
+  alignas(cache_line) T padded[p * p];
+  if (rows < p) {
+    std::memset(padded, 0, sizeof padded);
+    std::memcpy(padded, from, static_cast<std::size_t>(rows * p) * sizeof(T));
+    from = padded;
+  }
+  for (Index j = 0; j < columns; j += n)
+    for (Index i = 0; i < p; i += n) {
+      PacketBlock<Packet<T>, n> block;
+#pragma GCC unroll 16
+      for (int k = 0; k < n; ++k) block.packet[k] = pload<Packet<T>>(from + (i + k) * p + j);
+      if constexpr (n > 1) ptranspose(block);
+      if (columns - j >= n) {
+#pragma GCC unroll 16
+        for (int k = 0; k < n; ++k) pstore(to + (j + k) * p + i, block.packet[k]);
+      } else {
+        const Index left = std::min<Index>(columns - j, n - 1); // n - 1: so that compilers see it
+        for (Index k = 0; k < left; ++k) pstore(to + (j + k) * p + i, block.packet[k]);
+      }
+    }
+}
+
+} // namespace eigenmlp

@@ -1,0 +1,52 @@
+// What a trainer is given for a run, and what it says of it.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "eigenmlp/step/limits.hpp"
+
+namespace eigenmlp {
+
+struct Settings {
+  Limits limits;
+  Index accumulate = 1;        // batches that make one update
+  std::vector<double> dropout; // a rate for each hidden layer, or none
+  std::uint64_t dropout_key = 0;
+};
+
+// How far a trainer is: updates, and what was gathered for the next one from several batches.
+struct Progress {
+  Index steps = 0;
+  Index batches = 0, rows = 0;
+  double weight = 0;
+};
+
+struct Epochs {
+  Index count = 1, batch_size = 1;
+  const std::int64_t* order = nullptr;    // (count, N) rows in the order of use; null: as they come
+  std::span<const double> learning_rates; // one for all updates, or one an update
+  bool whole = true;    // an epoch's last batch is also the last one of its update
+  bool goes_on = false; // where it diverges, as scikit-learn's training does
+  // Where each batch's loss goes, and what the penalty adds to it, before the update; null:
+  // nowhere.
+  double *losses = nullptr, *penalties = nullptr;
+};
+
+struct EpochResult {
+  double loss = 0, seconds = 0;
+  std::int64_t correct = 0;
+};
+
+// diverged: a loss was not finite (that step changed nothing), or an update made a parameter
+// infinite (its loss is reported as infinite). refused: a number of the data was not finite, or a
+// label no class; that step changed nothing. interrupted: `stop` said so.
+enum class Outcome { finished, diverged, refused, interrupted };
+
+struct RunResult {
+  Outcome outcome = Outcome::finished;
+  double loss = 0;             // of the step that diverged
+  Index epochs = 0, steps = 0; // whole ones that were done
+};
+
+} // namespace eigenmlp

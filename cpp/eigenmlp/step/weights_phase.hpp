@@ -1,0 +1,220 @@
+// Phase 2 of a step, weights: every tile of dW = Xᵀ · dY is summed over the whole batch, and what
+// is to be done with it is done right there. Threads share tiles; each element is one sum over the
+// rows in their order, whoever computes it.
+#pragma once
+
+#include "eigenmlp/optimizers/optimizer.hpp"
+#include "eigenmlp/step/columns_phase.hpp"
+#include "eigenmlp/step/rows_phase.hpp"
+
+namespace eigenmlp {
+
+// Panels of W's rows that are summed together, so that their inputs stay in L2.
+inline constexpr Index block_panels = 8;
+inline constexpr Index most_block_panels = block_panels * rounded::per_float; // if the net rounds
+// Panels of W's columns in a tile of dW.
+template <class T>
+inline constexpr Index strip_panels = usual_panels<T>;
+
+// A rectangle of a layer's W: panels of rows d … d_end - 1, panels of columns k … k_end - 1.
+struct Rectangle {
+  Index d, d_end, k, k_end;
+};
+
+// A thread's part of the weights of all layers, as rectangles: body(layer number, rectangle).
+// By columns: of each layer, the columns that it computes in the columns' phase, or rows where
+// columns are few. Else tiles are counted through all layers, by rows and then by columns, and
+// shared by their cost.
+template <class T, class Body>
+void for_each_share(const Network<T>& net, const Team& team, bool by_columns, Body&& body) {
+  if (by_columns) {
+    for (std::size_t l = 0; l < net.layers().size(); ++l) {
+      const Index D = net.layers()[l].input_panels(), K = net.layers()[l].output_panels();
+      const bool wide = shares_panels(K, team);
+      const Rectangle part{wide ? 0 : team.begin(D), wide ? D : team.end(D),
+                           wide ? team.begin(K) : 0, wide ? team.end(K) : K};
+      if (part.d < part.d_end && part.k < part.k_end) body(l, part);
+    }
+    return;
+  }
+  Index total = 0;
+  for (const auto& layer : net.layers()) total += layer.input_panels() * layer.output_panels();
+  const Index from = team.begin(total);
+  const Index to = team.end(total);
+  Index before = 0;
+  for (std::size_t l = 0; l < net.layers().size(); ++l) {
+    const auto& layer = net.layers()[l];
+    const Index K = layer.output_panels(), cost = layer.input_panels() * K;
+    const Index strips = ceil_div(K, strip_panels<T>), tiles = layer.input_panels() * strips;
+    // Tiles a … b - 1 of this layer; a tile belongs to the thread in whose share it begins.
+    const auto tile_at = [&](Index position) {
+      return std::clamp<Index>(ceil_div((position - before) * tiles, cost), 0, tiles);
+    };
+    const Index a = tile_at(from), b = tile_at(to);
+    before += cost;
+    const auto rectangle = [&](Index d, Index d_end, Index s, Index s_end) {
+      if (d < d_end && s < s_end)
+        body(l, Rectangle{d, d_end, share_begin(K, strips, s), share_begin(K, strips, s_end)});
+    };
+    const Index first = a / strips, last = b / strips;
+    if (first == last) {
+      rectangle(first, first + 1, a % strips, b % strips);
+    } else {
+      const Index whole = a % strips == 0 ? first : first + 1;
+      rectangle(first, whole, a % strips, strips);
+      rectangle(whole, last, 0, strips);
+      rectangle(last, last + 1, 0, b % strips);
+    }
+  }
+}
+
+// Sums a rectangle of dW (and, with its first rows, of db), strip by strip.
+// target(d, k) gives the panels that the sum of the rows from d and panels from k goes into;
+// done(d, rows, k, C, sum) is called when `rows` rows of W from d (or the bias: d = layer.D,
+// rows = 1) are summed over the batch, in C panels from k.
+template <class T, class Target, class Done>
+void sum_rectangle(const Network<T>& net, const BatchView<T>& batch, std::size_t l, Index rows,
+                   const Rectangle& part, bool from_zero, Target&& target, Done&& done,
+                   Interruption* interruption = nullptr) {
+  constexpr Index p = panel_width<T>;
+  const Layer<T>& layer = net.layers()[l];
+  const Panels<const T> X = batch.Y[l], dY = batch.dY[l + 1];
+  const Index strips = ceil_div(part.k_end - part.k, strip_panels<T>);
+  const Index step = net.rounds() ? most_block_panels : block_panels;
+  for (Index d = part.d; d < part.d_end; d += step) {
+    const Index d_end = std::min(d + step, part.d_end);
+    const Index block_rows = std::min(d_end * p, layer.D) - d * p;
+    for (Index s = 0; s < strips; ++s) {
+      if (stops(interruption)) return;
+      const Index k = part.k + share_begin(part.k_end - part.k, strips, s);
+      const Index C = part.k + share_begin(part.k_end - part.k, strips, s + 1) - k;
+      const Panels<const T> dY_strip{dY.at(0, k), dY.panel};
+      const Panels<T> sum = target(d * p, k);
+      multiply_over_rows<T>(batch.rounded, l, rows, block_rows, C, X, d, dY, k, from_zero, sum);
+      done(d * p, block_rows, k, C, sum);
+      if (d == 0 && net.has_bias()) {
+        const Panels<T> bias = target(layer.D, k);
+        sum_rows<T>(rows, C, dY_strip, from_zero, bias);
+        done(layer.D, 1, k, C, bias);
+      }
+    }
+  }
+}
+
+// An optimizer with its numbers of this update: what a step needs to know of it.
+template <class T>
+struct Rule {
+  const Optimizer<T>* optimizer;
+  std::array<T, most_numbers> numbers;
+  std::array<T*, most_states> state;     // laid out like the parameters, or null
+  T l1 = 0, l2 = 0, scale = 1, clip = 1; // see final_gradient
+  double* const* squares = nullptr; // of each layer, where Σ W² of every tile goes; null: nowhere
+
+  // What the optimizer is given, of a panel's row G of weights (or biases) W:
+  // (scale · G + l1 · sign(W) + l2 · W) · clip, without l1 and l2 for biases.
+  void final_gradient(const T* G, const T* W, bool weights, T* out) const {
+    const T l = weights ? l1 : T(0), decay = weights ? l2 : T(0);
+#pragma omp simd
+    for (Index j = 0; j < panel_width<T>; ++j) {
+      const T sign = W[j] > T(0) ? T(1) : W[j] < T(0) ? T(-1) : T(0);
+      out[j] = (scale * G[j] + l * sign + decay * W[j]) * clip;
+    }
+  }
+  bool changes_gradient() const {
+    return l1 != T(0) || l2 != T(0) || scale != T(1) || clip != T(1);
+  }
+};
+
+// Σ W² of the tiles (p rows of one panel) from row d, a multiple of p, of panel k of a layer, in
+// to[k · input panels + d / p] and on: sums of their own, so that their total does not depend on
+// who computes them.
+template <class T>
+void square_tiles(const Layer<T>& layer, Index d, Index count, Index k, double* to) {
+  constexpr Index p = panel_width<T>;
+  for (Index i = d; i < d + count; i += p) {
+    Line<T> sum = Line<T>::Zero();
+    for (Index r = i; r < std::min(i + p, d + count); ++r) sum += line(layer.W.at(r, k)).square();
+    to[k * layer.input_panels() + i / p] = static_cast<double>(sum.sum());
+  }
+}
+
+template <class T>
+std::size_t layer_number(const Network<T>& net, const Layer<T>& layer) {
+  return static_cast<std::size_t>(&layer - net.layers().data());
+}
+
+// The optimizer's rule on rows d … d + count - 1 of panel k of W (the bias is row D), whose
+// gradient is G, which it may change. False if that made one of them infinite.
+template <class T>
+bool update_rows(const Network<T>& net, const Layer<T>& layer, Index d, Index count, Index k, T* G,
+                 const Rule<T>& rule) {
+  UpdateRows<T> u{layer.W.at(d, k),       G,           {},
+                  count * panel_width<T>, d < layer.D, rule.numbers.data()};
+  for (std::size_t i = 0; i < most_states; ++i)
+    if (rule.state[i]) u.state[i] = net.like_W(layer, rule.state[i]).at(d, k);
+  if (rule.changes_gradient())
+    for (Index i = 0; i < u.n; i += panel_width<T>)
+      rule.final_gradient(G + i, u.W + i, u.decays, G + i);
+  rule.optimizer->update(u);
+  if (rule.squares && u.decays)
+    square_tiles(layer, d, count, k, rule.squares[layer_number(net, layer)]);
+  return (ConstRun<T>(u.W, u.n) * T(0)).sum() == T(0); // Inf · 0 and NaN · 0 are NaN
+}
+
+// The optimizer's step on a thread's share of the weights; no gradient is kept. False if that made
+// a weight infinite.
+template <class T>
+bool update_share(const Network<T>& net, const BatchView<T>& batch, Index rows, const Team& team,
+                  bool by_columns, const Rule<T>& rule) {
+  constexpr Index p = panel_width<T>;
+  constexpr Index scratch_panel = most_block_panels * p * p;
+  alignas(cache_line) T scratch[strip_panels<T> * scratch_panel];
+  bool finite = true;
+  for_each_share(net, team, by_columns, [&](std::size_t l, const Rectangle& part) {
+    const Layer<T>& layer = net.layers()[l];
+    sum_rectangle(
+        net, batch, l, rows, part, true,
+        [&](Index, Index) { return Panels<T>{scratch, scratch_panel}; },
+        [&](Index d, Index count, Index k, Index C, Panels<T> dW) {
+          for (Index c = 0; c < C; ++c)
+            finite &= update_rows<T>(net, layer, d, count, k + c, dW.at(0, c), rule);
+          if (d < layer.D) refresh_blocks(layer, d / p, ceil_div(d + count, p), k, k + C);
+        });
+  });
+  return finite;
+}
+
+// The optimizer's step on a thread's share of the weights, from a gradient that is laid out like
+// the parameters, and is changed. False if that made a weight infinite.
+template <class T>
+bool update_share_from(const Network<T>& net, const Team& team, T* gradient, const Rule<T>& rule) {
+  constexpr Index p = panel_width<T>;
+  bool finite = true;
+  for_each_share(net, team, false, [&](std::size_t l, const Rectangle& part) {
+    const Layer<T>& layer = net.layers()[l];
+    const Panels<T> G = net.like_W(layer, gradient);
+    const Index d = part.d * p, count = std::min(part.d_end * p, layer.D) - d;
+    for (Index k = part.k; k < part.k_end; ++k) {
+      finite &= update_rows<T>(net, layer, d, count, k, G.at(d, k), rule);
+      if (d == 0 && net.has_bias())
+        finite &= update_rows<T>(net, layer, layer.D, 1, k, G.at(layer.D, k), rule);
+      refresh_blocks(layer, part.d, part.d_end, k, k + 1);
+    }
+  });
+  return finite;
+}
+
+// Adds this batch's gradient to a buffer laid out like the parameters, or starts it.
+template <class T>
+void gradient_share(const Network<T>& net, const BatchView<T>& batch, Index rows, const Team& team,
+                    bool from_zero, T* gradient, Interruption* interruption = nullptr) {
+  for_each_share(net, team, false, [&](std::size_t l, const Rectangle& part) {
+    const Panels<T> dW = net.like_W(net.layers()[l], gradient);
+    sum_rectangle(
+        net, batch, l, rows, part, from_zero,
+        [&](Index d, Index k) { return Panels<T>{dW.at(d, k), dW.panel}; },
+        [](Index, Index, Index, Index, Panels<T>) {}, interruption);
+  });
+}
+
+} // namespace eigenmlp
