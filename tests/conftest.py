@@ -12,9 +12,9 @@ import pytest
 
 import eigenmlp as em
 from eigenmlp import reference
-from eigenmlp._backend import ACTIVATIONS as ACTIVATION_NAMES
-from eigenmlp._backend import DTYPES
-from eigenmlp._backend import LOSSES as LOSS_NAMES
+from eigenmlp._backends.facade import ACTIVATIONS as ACTIVATION_NAMES
+from eigenmlp._backends.facade import DTYPES
+from eigenmlp._backends.facade import LOSSES as LOSS_NAMES
 from eigenmlp.reference import activation as activations
 from eigenmlp.reference import loss as losses
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 import eigenmlp as em
-from eigenmlp import model_file
+from eigenmlp._files import model as model_file
 
 Header = dict[str, Any]
 ROOM = 256 << 20  # bytes that all of the altered files together may take beside what is loaded

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import eigenmlp as em
-from eigenmlp._backend import BACKENDS
+from eigenmlp._backends.facade import BACKENDS
 from eigenmlp.optimizers import OPTIMIZERS, Optimizer
 
 torch: Any = pytest.importorskip("torch")

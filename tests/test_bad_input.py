@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import eigenmlp as em
-from eigenmlp._backend import BACKENDS, DTYPES
+from eigenmlp._backends.facade import BACKENDS, DTYPES
 from eigenmlp.initializers import INITIALIZERS
 
 N, D, K = 6, 3, 2
@@ -607,7 +607,7 @@ def test_the_core_leaves_misaligned_arrays_to_their_callers() -> None:
     assert step(x, misaligned(y), 0.1) is None and step(x, y, 0.1, misaligned(w)) is None
     assert step(x, y, 0.1, w) is not None
     z, offsets, chosen = np.arange(6.0), np.array([0, 3, 6]), np.array([1, 5])
-    segments = em._core.core
+    segments = core
     entries = {
         segments.segment_softmax: (z, offsets),
         segments.segment_softmax_vjp: (z, z, offsets),

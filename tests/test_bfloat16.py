@@ -15,7 +15,7 @@ from bfloat16_bounds import bounds
 from conftest import assert_within
 
 import eigenmlp as em
-from eigenmlp import _backend
+from eigenmlp._backends import facade
 from eigenmlp.reference.bfloat16 import rounded
 
 pytestmark = pytest.mark.filterwarnings('ignore:compute_dtype="bfloat16"')
@@ -370,8 +370,8 @@ def test_refuses_what_is_no_dtype():
 
 
 def test_says_once_that_it_is_not_faster(monkeypatch):
-    monkeypatch.setattr(_backend.core, "multiplies_bfloat16", False)
-    monkeypatch.setattr(_backend, "_warned", [])
+    monkeypatch.setattr(facade.core, "multiplies_bfloat16", False)
+    monkeypatch.setattr(facade, "_warned", [])
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         make([2, 3])

@@ -10,9 +10,9 @@ import pytest
 from conftest import ACTIVATIONS, LOSSES, make_data, make_net
 
 import eigenmlp as em
-from eigenmlp._backend import BACKENDS, OUTPUT_ACTIVATIONS
-from eigenmlp._backend import LOSSES as CORE_LOSSES
-from eigenmlp._described import described
+from eigenmlp._backends.facade import BACKENDS, OUTPUT_ACTIVATIONS
+from eigenmlp._backends.facade import LOSSES as CORE_LOSSES
+from eigenmlp._inputs.description import described
 from eigenmlp.reference import activation as twin
 from eigenmlp.reference import loss as twin_loss
 

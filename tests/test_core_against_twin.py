@@ -25,7 +25,7 @@ from conftest import (
 
 import eigenmlp as em
 from eigenmlp import reference
-from eigenmlp._core import core
+from eigenmlp._backends.core import core
 from eigenmlp.optimizers import OPTIMIZERS, Optimizer
 from eigenmlp.reference import loss as reference_losses
 from eigenmlp.reference.activation import ROW_ACTIVATIONS, find

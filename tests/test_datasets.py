@@ -11,7 +11,12 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from eigenmlp.datasets import load_digits, load_idx, load_mnist, stratified_split
+from eigenmlp.datasets import (
+    load_digits,
+    load_idx,
+    load_mnist,
+    stratified_split,
+)
 
 CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
 

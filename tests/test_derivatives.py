@@ -20,6 +20,8 @@ from conftest import (
 
 import eigenmlp as em
 from eigenmlp import reference
+from eigenmlp._backends.core import core
+from eigenmlp._backends.facade import BACKENDS
 from eigenmlp.reference import derivatives
 from eigenmlp.reference.activation import ROW_ACTIVATIONS, find
 from eigenmlp.reference.loss import find as find_loss
@@ -109,7 +111,7 @@ def compare(
 
     truth = all_of(derivatives, exact, net, X, T, w, orders)
     theirs = all_of(derivatives, twin._network, net, X, T, w, orders)
-    ours = all_of(em._core.core.derivatives, native._network, net, X, T, w, orders)
+    ours = all_of(core.derivatives, native._network, net, X, T, w, orders)
     rounding = {name: np.abs(theirs[name] - truth[name]) for name in truth}
     for _ in range(3):
         exact.set_parameters(moved(net.parameters))
@@ -173,7 +175,7 @@ def test_shapes(sizes: list[int], rows: int, dtype: str) -> None:
 
 # ---- identities, on both backends
 
-backends = pytest.mark.parametrize("backend", em._backend.BACKENDS)
+backends = pytest.mark.parametrize("backend", BACKENDS)
 close: Callable[..., None] = lambda a, b: np.testing.assert_allclose(  # noqa: E731
     a, b, rtol=1e-11, atol=1e-12 * float(np.abs(b).max())
 )

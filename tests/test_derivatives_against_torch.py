@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from conftest import make_data, make_net
 
-import eigenmlp as em
-from eigenmlp._backend import BACKENDS
+from eigenmlp._backends.facade import ACTIVATIONS, BACKENDS
 
 torch: Any = pytest.importorskip("torch")
 # torch.func compiles a part of itself so, in each process once.
@@ -72,7 +71,7 @@ def close(actual: Any, expected: Any) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("activation", "loss", "output"), CASES)
 def test_derivatives(activation: str, loss: str, output: str, backend: str) -> None:
-    if activation not in em._backend.ACTIVATIONS:
+    if activation not in ACTIVATIONS:
         pytest.skip(f"there is no {activation}")
     sizes, rows = [4, 6, 5, 3], 8
     options = {"activation": activation, "output_activation": output, "loss": loss}

@@ -23,7 +23,7 @@ def modules():
 
 
 # What `pip install '.[test]'` leaves out, for its size.
-NEEDS = {"eigenmlp.torch": "torch", "eigenmlp._torch_modules": "torch"}
+NEEDS = {"eigenmlp.torch": "torch", "eigenmlp._interchange.torch_modules": "torch"}
 
 
 @pytest.mark.parametrize("name", modules())

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import eigenmlp as em
-from eigenmlp._backend import BACKENDS
+from eigenmlp._backends.facade import BACKENDS
 
 torch: Any = pytest.importorskip("torch")
 F: Any = torch.nn.functional

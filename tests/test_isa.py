@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 import eigenmlp as em
-from eigenmlp import _core, _cpu
+from eigenmlp._backends import _cpu, core
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-MODULES = _core._MODULES
+MODULES = core._MODULES
 BUILT = [x for x in MODULES if importlib.util.find_spec(f"eigenmlp.{MODULES[x]}")]
 SUPPORTED = _cpu.supported_levels()
 USABLE = [x for x in SUPPORTED if x in BUILT]
@@ -158,9 +158,9 @@ importlib.util.find_spec = lambda name, *rest: None if name in missing else find
 supported = {supported!r}
 if supported is not None:
     folder = find_spec("eigenmlp").submodule_search_locations[0]
-    cpu = types.ModuleType("eigenmlp._cpu")
+    cpu = types.ModuleType("eigenmlp._backends._cpu")
     cpu.version, cpu.supported_levels = "0", lambda: supported
-    sys.modules["eigenmlp._cpu"] = cpu
+    sys.modules["eigenmlp._backends._cpu"] = cpu
 import eigenmlp
 print(eigenmlp.info()["isa"])
 """

@@ -15,7 +15,7 @@ import pytest
 from conftest import DTYPES, assert_within, make_data, rounding_bounds
 
 import eigenmlp as em
-from eigenmlp._backend import BACKENDS
+from eigenmlp._backends.facade import BACKENDS
 
 backends = pytest.mark.parametrize("backend", BACKENDS)
 SIZES, N = [6, 12, 3], 50

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import eigenmlp as em
-from eigenmlp._backend import BACKENDS
+from eigenmlp._backends.facade import BACKENDS
 from eigenmlp.datasets import stratified_split
 
 N, D, K = 8, 3, 2

@@ -20,8 +20,8 @@ from conftest import ACTIVATIONS, DTYPES, LOSS_OUTPUTS, make_data, make_net
 from safetensors import safe_open
 
 import eigenmlp as em
-from eigenmlp import model_file
-from eigenmlp._backend import BACKENDS
+from eigenmlp._backends.facade import BACKENDS
+from eigenmlp._files import model as model_file
 from eigenmlp.optimizers import OPTIMIZERS, Optimizer
 
 backends = pytest.mark.parametrize("backend", BACKENDS)

@@ -20,7 +20,7 @@ from conftest import (
 )
 
 import eigenmlp as em
-from eigenmlp import _travelling as travelling
+from eigenmlp._interchange import travelling as travelling
 
 onnx: Any = pytest.importorskip("onnx", reason="onnx is not installed: pip install onnx")
 runtime: Any = pytest.importorskip(

@@ -17,7 +17,12 @@ from conftest import LOSSES, name_of
 
 import eigenmlp.reference
 from eigenmlp.reference import Network
-from eigenmlp.reference.activation import ACTIVATIONS, ROW_ACTIVATIONS, find, forward
+from eigenmlp.reference.activation import (
+    ACTIVATIONS,
+    ROW_ACTIVATIONS,
+    find,
+    forward,
+)
 from eigenmlp.reference.loss import find as find_loss
 
 Array = npt.NDArray[Any]

@@ -8,7 +8,7 @@ import pytest
 from conftest import ACTIVATIONS, DTYPES, assert_within, make_data, rounding_bounds
 
 import eigenmlp as em
-from eigenmlp._backend import BACKENDS
+from eigenmlp._backends.facade import BACKENDS
 from eigenmlp.reference import dropout
 
 backends = pytest.mark.parametrize("backend", BACKENDS)

@@ -13,7 +13,7 @@ import pytest
 from conftest import make_data, make_net
 
 import eigenmlp as em
-from eigenmlp import model_file
+from eigenmlp._files import model as model_file
 
 PREPARE = """
 import os, signal, sys, threading, time

@@ -9,7 +9,7 @@ import pytest
 from conftest import make_data
 
 import eigenmlp as em
-from eigenmlp._backend import BACKENDS
+from eigenmlp._backends.facade import BACKENDS
 from eigenmlp.schedules import (
     SCHEDULES,
     Constant,

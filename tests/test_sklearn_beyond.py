@@ -19,7 +19,12 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 import eigenmlp as em
 import eigenmlp.sklearn
-from eigenmlp.sklearn import MLPClassifier, MLPRegressor, _wide, from_sklearn
+from eigenmlp.sklearn import (
+    MLPClassifier,
+    MLPRegressor,
+    _wide,
+    from_sklearn,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from eigenmlp import _core, _cpu
+from eigenmlp._backends import _cpu, core
 
 ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "python" / "eigenmlp"
+PACKAGE = ROOT / "python" / "eigenmlp" / "_backends"
 STUBS = {
     "_cpu.pyi": _cpu,
-    "_variant/__init__.pyi": _core.core,
-    "_variant/derivatives.pyi": _core.core.derivatives,
+    "_variant/__init__.pyi": core.core,
+    "_variant/derivatives.pyi": core.core.derivatives,
 }
 
 
@@ -77,7 +77,7 @@ def test_stub_has_the_names_and_parameters_of_its_module(stub):
 def test_stubs_are_what_the_generator_writes():
     if importlib.util.find_spec("pybind11_stubgen") is None:
         pytest.skip("pybind11-stubgen is not installed")
-    if "SupportsInt" not in _core.core.set_max_threads.__doc__:
+    if "SupportsInt" not in core.core.set_max_threads.__doc__:
         pytest.skip("built with pybind11 2, which describes types in another way")
     command = [sys.executable, str(ROOT / "tools" / "stubs.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)

@@ -14,7 +14,8 @@ from conftest import DTYPES, assert_within, make_data, make_net, rounding_bounds
 from conftest import LOSS_NAMES as LOSSES
 
 import eigenmlp as em
-from eigenmlp._backend import BACKENDS
+from eigenmlp._backends.core import core
+from eigenmlp._backends.facade import BACKENDS
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 backends = pytest.mark.parametrize("backend", BACKENDS)
@@ -621,7 +622,8 @@ print(*sorted(extras & {name.partition(".")[0] for name in sys.modules}), "-",
 def test_names_are_imported_at_first_use(in_subprocess: Run) -> None:
     program = """
 import sys, eigenmlp as em
-print(*(name for name in sys.modules if name.startswith("eigenmlp.") and name.count(".") == 1))
+ours = [name for name in sys.modules if name.startswith("eigenmlp.")]
+print(*(name for name in ours if "_core_" not in name.rpartition(".")[0]))
 listed = dir(em)
 print([name for name in em.__all__ if name not in listed or getattr(em, name) is None])
 print(callable(em.info), em.optimizers.SGD is em.SGD, hasattr(em, "Sgd"))
@@ -629,8 +631,9 @@ print(callable(em.info), em.optimizers.SGD is em.SGD, hasattr(em, "Sgd"))
     done = in_subprocess(program)
     modules, missing, answers = done.stdout.splitlines()
     assert set(modules.split()) == {
-        *(f"eigenmlp.{name}" for name in ("_cpu", "_core", "errors", "info", "threads")),
-        em._core.core.__name__,
+        *(f"eigenmlp.{name}" for name in ("_backends", "errors", "info", "threads")),
+        *(f"eigenmlp._backends.{name}" for name in ("_cpu", "core")),
+        core.__name__,
     }
     assert missing == "[]"
     assert answers == "True True False"

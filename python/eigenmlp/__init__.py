@@ -11,25 +11,35 @@ True
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ._core import version as __version__
+from ._backends.core import version as __version__
 from .errors import DivergenceError
 from .info import info
 from .threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
-    from . import activations, datasets, losses, schedules
+    from . import (
+        activations,
+        datasets,
+        losses,
+        schedules,
+    )
     from . import codegen as codegen
     from . import onnx as onnx
     from . import optimizers as optimizers
     from . import plot as plot
     from . import symbolic as symbolic
     from . import torch as torch
-    from ._differences import GradientEntry
+    from ._network.differences import GradientEntry
     from .choices import Choices
     from .gradient_check import GradientReport, check_gradients
     from .history import History
     from .mlp import MLP, Evaluation
-    from .optimizers import SGD, Adam, AdamW, RMSprop
+    from .optimizers import (
+        SGD,
+        Adam,
+        AdamW,
+        RMSprop,
+    )
     from .segments import segment_cross_entropy, segment_softmax, segment_softmax_vjp
     from .trainer import Trainer
 

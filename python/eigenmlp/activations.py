@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ._described import Described
+from ._inputs.description import Described
 
 
 @dataclass(frozen=True)

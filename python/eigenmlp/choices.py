@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _validate
-from ._shown import shown
+from ._basics.shown import shown
+from ._inputs import checks
 from .segments import checked_chosen, checked_offsets
 
 Array = NDArray[Any]
@@ -75,7 +75,7 @@ class Choices:
         >>> rows, y.offsets, y.chosen
         (array([3, 4, 0, 1, 2]), array([0, 2, 5]), array([1, 3]))
         """
-        choices = _validate.numbers(choices, "choices")
+        choices = checks.numbers(choices, "choices")
         if choices.dtype.kind not in "iu" or choices.ndim != 1 or choices.size == 0:
             raise TypeError(
                 "choices: expected integers of shape (T,), at least one, got "

@@ -14,11 +14,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ._c_source.model import INPUT_DTYPES, Model
-from ._c_source.writing import Writer
-from ._shown import shown
-from ._travelling import Estimator
-from ._whole_file import write_whole
+from ._basics.shown import shown
+from ._files.whole import write_whole
+from ._interchange.c_source.model import INPUT_DTYPES, Model
+from ._interchange.c_source.writing import Writer
+from ._interchange.travelling import Estimator
 from .mlp import MLP
 
 __all__ = ["INPUT_DTYPES", "c_source", "to_c"]

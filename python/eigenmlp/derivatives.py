@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _validate
-from ._backend import derivatives_of, scores_of
+from ._backends.facade import derivatives_of, scores_of
+from ._inputs import checks
 
 if TYPE_CHECKING:
     from .mlp import MLP
@@ -94,7 +94,7 @@ def input_gradient(
     derivatives = derivatives_of(net._backend)
     if y is None:
         K = net.layer_sizes[-1]
-        k = _validate.integer(output, "output", least=0)
+        k = checks.integer(output, "output", least=0)
         if k >= K:
             raise ValueError(f"output: expected 0 to {K - 1}, got {k}")
         gradient: Array = derivatives.input_gradient(
@@ -251,7 +251,7 @@ def taylor(
     rows, T, weights = _loss_data(net, X, y, sample_weight)
     _check_l2(net, l2)
     V = _flat(net, direction, "direction")
-    n = _validate.integer(order, "order", least=0)
+    n = checks.integer(order, "order", least=0)
     if l2 and parameters is None:  # loss and penalty at one point
         parameters = net.parameters
     network = net._exact_network(parameters)
@@ -305,7 +305,7 @@ def taylor_outputs(
     array([ 0.    ,  2.    ,  0.    , -2.6667])
     """
     rows = _rows(net, X)
-    n = _validate.integer(order, "order", least=0)
+    n = checks.integer(order, "order", least=0)
     if direction is None and input_direction is None:
         raise ValueError(
             "taylor_outputs: expected direction (P,), input_direction (N, D) or both, got neither"
@@ -344,11 +344,11 @@ def _moves(net: MLP, rows: Array, dX: ArrayLike | None, what: str) -> Any:
 
 
 def _flat(net: MLP, vector: ArrayLike, what: str) -> Array:
-    return _validate.flat(vector, net.parameter_count, net._dtype, what)
+    return checks.flat(vector, net.parameter_count, net._dtype, what)
 
 
 def _check_l2(net: MLP, l2: float) -> None:
-    _validate.number(l2, "l2", 0.0, below=_validate.largest(net._dtype))
+    checks.number(l2, "l2", 0.0, below=checks.largest(net._dtype))
 
 
 def _penalty(net: MLP, l2: float) -> Array:

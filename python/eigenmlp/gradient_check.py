@@ -10,9 +10,14 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _validate
-from ._differences import EPS, Differences, GradientEntry, finite_number
-from ._shown import shown
+from ._basics.shown import shown
+from ._inputs import checks
+from ._network.differences import (
+    EPS,
+    Differences,
+    GradientEntry,
+    finite_number,
+)
 from .choices import Choices
 from .mlp import MLP
 
@@ -178,10 +183,10 @@ def check_gradients(
     """
     if tolerance is None:
         tolerance = EPS ** (1 / 3)
-    _validate.number(tolerance, "tolerance", EPS, below=1.0)
+    checks.number(tolerance, "tolerance", EPS, below=1.0)
     if most is not None:
-        most = _validate.integer(most, "most")
-    rng = _validate.generator(seed)
+        most = checks.integer(most, "most")
+    rng = checks.generator(seed)
     if isinstance(function, MLP):
         if y is None:
             raise TypeError("check_gradients: expected (net, X, y), got no y")
@@ -241,10 +246,10 @@ def _of_network(
 
 
 def _of_function(function: Function, parameters: ArrayLike) -> Checkable:
-    start = _validate.numbers(parameters, "parameters").astype(np.float64)
+    start = checks.numbers(parameters, "parameters").astype(np.float64)
     if start.size == 0:
         raise ValueError(f"parameters: expected at least one number, got shape {start.shape}")
-    _validate.finite(start.reshape(-1), "parameters", "float64")
+    checks.finite(start.reshape(-1), "parameters", "float64")
 
     def both(flat: Array) -> tuple[float, ArrayLike]:
         result = function(flat.reshape(start.shape))
@@ -255,13 +260,13 @@ def _of_function(function: Function, parameters: ArrayLike) -> Checkable:
     point = start.reshape(-1)
     value, given = both(point.copy())
     finite_number(value, "loss")
-    gradient = _validate.numbers(given, "gradient").astype(np.float64)
+    gradient = checks.numbers(given, "gradient").astype(np.float64)
     if gradient.shape != start.shape:
         raise ValueError(
             f"gradient: expected shape {start.shape}, as the parameters have, got {gradient.shape}"
         )
     flat = gradient.reshape(-1)
-    _validate.finite(flat, "gradient", "float64")
+    checks.finite(flat, "gradient", "float64")
     return (
         lambda x: finite_number(both(x)[0], "loss"),
         flat,

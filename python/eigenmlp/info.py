@@ -6,8 +6,8 @@ import platform
 
 import numpy as np
 
-from . import _cpu
-from ._core import core, level, version
+from ._backends import _cpu
+from ._backends.core import core, level, version
 from .threads import get_num_threads
 
 

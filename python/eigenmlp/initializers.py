@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _validate
+from ._inputs import checks
 
 Draw = Callable[[np.random.Generator, int, int], NDArray[np.float64]]
 Initializer = Callable[[np.random.Generator, int, int], tuple[ArrayLike, ArrayLike | None]]
@@ -65,14 +65,14 @@ def _called(
     result = init(rng, D, K)
     if not (isinstance(result, tuple) and len(result) == 2):
         raise TypeError(f"init: expected (W, b) from the callable, got {type(result).__name__}")
-    W = _validate.numbers(result[0], "init: W")
-    b = np.zeros(K) if result[1] is None else _validate.numbers(result[1], "init: b")
+    W = checks.numbers(result[0], "init: W")
+    b = np.zeros(K) if result[1] is None else checks.numbers(result[1], "init: b")
     if W.shape != (D, K) or b.shape not in ((K,), ()):
         raise ValueError(
             f"init: expected W of shape ({D}, {K}) and b of shape ({K},), "
             f"got {W.shape} and {b.shape}"
         )
     b = np.broadcast_to(b, (K,))
-    _validate.finite(W, "init: W", dtype)
-    _validate.finite(b, "init: b", dtype)
+    checks.finite(W, "init: W", dtype)
+    checks.finite(b, "init: b", dtype)
     return W.astype(np.float64), b.astype(np.float64)

@@ -20,9 +20,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _validate
-from ._described import Described
-from ._shown import shown
+from ._basics.shown import shown
+from ._inputs import checks
+from ._inputs.description import Described
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Loss(Described):
     of_choices: ClassVar[bool] = False  # targets are `Choices`: its terms span several rows
 
     def __post_init__(self) -> None:
-        _validate.known(self.reduction, ("mean", "sum"), f"{type(self).__name__}: reduction")
+        checks.known(self.reduction, ("mean", "sum"), f"{type(self).__name__}: reduction")
 
     @property
     def core_text(self) -> str:
@@ -185,7 +185,7 @@ class Quantile(Loss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        several = _validate.is_several(self.q) or isinstance(self.q, (str, bytes))
+        several = checks.is_several(self.q) or isinstance(self.q, (str, bytes))
         q = _numbers(self.q if several else [self.q], "Quantile: q", 0.0, 1.0)
         if min(q) == 0:
             raise ValueError(f"Quantile: q: expected numbers above 0, got {shown(self.q)}")
@@ -256,9 +256,9 @@ def check_outputs(loss: Loss, K: int) -> None:
 
 
 def _numbers(values: Any, what: str, least: float, below: float) -> tuple[float, ...]:
-    if not _validate.is_several(values):
+    if not checks.is_several(values):
         raise TypeError(f"{what}: expected a list of numbers, got {shown(values)}")
-    numbers = tuple(_validate.number(x, what, least, below) for x in _validate.items(values, what))
+    numbers = tuple(checks.number(x, what, least, below) for x in checks.items(values, what))
     if not numbers:
         raise ValueError(f"{what}: expected at least one number, got none")
     return numbers

@@ -11,26 +11,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import (
-    _answers,
-    _architecture,
-    _mapped,
-    _replay,
-    _sparse,
-    _validate,
-    derivatives,
-    model_file,
-)
-from ._backend import BACKENDS, make_network, warn_without_bfloat16
-from ._described import described
-from ._exchange import is_foreign, shared
-from ._generator_state import unmoved_if
-from ._shown import shown
+from . import derivatives
+from ._backends.facade import BACKENDS, make_network, warn_without_bfloat16
+from ._basics.shown import shown
+from ._files import model as model_file
+from ._files import replay
+from ._files.generators import unmoved_if
+from ._inputs import checks, mapped, sparse
+from ._inputs.description import described
+from ._inputs.foreign import is_foreign, shared
+from ._network import architecture, loss_outputs
 from .activations import ACTIVATIONS, Activation
 from .choices import Choices, checked_choices
 from .history import History
 from .initializers import INITIALIZERS, Initializer, initial_parameters
-from .losses import LOSSES, Loss, Quantile, SoftmaxCrossEntropy, check_outputs
+from .losses import (
+    LOSSES,
+    Loss,
+    Quantile,
+    SoftmaxCrossEntropy,
+    check_outputs,
+)
 from .optimizers import SGD, Optimizer
 from .trainer import Batches, Callback, Trainer
 
@@ -119,13 +120,13 @@ class MLP:
         dropout: float | Sequence[float] = 0.0,
         reduction: str | None = None,
     ) -> None:
-        self._sizes = _architecture.checked_sizes(layer_sizes)
-        hidden = _architecture.checked_activations(activation, len(self._sizes) - 2)
+        self._sizes = architecture.checked_sizes(layer_sizes)
+        hidden = architecture.checked_activations(activation, len(self._sizes) - 2)
         output = described(output_activation, ACTIVATIONS, "output_activation")
         chosen_loss = described(loss, LOSSES, "loss")
         if reduction is not None:
             chosen_loss = replace(
-                chosen_loss, reduction=_validate.known(reduction, ("mean", "sum"), "reduction")
+                chosen_loss, reduction=checks.known(reduction, ("mean", "sum"), "reduction")
             )
         self._loss_object = chosen_loss
         self._loss = chosen_loss.name
@@ -135,24 +136,24 @@ class MLP:
                 f"output_activation: expected 'identity' with {self._loss}, which brings its own, "
                 f"got {shown(output.text)}"
             )
-        _validate.checked_bool(bias, "bias")
+        checks.checked_bool(bias, "bias")
         if not callable(init):
-            _validate.known(init, ["auto", *INITIALIZERS], "init")
-        self._dtype = _architecture.checked_dtype(dtype)
-        self._rounds = _architecture.checked_compute_dtype(compute_dtype, self._dtype)
-        largest = _validate.largest(self._dtype)
-        scale = _validate.number(input_scale, "input_scale", -largest, below=largest)
-        self._backend = _validate.known(backend, BACKENDS, "backend")
+            checks.known(init, ["auto", *INITIALIZERS], "init")
+        self._dtype = architecture.checked_dtype(dtype)
+        self._rounds = architecture.checked_compute_dtype(compute_dtype, self._dtype)
+        largest = checks.largest(self._dtype)
+        scale = checks.number(input_scale, "input_scale", -largest, below=largest)
+        self._backend = checks.known(backend, BACKENDS, "backend")
         if self._rounds and self._backend == "native":
             warn_without_bfloat16()
-        self._rng = _validate.generator(seed)
+        self._rng = checks.generator(seed)
         self._bias, self._input_scale = bool(bias), scale
         self._init: str | Initializer = init
-        self._dropout = _architecture.checked_dropout(dropout, len(self._sizes) - 2)
+        self._dropout = architecture.checked_dropout(dropout, len(self._sizes) - 2)
         if chosen_loss.of_choices and self._drops:
             raise ValueError(f"dropout: expected 0 with {self._loss}, got {shown(dropout)}")
         for chosen in (*hidden, output, chosen_loss):
-            _architecture.check_range(chosen, self._dtype)
+            architecture.check_range(chosen, self._dtype)
         self._output_activation = output.name
         self._all_activations = [chosen.text for chosen in (*hidden, output)]
         names = [chosen.name for chosen in (*hidden, output)]
@@ -298,7 +299,7 @@ class MLP:
         >>> net.predict(X)
         array([0, 1, 1, 0])
         """
-        rng = self._rng if seed is None else _validate.generator(seed)
+        rng = self._rng if seed is None else checks.generator(seed)
         trainer: Trainer | None = None
         with unmoved_if(lambda: trainer is None or not trainer._has_begun, rng):
             trainer = Trainer(
@@ -336,16 +337,16 @@ class MLP:
             self.forward(X, shared(out, "out"))
             return out
         if (type(X) is not np.ndarray or X.base is not None) and not is_foreign(X):
-            _mapped.intact(X, "X")
+            mapped.intact(X, "X")
         if out is not None:
-            _mapped.intact(out, "out")
+            mapped.intact(out, "out")
         if self._backend == "native":
             Y = self._network.forward(X, out)  # None if X or out cannot be taken as they are
             if Y is not None:
                 return Y  # type: ignore[no-any-return]
         rows = self._rows(X)
         if out is not None:
-            _validate.output_array(out, (rows.shape[0], self._sizes[-1]), self._dtype)
+            checks.output_array(out, (rows.shape[0], self._sizes[-1]), self._dtype)
         return self._network.forward(rows, out)  # type: ignore[no-any-return]
 
     def predict_proba(self, X: ArrayLike, offsets: ArrayLike | None = None) -> Array:
@@ -360,12 +361,12 @@ class MLP:
             If neither the loss nor the output activation gives probabilities.
         """
         self._check_offsets_given(offsets)
-        if not _answers.gives_probabilities(self._loss, self._output_activation):
+        if not loss_outputs.gives_probabilities(self._loss, self._output_activation):
             raise ValueError(
                 "predict_proba: expected a cross-entropy loss or a softmax or sigmoid output, "
                 f"got {self._loss} with output_activation {shown(self._output_activation)}"
             )
-        return _answers.probabilities(self._loss, self.forward(X), offsets)
+        return loss_outputs.probabilities(self._loss, self.forward(X), offsets)
 
     def predict(self, X: ArrayLike, offsets: ArrayLike | None = None) -> Array:
         """What the network says of rows X (N, D).
@@ -388,7 +389,7 @@ class MLP:
         array([0., 0.], dtype=float32)
         """
         self._check_offsets_given(offsets)
-        return _answers.predictions(self._loss, self.forward(X), offsets)
+        return loss_outputs.predictions(self._loss, self.forward(X), offsets)
 
     def _check_offsets_given(self, offsets: ArrayLike | None) -> None:
         if (offsets is not None) != self._of_choices:
@@ -401,9 +402,9 @@ class MLP:
     def _rows(self, X: ArrayLike, what: str = "X") -> Any:
         """Checked rows (N, D): an array, or a CSR matrix, which the twin and choices have dense."""
         expected = (self._sizes[0], self._dtype, self._input_scale, what)
-        if not _sparse.is_sparse(X):
-            return _validate.inputs(X, *expected)
-        rows = _sparse.inputs(X, *expected)
+        if not sparse.is_sparse(X):
+            return checks.inputs(X, *expected)
+        rows = sparse.inputs(X, *expected)
         return rows.toarray() if self._backend == "numpy" or self._of_choices else rows
 
     def _data(
@@ -414,13 +415,13 @@ class MLP:
         N = rows.shape[0]
         if self._of_choices:
             choices = checked_choices(y, N)
-            return rows, choices, _validate.sample_weights(sample_weight, len(choices))
+            return rows, choices, checks.sample_weights(sample_weight, len(choices))
         if isinstance(y, Choices):
             raise TypeError(f"y: expected an array for {self._loss}, got {shown(y)}")
         K, loss = self._sizes[-1], self._loss_object
         shared = isinstance(loss, Quantile) and isinstance(loss.q, tuple)
-        T = _validate.targets(y, N, K, loss.name, self._dtype, shared)
-        weights = _validate.sample_weights(sample_weight, N)
+        T = checks.targets(y, N, K, loss.name, self._dtype, shared)
+        weights = checks.sample_weights(sample_weight, N)
         return rows, T, self._with_class_weights(T, weights)
 
     @property
@@ -494,8 +495,8 @@ class MLP:
         (1.0, array([-6., -2.]))
         """
         rows, T, weights = self._data(X, y, sample_weight)
-        _validate.number(l2, "l2", 0.0, below=_validate.largest(self._dtype))
-        _validate.number(l1, "l1", 0.0, below=_validate.largest(self._dtype))
+        checks.number(l2, "l2", 0.0, below=checks.largest(self._dtype))
+        checks.number(l1, "l1", 0.0, below=checks.largest(self._dtype))
         if parameters is None and (l1 or l2 or self._of_choices):  # all of it at one point
             parameters = self.parameters
         network = self._network_at(parameters)
@@ -522,7 +523,7 @@ class MLP:
         (array([3., 4., 1.]), array([[ 2., -1.]]))
         """
         rows = self._rows(X)
-        deltas = _validate.inputs(dY, self._sizes[-1], self._dtype, what="dY", letter="K")
+        deltas = checks.inputs(dY, self._sizes[-1], self._dtype, what="dY", letter="K")
         if rows.shape[0] != len(deltas):
             raise ValueError(
                 f"dY: expected {rows.shape[0]} rows, as X has, got shape {deltas.shape}"
@@ -540,7 +541,7 @@ class MLP:
                 return self._network
             point = self._network.get_parameters()
         else:
-            point = _validate.flat(parameters, self.parameter_count, self._dtype, "parameters")
+            point = checks.flat(parameters, self.parameter_count, self._dtype, "parameters")
         network = self._new_network(exact)
         network.set_parameters(point)
         return network
@@ -565,7 +566,7 @@ class MLP:
 
     @parameters.setter
     def parameters(self, flat: ArrayLike) -> None:
-        vector = _validate.flat(flat, self.parameter_count, self._dtype, "parameters")
+        vector = checks.flat(flat, self.parameter_count, self._dtype, "parameters")
         self._network.set_parameters(vector)
 
     @property
@@ -634,21 +635,21 @@ class MLP:
     @classmethod
     def _from_file(cls, config: dict[str, Any], arrays: dict[str, Array], backend: str) -> MLP:
         # Shapes first: nothing is allocated for sizes that the file does not have.
-        sizes = _architecture.checked_sizes(config["layer_sizes"])
+        sizes = architecture.checked_sizes(config["layer_sizes"])
         vector = model_file.flat_vector(sizes, config["bias"] is True, arrays, "")
         net = cls(**{**config, "init": "zeros", "backend": backend})
-        init = _validate.known(config["init"], ["auto", "custom", *INITIALIZERS], "init")
+        init = checks.known(config["init"], ["auto", "custom", *INITIALIZERS], "init")
         net._init = "auto" if init == "custom" else init
         net.parameters = vector
-        if _replay.X_NAME in arrays:  # not in older files
-            _replay.check(net, arrays)
+        if replay.X_NAME in arrays:  # not in older files
+            replay.check(net, arrays)
         return net
 
     def _named_arrays(self) -> dict[str, Array]:
         """What a file holds of the network: its parameters, and a sample of what it computes."""
         parameters = self.parameters  # of one moment, also where another thread trains
         arrays = model_file.named_arrays(self._sizes, self._bias, parameters, "")
-        return arrays | _replay.sample(
+        return arrays | replay.sample(
             self._network_at(parameters), self._sizes[0], self._input_scale
         )
 

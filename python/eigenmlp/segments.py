@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _validate
-from ._core import core
-from ._mapped import intact
+from ._backends.core import core
+from ._inputs import checks
+from ._inputs.mapped import intact
 
 Array = NDArray[Any]
 
@@ -136,7 +136,7 @@ def segment_cross_entropy(
     >>> round(loss, 4), gradient  # log 2
     (0.6931, array([-0.25,  0.25,  0.25, -0.25]))
     """
-    _validate.known(reduction, REDUCTIONS, "reduction")
+    checks.known(reduction, REDUCTIONS, "reduction")
     mean = reduction == "mean"
     result = None
     if sample_weight is None:
@@ -146,7 +146,7 @@ def segment_cross_entropy(
         scores = _scores(z, "z")
         places = checked_offsets(offsets, scores.shape[-1])
         choices = checked_chosen(chosen, places, scores.shape[:-1])
-        weights = _validate.sample_weights(sample_weight, len(places) - 1)
+        weights = checks.sample_weights(sample_weight, len(places) - 1)
         result = core.segment_cross_entropy(scores, places, choices, mean, weights)
     loss, gradient = _unless_changed(result)
     return loss, gradient
@@ -165,12 +165,12 @@ def _unless_changed(result: Any) -> Any:
 
 def _scores(value: ArrayLike, what: str, dtype: np.dtype[Any] | None = None) -> Array:
     """Finite scores (M,) or (R, M) in C order, as float32 or float64."""
-    z = _validate.numbers(value, what)
+    z = checks.numbers(value, what)
     if z.ndim not in (1, 2) or z.size == 0:
         raise ValueError(f"{what}: expected numbers of shape (M,) or (R, M), got shape {z.shape}")
     if dtype is None:
         dtype = z.dtype if z.dtype in (np.float32, np.float64) else np.dtype(np.float64)
-    _validate.finite(z, what, dtype.name)
+    checks.finite(z, what, dtype.name)
     return np.ascontiguousarray(z, dtype=dtype)
 
 
@@ -216,7 +216,7 @@ def checked_chosen(value: ArrayLike, offsets: Array, rows: tuple[int, ...]) -> A
 
 
 def _integers(value: ArrayLike, what: str) -> Array:
-    array = _validate.numbers(value, what)
+    array = checks.numbers(value, what)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{what}: expected integers, got an array of {array.dtype}")
     return array

@@ -36,7 +36,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _validate
+from ._inputs import checks
 from .mlp import MLP
 from .reference.activation import ACTIVATIONS, ROW_ACTIVATIONS
 from .reference.choice import parse
@@ -111,7 +111,7 @@ def expression(net: MLP, numbers: bool = False, limit: int = LIMIT) -> Any:
     >>> em.symbolic.expression(net, numbers=True).subs("x0", 5)
     Matrix([[10.0]])
     """
-    numbers = _validate.checked_bool(numbers, "numbers")
+    numbers = checks.checked_bool(numbers, "numbers")
     outputs = sympy.Matrix(_passes(net, limit)[-1].Y)
     return outputs.xreplace(values(net)) if numbers else outputs
 
@@ -131,7 +131,7 @@ def loss(net: MLP, numbers: bool = False, limit: int = LIMIT) -> Any:
     >>> em.symbolic.loss(net, numbers=True).subs({"t0": 1, "t1": 0})
     log(2)
     """
-    numbers = _validate.checked_bool(numbers, "numbers")
+    numbers = checks.checked_bool(numbers, "numbers")
     value = _loss(_loss_of_rows(net), _passes(net, limit)[-1].Y, targets(net))
     return value.xreplace(values(net)) if numbers else value
 
@@ -154,7 +154,7 @@ def gradient(net: MLP, numbers: bool = False, limit: int = LIMIT) -> Any:
     [x0*(2*W0_0_0*x0 + 2*b0_0 - 2*t0)],
     [     2*W0_0_0*x0 + 2*b0_0 - 2*t0]])
     """
-    numbers = _validate.checked_bool(numbers, "numbers")
+    numbers = checks.checked_bool(numbers, "numbers")
     passes, T, name = _passes(net, limit), targets(net), _loss_of_rows(net)
     dY = _vjp(lambda Y: [_loss(name, Y, T)], passes[-1].Y, [sympy.S.One])
     slopes: list[Any] = []  # dW0, db0, dW1, db1, …, filled from the end
@@ -177,9 +177,9 @@ class _Pass(NamedTuple):
 
 def _passes(net: MLP, limit: int) -> list[_Pass]:
     sizes, config = _network(net).layer_sizes, net.config
-    limit = _validate.integer(limit, "limit")
+    limit = checks.integer(limit, "limit")
     if (paths := prod(sizes)) > limit:
-        count = f"{paths:,}" if paths <= _validate.INT64 else "more than 2⁶³"
+        count = f"{paths:,}" if paths <= checks.INT64 else "more than 2⁶³"
         raise ValueError(
             f"symbolic: expected a network with at most {limit:,} paths from an input to an "
             f"output, got {' · '.join(map(str, sizes)):.80} = {count}; a larger limit= lets "

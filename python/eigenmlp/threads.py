@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ._core import core
+from ._backends.core import core
 
 
 def set_num_threads(n: int) -> None:
@@ -54,7 +54,7 @@ def limited(n: int | None) -> Iterator[None]:
 
 
 def _checked(n: object, where: str) -> int:
-    from ._validate import integer  # not needed for an import of the package
+    from ._inputs.checks import integer  # not needed for an import of the package
 
     value = integer(n, where)
     if value > 1024:

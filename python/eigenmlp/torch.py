@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _travelling as travelling
-from ._described import described
-from ._travelling import Estimator
+from ._inputs.description import described
+from ._interchange import travelling as travelling
+from ._interchange.travelling import Estimator
 from .activations import (
     Activation,
     Elu,
@@ -134,7 +134,7 @@ def to_torch(net: MLP | Estimator) -> Sequential:
     """
     net = travelling.network(net, "to_torch")
     torch = _torch()
-    nn, own = torch.nn, import_module("eigenmlp._torch_modules")
+    nn, own = torch.nn, import_module("eigenmlp._interchange.torch_modules")
     make: dict[type[Activation], Callable[[Any], Any]] = {
         Relu: lambda _: nn.ReLU(),
         LeakyRelu: lambda f: nn.LeakyReLU(f.negative_slope),
@@ -178,7 +178,7 @@ class _Reading:
 
     def __init__(self) -> None:
         self.nn = _torch().nn
-        self.own = import_module("eigenmlp._torch_modules")
+        self.own = import_module("eigenmlp._interchange.torch_modules")
         self.what = ""
         self.linears: list[Any] = []
         self.activations: list[Activation | None] = []  # of each layer; None as long as none came

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _batches, _mapped, _trainer_file, _validate
-from ._backend import RunResult, make_trainer
-from ._early_stopping import Best
-from ._generator_state import unmoved_if
-from ._shown import shown
-from ._turns import Turns
+from ._backends.facade import RunResult, make_trainer
+from ._basics.shown import shown
+from ._basics.turns import Turns
+from ._files import trainer as trainer_file
+from ._files.generators import unmoved_if
+from ._inputs import checks, mapped
+from ._training import given_batches
+from ._training.early_stopping import Best
+from ._training.progress import progress_bar
 from .choices import Choices
 from .errors import DivergenceError
 from .history import History
 from .optimizers import OPTIMIZERS, Optimizer, learning_rates
-from .progress import progress_bar
 from .schedules import ReduceOnPlateau
 
 if TYPE_CHECKING:
@@ -94,11 +96,11 @@ class Trainer:
         self._turns, self._changing = Turns(), False
         self.net = net
         self.optimizer = optimizer
-        self.batch_size = _validate.integer(batch_size, "batch_size")
-        self.accumulate = _validate.integer(accumulate, "accumulate")
+        self.batch_size = checks.integer(batch_size, "batch_size")
+        self.accumulate = checks.integer(accumulate, "accumulate")
         self.epochs = 0
         if not callable(optimizer.lr):
-            learning_rates(optimizer.lr, 0, 1, _validate.largest(net._dtype))
+            learning_rates(optimizer.lr, 0, 1, checks.largest(net._dtype))
         limits = {name: x for name, x in optimizer.limits().items() if x is not None}
         _check_hyper({**optimizer.hyper(), **limits}, net._dtype)
         if optimizer.penalty and net._of_choices:
@@ -107,7 +109,7 @@ class Trainer:
             )
         schedule = optimizer.lr if isinstance(optimizer.lr, ReduceOnPlateau) else None
         self._plateau = schedule.start() if schedule else None
-        self._rng = net._rng if seed is None else _validate.generator(seed)
+        self._rng = net._rng if seed is None else checks.generator(seed)
         # Takes users' arrays as they are, or says None.
         self._direct = net._backend == "native" and not (net._has_class_weights or net._of_choices)
         with unmoved_if(lambda: True, self._rng):
@@ -181,7 +183,7 @@ class Trainer:
         if callable(lr):
             lr = self._learning_rates(1)[0]
         for array, name in ((Xb, "X"), (yb, "y")):
-            _mapped.intact(array, name)
+            mapped.intact(array, name)
         with self._turns.lock:
             loss = self._trainer.step(Xb, yb, lr) if self._direct else None  # type: ignore[arg-type]
         if loss is None:
@@ -197,7 +199,7 @@ class Trainer:
     def apply(self, gradient: ArrayLike) -> None:
         """One optimizer step with a gradient (P,) of the user's own."""
         net = self.net
-        vector = _validate.flat(gradient, net.parameter_count, net._dtype, "gradient")
+        vector = checks.flat(gradient, net.parameter_count, net._dtype, "gradient")
         with self._turns.lock:
             done = self._trainer.apply(vector, self._learning_rates(1)[0])
         if not done:
@@ -228,16 +230,16 @@ class Trainer:
         early_stopping: int | None = None,
     ) -> History:
         """Train for `epochs` epochs; parameters and errors as in `MLP.fit`."""
-        batches = _batches.is_batches(X, y)
+        batches = given_batches.is_batches(X, y)
         if batches and sample_weight is not None:
             raise ValueError("sample_weight: expected None with batches (Xb, yb), got weights")
         data = None if batches else self.net._data(X, y, sample_weight)  # type: ignore[arg-type]
-        epochs = _validate.integer(epochs, "epochs", least=0)
+        epochs = checks.integer(epochs, "epochs", least=0)
         checked_validation = self._checked_validation(validation)
         callbacks = _checked_callbacks(callbacks)
         if early_stopping is not None:
-            _validate.integer(early_stopping, "early_stopping")
-        shuffle = _validate.checked_bool(shuffle, "shuffle")
+            checks.integer(early_stopping, "early_stopping")
+        shuffle = checks.checked_bool(shuffle, "shuffle")
         one_by_one = (
             bool(callbacks)
             or validation is not None
@@ -254,7 +256,7 @@ class Trainer:
                 self._turns.give_way()
                 with ExitStack() as moment:
                     if data is None:
-                        if not _batches.run_epoch(self, X, history, moment):  # type: ignore[arg-type]
+                        if not given_batches.run_epoch(self, X, history, moment):  # type: ignore[arg-type]
                             break
                     else:
                         moment.enter_context(self._changes())
@@ -297,7 +299,7 @@ class Trainer:
         lr = np.array(self._learning_rates(epochs * steps))
         shuffle = shuffle and self.batch_size < N  # within one batch it changes only rounding
         orders = np.empty((epochs, N if shuffle else 0), dtype=np.int64)
-        check = _mapped.watch(X=X, y=T, sample_weight=weights)
+        check = mapped.watch(X=X, y=T, sample_weight=weights)
         if check is not None:
             check()
         before = self._rng.bit_generator.state
@@ -337,7 +339,7 @@ class Trainer:
         return -(-batches // self.accumulate)
 
     def _learning_rates(self, count: int) -> list[float]:
-        limit = _validate.largest(self.net._dtype)
+        limit = checks.largest(self.net._dtype)
         lr = self.optimizer.lr if self._plateau is None else self._plateau.lr
         return learning_rates(lr, self.steps, count, limit)
 
@@ -355,7 +357,7 @@ class Trainer:
         self, validation: tuple[Array, Array, Array | None], history: History
     ) -> None:
         for name, array in zip(("X", "y"), validation[:2], strict=True):
-            _mapped.intact(array, f"validation: {name}")
+            mapped.intact(array, f"validation: {name}")
         loss, correct = self.net._network.evaluate(*validation)
         history.val_loss.append(float(loss))
         if correct >= 0:
@@ -369,7 +371,7 @@ class Trainer:
         A learning rate that is a function of the user's own cannot be written; `load` is given it
         again.
         """
-        _trainer_file.save(self, path)
+        trainer_file.save(self, path)
 
     @classmethod
     def load(
@@ -389,7 +391,7 @@ class Trainer:
         ValueError
             If the file is truncated, was altered, or holds no trainer.
         """
-        return _trainer_file.load(cls, path, optimizer, backend)
+        return trainer_file.load(cls, path, optimizer, backend)
 
     def __getstate__(self) -> dict[str, Any]:
         """Of one moment, also what pickle and deepcopy will ask of `net` and generator later."""
@@ -429,7 +431,7 @@ class Trainer:
 
 def _check_hyper(hyper: dict[str, float], dtype: str) -> None:
     """Refuse what `dtype` cannot hold, and an eps that it would take for 0."""
-    least, most = float(np.finfo(dtype).tiny), _validate.largest(dtype)
+    least, most = float(np.finfo(dtype).tiny), checks.largest(dtype)
     for name, value in hyper.items():
         if value > most:
             raise ValueError(f"{name}: expected at most {most:g} in {dtype}, got {value}")
@@ -438,9 +440,9 @@ def _check_hyper(hyper: dict[str, float], dtype: str) -> None:
 
 
 def _checked_callbacks(callbacks: object) -> Sequence[Callback]:
-    if callable(callbacks) or not _validate.is_several(callbacks):
+    if callable(callbacks) or not checks.is_several(callbacks):
         raise TypeError(f"callbacks: expected a sequence of callables, got {shown(callbacks)}")
-    checked = _validate.items(callbacks, "callbacks")
+    checked = checks.items(callbacks, "callbacks")
     for callback in checked:
         if not callable(callback):
             raise TypeError(f"callbacks: expected callables, got {shown(callback)}")

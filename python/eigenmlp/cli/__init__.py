@@ -11,8 +11,15 @@ from collections.abc import Sequence
 
 import eigenmlp as em
 
-from .._shown import one_line
-from .arguments import Command, EvaluateCommand, InfoCommand, PredictCommand, TrainCommand, parse
+from .._basics.shown import one_line
+from .arguments import (
+    Command,
+    EvaluateCommand,
+    InfoCommand,
+    PredictCommand,
+    TrainCommand,
+    parse,
+)
 from .info import info
 from .saved import evaluate, predict
 from .train import train

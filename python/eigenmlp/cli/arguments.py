@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import eigenmlp as em
 
-from .._shown import one_line, shown
+from .._basics.shown import one_line, shown
 
 DEFAULT_SEED = 1
 LOSSES = {name: kind for name, kind in em.losses.LOSSES.items() if not kind.of_choices}

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigenmlp import _validate, datasets
+from eigenmlp import datasets
+from eigenmlp._inputs import checks
 
-from .._shown import shown
+from .._basics.shown import shown
 from .arguments import Source
 
 HOLD_OUT = 0.2
@@ -113,7 +114,7 @@ def _rows_with_targets(source: Source, values: bool) -> tuple[Array, Array]:
         raise ValueError(f"{path}: expected arrays X and y, got X only")
     try:  # before rows are held out, so that an error names the file's row
         for name, array in (("X", table.X), ("y", table.y)):
-            _validate.finite(array, name, "float32")
+            checks.finite(array, name, "float32")
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if values:

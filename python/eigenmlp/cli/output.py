@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from .._whole_file import replacing
+from .._files.whole import replacing
 from ..history import History
 from ..plot import loss_curve
 

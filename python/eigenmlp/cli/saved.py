@@ -11,10 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 import eigenmlp as em
-from eigenmlp._whole_file import replacing
+from eigenmlp._files.whole import replacing
 
 from .arguments import EvaluateCommand, PredictCommand
-from .data import Table, as_values, load_test_rows, read_table
+from .data import (
+    Table,
+    as_values,
+    load_test_rows,
+    read_table,
+)
 from .output import check_writable
 
 

@@ -7,9 +7,14 @@ import time
 import numpy as np
 
 import eigenmlp as em
-from eigenmlp._described import described
+from eigenmlp._inputs.description import described
 
-from .arguments import LOSSES, OPTIMIZERS, Recipe, TrainCommand
+from .arguments import (
+    LOSSES,
+    OPTIMIZERS,
+    Recipe,
+    TrainCommand,
+)
 from .data import Split, load_split
 from .output import LossCurve, check_writable
 

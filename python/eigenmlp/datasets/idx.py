@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import _validate
+from .._inputs import checks
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MAX_DIMENSIONS = 32  # what every supported NumPy can hold
@@ -60,7 +60,7 @@ def load_idx(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
     ...     load_idx(path)
     array([7, 8, 9], dtype=uint8)
     """
-    path = _validate.path(path)
+    path = checks.path(path)
     try:
         status = path.stat()
     except FileNotFoundError:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .. import _validate
+from .._inputs import checks
 from .idx import load_idx
 
 _SPLITS = {"train": ("train",), "test": ("t10k",), "all": ("train", "t10k")}
@@ -50,8 +50,8 @@ def load_mnist(
     >>> X, y = load_mnist("mnist")                              # doctest: +SKIP
     >>> X_test, y_test = load_mnist("mnist", split="test")      # doctest: +SKIP
     """
-    _validate.known(split, _SPLITS, "split")
-    directory = _validate.path(directory, "directory")
+    checks.known(split, _SPLITS, "split")
+    directory = checks.path(directory, "directory")
     if not directory.exists():
         raise FileNotFoundError(f"{directory}: expected a folder of IDX files, found nothing")
     if not directory.is_dir():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .. import _validate
-from .._shown import shown
+from .._basics.shown import shown
+from .._inputs import checks
 
 
 def stratified_split(
@@ -42,16 +42,16 @@ def stratified_split(
     >>> len(train), (test < 4).tolist()
     (6, [True, False])
     """
-    y = _validate.as_array(y, "y")
+    y = checks.as_array(y, "y")
     if y.ndim != 1 or y.size == 0:
         raise ValueError(
             f"y: expected a class for each row, shape (N,), N at least 1; got {y.shape}"
         )
     if y.dtype.kind not in "biuUS":
         raise ValueError(f"y: expected classes as integers or strings, got {y.dtype!s:.80}")
-    if not 0 < _validate.number(fraction, "fraction") < 1:
+    if not 0 < checks.number(fraction, "fraction") < 1:
         raise ValueError(f"fraction: expected a number between 0 and 1, got {shown(fraction)}")
-    rng = _validate.generator(rng, "rng")
+    rng = checks.generator(rng, "rng")
 
     _, class_of_row, class_sizes = np.unique(y, return_inverse=True, return_counts=True)
     held_out = np.zeros(len(y), dtype=bool)

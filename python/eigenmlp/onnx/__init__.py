@@ -14,10 +14,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .. import _validate
-from .._described import described
-from .._travelling import Estimator
-from .._whole_file import write_whole
+from .._files.whole import write_whole
+from .._inputs import checks
+from .._inputs.description import described
+from .._interchange.travelling import Estimator
 from ..losses import LOSSES, Loss
 from ..mlp import MLP
 from ._reading import Reader
@@ -152,4 +152,4 @@ def load(path: str | Path, loss: str | Loss | None = None, backend: str = "nativ
     <MLP 8-3-1 silu/identity, huber(delta=0.5), float32, native>
     """
     chosen = None if loss is None else described(loss, LOSSES, "loss")
-    return Reader(_validate.path(path)).network(chosen, backend)
+    return Reader(checks.path(path)).network(chosen, backend)

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import _travelling as travelling
-from .._described import described
+from .._inputs.description import described
+from .._interchange import travelling as travelling
 from ..activations import Activation, Identity, Softmax
 from ..losses import LOSSES, Loss
-from ._terms import Above, Constant, Function, Sizes, Tail, Term, Value, Z, activation
+from ._terms import (
+    Above,
+    Constant,
+    Function,
+    Sizes,
+    Tail,
+    Term,
+    Value,
+    Z,
+    activation,
+)
 
 
 def head(

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._arguments import Attributes, Inputs, axis_of, first, first_term, integer, real
-from ._terms import Above, Constant, Tail, Term, Value
+from ._arguments import (
+    Attributes,
+    Inputs,
+    axis_of,
+    first,
+    first_term,
+    integer,
+    real,
+)
+from ._terms import (
+    Above,
+    Constant,
+    Tail,
+    Term,
+    Value,
+)
 
 if TYPE_CHECKING:
     from ._reading import Reader

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from . import _arithmetic, _functions, _labels, _shapes, _sizes
+from . import (
+    _arithmetic,
+    _functions,
+    _labels,
+    _shapes,
+    _sizes,
+)
 from ._arguments import Read, either
 
 _INTS = (

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._container import opened
-from .._described import described
+from .._files.container import opened
+from .._inputs.description import described
 from ..activations import ACTIVATIONS, Activation
 from ..losses import Loss
 from ..mlp import MLP
@@ -20,7 +20,14 @@ from . import _functions, _heads
 from ._operators import ATTRIBUTES, OPERATORS
 from ._package import onnx
 from ._tensors import array_of
-from ._terms import Constant, Term, Value, Z, activation, as_row
+from ._terms import (
+    Constant,
+    Term,
+    Value,
+    Z,
+    activation,
+    as_row,
+)
 
 
 class Affine(NamedTuple):

@@ -6,10 +6,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._arguments import Attributes, Inputs, axis_of, first, first_term, integer, scalar_of
+from ._arguments import (
+    Attributes,
+    Inputs,
+    axis_of,
+    first,
+    first_term,
+    integer,
+    scalar_of,
+)
 from ._package import onnx
 from ._sizes import numbers_of
-from ._terms import Above, Constant, Sizes, Tail, Term, Value
+from ._terms import (
+    Above,
+    Constant,
+    Sizes,
+    Tail,
+    Term,
+    Value,
+)
 
 if TYPE_CHECKING:
     from ._reading import Reader

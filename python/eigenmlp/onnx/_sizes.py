@@ -5,8 +5,19 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ._arguments import Attributes, Inputs, axis_of, first_term
-from ._terms import Constant, Sizes, Term, Value, Z
+from ._arguments import (
+    Attributes,
+    Inputs,
+    axis_of,
+    first_term,
+)
+from ._terms import (
+    Constant,
+    Sizes,
+    Term,
+    Value,
+    Z,
+)
 
 if TYPE_CHECKING:
     from ._reading import Reader

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _travelling as travelling
-from .. import _validate
-from .._core import version
+from .._backends.core import version
+from .._inputs import checks
+from .._interchange import travelling as travelling
 from ..activations import Activation
 from ..mlp import MLP
 from . import _functions
@@ -43,7 +43,7 @@ class Writer:
         dtype = net.dtype
         if input_dtype is None:
             input_dtype = dtype.name
-        _validate.known(input_dtype, INPUT_DTYPES, "input_dtype")
+        checks.known(input_dtype, INPUT_DTYPES, "input_dtype")
         size = net.parameter_count * dtype.itemsize
         if size > LARGEST:
             raise ValueError(

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-from .. import _validate
-from .._shown import shown
+from .._basics.shown import shown
+from .._inputs import checks
 
 LearningRate = float | Callable[[int], float]
 
@@ -81,7 +81,7 @@ class Optimizer:
 
     def _check(self, name: str, least: float, below: float = math.inf) -> None:
         what = f"{type(self).__name__}: {name}"
-        _validate.number(getattr(self, name), what, least, below=below)
+        checks.number(getattr(self, name), what, least, below=below)
 
     def _check_flag(self, name: str) -> None:
         value = getattr(self, name)
@@ -91,7 +91,7 @@ class Optimizer:
 
     def _check_positive(self, name: str) -> None:
         what = f"{type(self).__name__}: {name}"
-        if _validate.number(getattr(self, name), what, 0.0) == 0:
+        if checks.number(getattr(self, name), what, 0.0) == 0:
             raise ValueError(f"{what}: expected a number above 0, got 0")
 
 
@@ -104,7 +104,7 @@ def learning_rates(lr: LearningRate, first: int, count: int, limit: float) -> li
         rates = {f"lr({step})": lr(step) for step in range(first, first + count)}
     else:
         rates = {"lr": lr}
-    checked = [_validate.number(rate, name, 0.0) for name, rate in rates.items()]
+    checked = [checks.number(rate, name, 0.0) for name, rate in rates.items()]
     if max(checked, default=0.0) > limit:
         raise ValueError(f"lr: expected at most {limit:g}, got {max(checked):g}")
     return checked

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from .. import _validate
-from .._shown import shown
+from .._basics.shown import shown
+from .._inputs import checks
 from ._base import LearningRate, Optimizer
 
 
@@ -61,7 +61,7 @@ class Adam(Optimizer):
         what = f"{type(self).__name__}: betas"
         if not (isinstance(self.betas, (tuple, list)) and len(self.betas) == 2):
             raise TypeError(f"{what}: expected two numbers, got {shown(self.betas)}")
-        betas = tuple(_validate.number(beta, what, 0.0, below=1.0) for beta in self.betas)
+        betas = tuple(checks.number(beta, what, 0.0, below=1.0) for beta in self.betas)
         object.__setattr__(self, "betas", betas)  # a list would be neither frozen nor hashable
         self._check_positive("eps")
         self._check("weight_decay", 0.0)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _validate
-from .._shown import shown
+from .._basics.shown import shown
+from .._inputs import checks
 from ..mlp import MLP
 
 Array = NDArray[Any]
@@ -98,17 +98,17 @@ def network(net: object, function: str) -> MLP:
 
 def rows_of(X: ArrayLike, columns: int | None = None, what: str = "X") -> Array:
     """Finite numbers (N, D) as float64, at least one row."""
-    rows = _validate.numbers(X, what)
+    rows = checks.numbers(X, what)
     if rows.ndim != 2 or len(rows) == 0 or columns not in (None, rows.shape[1]):
         wide = "D" if columns is None else columns
         raise ValueError(f"{what}: expected shape (N, {wide}), got {rows.shape}")
-    _validate.finite(rows, what, "float64")
+    checks.finite(rows, what, "float64")
     return rows.astype(np.float64)
 
 
 def labels_of(y: ArrayLike, rows: int) -> Array:
     """Class labels (N,) from labels, or from rows with a 1 (the largest number) at the label."""
-    labels = _validate.numbers(y, "y")
+    labels = checks.numbers(y, "y")
     if labels.ndim == 2:
         labels = labels.argmax(axis=1) if labels.shape[1] > 1 else labels[:, 0]
     if labels.shape != (rows,):

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _validate
-from .._shown import shown
+from .._basics.shown import shown
+from .._inputs import checks
 from ..mlp import MLP
 from . import _common
 
@@ -72,12 +72,12 @@ def codes(
     >>> ax.get_title()
     'outputs of hidden layer 1 (20 units)'
     """
-    _validate.known(method, METHODS, "method")
+    checks.known(method, METHODS, "method")
     H, title = _rows(net, X, layer)
     if len(H) < 3:
         raise ValueError(f"codes: expected at least 3 rows, got {len(H)}")
     targets = None if y is None else _targets(y, len(H))
-    points, names = _plane(H, method, _validate.integer(seed, "seed", least=0))
+    points, names = _plane(H, method, checks.integer(seed, "seed", least=0))
     ax = _common.axes(ax, height=6.5)
     size = float(np.clip(4000 / len(points), 4, 30))
     if targets is None:
@@ -99,7 +99,7 @@ def _rows(net: Any, X: Any, layer: int | None) -> tuple[Array, str]:
     count = len(net.layer_sizes) - 2
     if count == 0:
         raise ValueError(f"codes: expected a network with a hidden layer, got {shown(net)}")
-    layer = count - 1 if layer is None else _validate.integer(layer, "layer", least=0)
+    layer = count - 1 if layer is None else checks.integer(layer, "layer", least=0)
     if layer >= count:
         raise ValueError(f"layer: expected a hidden layer, 0 to {count - 1}, got {layer}")
     if X is None:
@@ -151,12 +151,12 @@ def _mds(MDS: Any, seed: int) -> Any:
 
 def _targets(y: ArrayLike, rows: int) -> Array:
     """Labels (N,), or numbers (N,) that are none: not whole, or too many different ones."""
-    targets = _validate.numbers(y, "y")
+    targets = checks.numbers(y, "y")
     if targets.ndim == 2 and targets.shape[1] == 1:
         targets = targets[:, 0]
     if targets.ndim not in (1, 2) or len(targets) != rows:
         raise ValueError(f"y: expected {rows} rows, as X has, got shape {targets.shape}")
-    _validate.finite(targets, "y", "float64")
+    checks.finite(targets, "y", "float64")
     if targets.ndim == 2 or np.all(targets == np.round(targets)):
         labels = _common.labels_of(targets, rows)
         return labels if len(np.unique(labels)) <= MOST_CLASSES else labels.astype(np.float64)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _validate
-from .._shown import shown
+from .._basics.shown import shown
+from .._inputs import checks
 from ..history import History
 from . import _common
 
@@ -51,7 +51,7 @@ def loss_curve(losses: History | ArrayLike, ax: Any = None, label: str | None = 
     ('epoch', 1)
     """
     is_history = isinstance(losses, History)
-    training = _validate.numbers(losses.loss if isinstance(losses, History) else losses, "losses")
+    training = checks.numbers(losses.loss if isinstance(losses, History) else losses, "losses")
     if training.ndim != 1 or training.size == 0:
         raise ValueError(f"losses: expected at least one loss (steps,), got shape {training.shape}")
     if label is not None and not isinstance(label, str):

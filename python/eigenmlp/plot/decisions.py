@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _validate
+from .._inputs import checks
 from ..mlp import MLP
 from . import _common
 
@@ -55,12 +55,12 @@ def decision_regions(
     if inputs != 2:
         raise ValueError(f"decision_regions: expected a network of 2 inputs, got {inputs}")
     rows = _common.rows_of(X, columns=2)
-    targets = _validate.numbers(y, "y")
+    targets = checks.numbers(y, "y")
     if targets.ndim == 2 and targets.shape[1] == 1:
         targets = targets[:, 0]
     if targets.ndim not in (1, 2) or len(targets) != len(rows):
         raise ValueError(f"y: expected {len(rows)} rows, as X has, got shape {targets.shape}")
-    points = _validate.integer(resolution, "resolution", least=2)
+    points = checks.integer(resolution, "resolution", least=2)
 
     margin = 0.12 * np.where(np.ptp(rows, axis=0) > 0, np.ptp(rows, axis=0), 1.0)
     low, high = rows.min(axis=0) - margin, rows.max(axis=0) + margin
@@ -158,7 +158,7 @@ def confusion_matrix(net: MLP, X: ArrayLike, y: ArrayLike, ax: Any = None) -> An
     said = _common.predicted_labels(_common.network(net, "confusion_matrix"), X, "confusion_matrix")
     true = _common.labels_of(y, len(said))
     classes = max(net.layer_sizes[-1], 2)
-    _validate.labels(true, classes)
+    checks.labels(true, classes)
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (true, said), 1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _validate
-from .._shown import shown
+from .._basics.shown import shown
+from .._inputs import checks
 from ..mlp import MLP
 from . import _common
 
@@ -107,7 +107,7 @@ def first_layer(
     units = W.shape[1]
     if columns is None:
         columns = ceil(sqrt(units * rows / cols))
-    columns = min(_validate.integer(columns, "columns"), units)
+    columns = min(checks.integer(columns, "columns"), units)
     lines = ceil(units / columns)
     sheet = np.full((lines * (rows + 1) - 1, columns * (cols + 1) - 1), np.nan)
     for unit in range(units):
@@ -130,10 +130,10 @@ def image_shape(shape: tuple[int, int] | None, pixels: int) -> tuple[int, int]:
         shape = (isqrt(pixels), isqrt(pixels))
         if shape[0] * shape[1] != pixels:
             raise ValueError(f"shape: expected (rows, columns), as {pixels} inputs make no square")
-    sizes = _validate.items(shape, "shape") if _validate.is_several(shape) else []
+    sizes = checks.items(shape, "shape") if checks.is_several(shape) else []
     if len(sizes) != 2:
         raise ValueError(f"shape: expected (rows, columns), got {shown(shape)}")
-    rows, cols = (_validate.integer(size, "shape") for size in sizes)
+    rows, cols = (checks.integer(size, "shape") for size in sizes)
     if rows * cols != pixels:
         raise ValueError(
             f"shape: expected {pixels} pixels, as there are inputs, got {shown(shape)}"
@@ -146,6 +146,6 @@ def _matrix(net: MLP | ArrayLike, layer: int) -> Any:
     if not isinstance(net, MLP):
         return _common.rows_of(net, what="weights")
     layers = len(net.layer_sizes) - 1
-    if _validate.integer(layer, "layer", least=0) >= layers:
+    if checks.integer(layer, "layer", least=0) >= layers:
         raise ValueError(f"layer: expected 0 to {layers - 1}, got {layer}")
     return net.weights[layer].astype(np.float64)

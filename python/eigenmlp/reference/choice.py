@@ -4,7 +4,7 @@ import ast
 from functools import lru_cache
 from typing import Any
 
-from .._shown import shown
+from .._basics.shown import shown
 
 
 @lru_cache(maxsize=1024)

@@ -20,7 +20,12 @@ from eigenmlp.reference.losses import (
     softmax_cross_entropy,
     squared_error,
 )
-from eigenmlp.reference.types import Array, Bools, Doubles, Floats
+from eigenmlp.reference.types import (
+    Array,
+    Bools,
+    Doubles,
+    Floats,
+)
 
 
 class Loss(Protocol):

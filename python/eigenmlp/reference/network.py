@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 import numpy as np
 
-from eigenmlp._turns import Turns
+from eigenmlp._basics.turns import Turns
 from eigenmlp.reference import activation, bfloat16, loss
 from eigenmlp.reference.types import Array, Bools, Floats
 

@@ -5,7 +5,12 @@ To add an optimizer, write `optimizers/<name>.py` and give it a line in the tabl
 
 from typing import Protocol
 
-from eigenmlp.reference.optimizers import adam, adamw, rmsprop, sgd
+from eigenmlp.reference.optimizers import (
+    adam,
+    adamw,
+    rmsprop,
+    sgd,
+)
 from eigenmlp.reference.types import Bools, Floats
 
 

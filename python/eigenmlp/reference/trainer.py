@@ -11,7 +11,12 @@ from eigenmlp.reference import dropout, limits, loss
 from eigenmlp.reference.interrupt import ctrl_c_waits
 from eigenmlp.reference.network import Network, at_one_moment
 from eigenmlp.reference.optimizer import OPTIMIZERS
-from eigenmlp.reference.types import Array, Doubles, Floats, Ints
+from eigenmlp.reference.types import (
+    Array,
+    Doubles,
+    Floats,
+    Ints,
+)
 
 
 @dataclass

@@ -11,7 +11,7 @@ such function will do as well; only a file cannot hold that.
 
 from typing import Any
 
-from .._shown import shown
+from .._basics.shown import shown
 from ._base import Schedule, describe
 from .constant import Constant
 from .cosine import Cosine

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .. import _validate
+from .._inputs import checks
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class Schedule:
         raise TypeError(f"expected one of the schedules, got {type(self).__name__}")
 
     def _check(self, name: str, least: float = 0.0) -> float:
-        return _validate.number(getattr(self, name), f"{type(self).__name__}: {name}", least)
+        return checks.number(getattr(self, name), f"{type(self).__name__}: {name}", least)
 
     def _check_integer(self, name: str, least: int = 1) -> None:
-        _validate.integer(getattr(self, name), f"{type(self).__name__}: {name}", least)
+        checks.integer(getattr(self, name), f"{type(self).__name__}: {name}", least)
 
 
 def describe(lr: object) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .. import _validate
+from .._inputs import checks
 from ._base import Schedule
 from .cosine import between
 
@@ -46,7 +46,7 @@ class OneCycle(Schedule):
         if self._check("pct_start") > 1:
             raise ValueError(f"OneCycle: pct_start: expected at most 1, got {self.pct_start}")
         for name in ("div_factor", "final_div_factor"):
-            if _validate.number(getattr(self, name), f"OneCycle: {name}", 0.0) == 0:
+            if checks.number(getattr(self, name), f"OneCycle: {name}", 0.0) == 0:
                 raise ValueError(f"OneCycle: {name}: expected a number above 0, got 0")
 
     def __call__(self, step: int) -> float:

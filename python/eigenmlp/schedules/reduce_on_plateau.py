@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .. import _validate
+from .._inputs import checks
 from ._base import Schedule
 
 
@@ -67,10 +67,10 @@ class ReduceOnPlateau(Schedule):
 
     def __post_init__(self) -> None:
         self._check("lr")
-        _validate.number(self.factor, "ReduceOnPlateau: factor", 0.0, below=1.0)
+        checks.number(self.factor, "ReduceOnPlateau: factor", 0.0, below=1.0)
         self._check_integer("patience", 0)
         self._check("threshold")
-        _validate.known(self.threshold_mode, ("rel", "abs"), "ReduceOnPlateau: threshold_mode")
+        checks.known(self.threshold_mode, ("rel", "abs"), "ReduceOnPlateau: threshold_mode")
         self._check_integer("cooldown", 0)
         self._check("min_lr")
         self._check("eps")

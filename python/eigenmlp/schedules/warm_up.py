@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .. import _validate
+from .._inputs import checks
 from ._base import Schedule
 from .reduce_on_plateau import ReduceOnPlateau
 
@@ -54,4 +54,4 @@ class WarmUp(Schedule):
 
     def _then(self, step: int) -> float:
         lr = self.then(step) if callable(self.then) else self.then
-        return _validate.number(lr, f"WarmUp: then({step})", 0.0)
+        return checks.number(lr, f"WarmUp: then({step})", 0.0)

@@ -18,9 +18,9 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import _check_sample_weight
 
-from .._mapped import intact
-from .._shown import shown
-from .._turns import Turns
+from .._basics.shown import shown
+from .._basics.turns import Turns
+from .._inputs.mapped import intact
 from ..activations import Activation
 from ..mlp import MLP
 from ..threads import limited

@@ -13,8 +13,8 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
-from .._answers import sigmoid, softmax
-from .._mapped import intact
+from .._inputs.mapped import intact
+from .._network.loss_outputs import sigmoid, softmax
 from ._base import BaseMLP, with_some_weight
 from ._class_weight import by_row
 from ._constraints import CONSTRAINTS

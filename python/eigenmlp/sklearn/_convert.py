@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.neural_network import MLPRegressor as TheirRegressor
 
-from .._shown import shown
+from .._basics.shown import shown
 from ..optimizers import SGD, Adam
 from ..trainer import Trainer
 from ._base import ACTIVATION_NAMES, BaseMLP

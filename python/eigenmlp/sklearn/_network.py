@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from .. import _validate
-from .._validate import numbers
+from .._inputs import checks
+from .._inputs.checks import numbers
 from ..mlp import MLP
 from ..trainer import Trainer
 from . import _saved
@@ -187,7 +187,7 @@ def _sizes(coefs: Sequence[Any], intercepts: Sequence[Any]) -> list[int]:
 
 
 def _set_parameters(net: MLP, flat: Array) -> None:
-    vector = _validate.flat(flat, net.parameter_count, net._dtype, "coefs_, intercepts_")
+    vector = checks.flat(flat, net.parameter_count, net._dtype, "coefs_, intercepts_")
     net._network.set_parameters(vector)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from .. import _sparse
-from .._mapped import intact
+from .._inputs import sparse
+from .._inputs.mapped import intact
 from ..mlp import MLP
 from ..threads import limited
 from . import _wide
@@ -106,5 +106,5 @@ def _shortened(error: TypeError | ValueError) -> TypeError | ValueError:
 def readable(X: Any) -> Any:
     """X as float32 or float64, dense or CSR."""
     if not isinstance(X, np.ndarray):
-        X = _sparse.csr(X)
+        X = sparse.csr(X)
     return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)

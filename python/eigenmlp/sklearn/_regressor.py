@@ -11,9 +11,9 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
-from .._answers import predictions
-from .._described import described
-from .._mapped import intact
+from .._inputs.description import described
+from .._inputs.mapped import intact
+from .._network.loss_outputs import predictions
 from ..losses import LOSSES, Loss, Quantile
 from ._base import BaseMLP
 from ._constraints import CONSTRAINTS

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from .. import _mapped
+from .._inputs import mapped
+from .._training.progress import Bar, progress_bar
 from ..errors import DivergenceError
 from ..history import History
 from ..optimizers import SGD, Adam, Optimizer
-from ..progress import Bar, progress_bar
 from ..trainer import Trainer
 from . import _saved
 
@@ -140,7 +140,7 @@ class _Run:
         core: Any = trainer._trainer  # which goes on where a loss is not finite
         rates = np.repeat(self.learning_rates(count), self.batches)
         orders = np.empty((count, self.rows if e.shuffle else 0), dtype=np.int64)
-        check = _mapped.watch(X=problem.X, y=problem.T, sample_weight=problem.weights)
+        check = mapped.watch(X=problem.X, y=problem.T, sample_weight=problem.weights)
         if check is not None:
             check()
         before = e._random_state.get_state(legacy=False), self.order

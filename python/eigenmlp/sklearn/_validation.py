@@ -11,8 +11,8 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import train_test_split
 from sklearn.utils.multiclass import unique_labels
 
-from .._exchange import is_sparse
-from .._mapped import intact
+from .._inputs.foreign import is_sparse
+from .._inputs.mapped import intact
 
 if TYPE_CHECKING:
     from ._base import BaseMLP

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from ._shown import shown
-from .history import History
+from .._basics.shown import shown
+from ..history import History
 
 
 class Bar:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .choices import best
-from .segments import checked_offsets, segment_softmax
+from ..choices import best
+from ..segments import checked_offsets, segment_softmax
 
 Array = NDArray[Any]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from . import _validate
-from ._exchange import is_sparse
-from ._mapped import intact
+from . import checks
+from .foreign import is_sparse
+from .mapped import intact
 
 __all__ = ["csr", "inputs", "is_sparse"]
 
@@ -18,15 +18,15 @@ __all__ = ["csr", "inputs", "is_sparse"]
 def inputs(value: Any, columns: int, dtype: str, scale: float = 1.0, what: str = "X") -> Any:
     """Rows (N, `columns`) as a CSR matrix that the core reads: `_validate.inputs`, but sparse."""
     X = csr(value, what)
-    _validate.matrix(X.shape, columns, what, "D")
+    checks.matrix(X.shape, columns, what, "D")
     if X.data.dtype.kind not in "biuf":
         raise TypeError(f"{what}: expected numbers, got a sparse matrix of {X.data.dtype}")
-    bad = _validate.first_not_finite(X.data, dtype, scale)
+    bad = checks.first_not_finite(X.data, dtype, scale)
     if bad is not None:
         row = int(np.searchsorted(X.indptr, bad, side="right")) - 1
         place = f"{what}[{row}, {X.indices[bad]}]"
-        raise _validate.not_finite(X.data[bad], place, what, dtype, scale)
-    X.data = _validate.readable(X.data, dtype)
+        raise checks.not_finite(X.data[bad], place, what, dtype, scale)
+    X.data = checks.readable(X.data, dtype)
     return X
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._exchange import has, is_sparse
-from .history import History
+from .._inputs.foreign import has, is_sparse
+from ..history import History
 
 if TYPE_CHECKING:
-    from .trainer import Trainer
+    from ..trainer import Trainer
 
 _AS_THEY_COME = np.empty((1, 0), dtype=np.int64)
 

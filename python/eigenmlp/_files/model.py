@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _container, _validate
-from ._container import Entry, parsed
-from ._replay import ROWS, X_NAME, Y_NAME
-from ._shown import shown
-from ._whole_file import replacing
+from .._basics.shown import shown
+from .._inputs import checks
+from . import container
+from .container import Entry, parsed
+from .replay import ROWS, X_NAME, Y_NAME
+from .whole import replacing
 
 Array = NDArray[Any]
 
@@ -56,20 +57,20 @@ def write_model(
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     metadata["sha256"] = _checksum(metadata, arrays)
     with replacing(path) as file:
-        _container.write(file, metadata, arrays)
+        container.write(file, metadata, arrays)
 
 
 def read_model(
     path: str | Path,
 ) -> tuple[dict[str, Any], dict[str, Array], dict[str, Any] | None]:
     """The architecture, the arrays by name, and a trainer's settings if there are any."""
-    path = _validate.path(path)
+    path = checks.path(path)
     try:
-        with _container.opened(path) as file:
-            header = _container.read_header(file)
+        with container.opened(path) as file:
+            header = container.read_header(file)
             config, settings = _described(header.metadata)
             _check_arrays(header, config, settings is not None)
-            arrays = _container.read_arrays(file, header)
+            arrays = container.read_arrays(file, header)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: expected an eigenmlp model file: {error!s:.500}") from None
     metadata = {name: text for name, text in header.metadata.items() if name != "sha256"}
@@ -128,7 +129,7 @@ def _described(metadata: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]
     return config, settings
 
 
-def _check_arrays(header: _container.Header, config: dict[str, Any], trains: bool) -> None:
+def _check_arrays(header: container.Header, config: dict[str, Any], trains: bool) -> None:
     """Whether the arrays are those of the architecture, all in its dtype."""
     entries = header.entries
     sizes, bias, dtype = config["layer_sizes"], config["bias"], config["dtype"]

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._core import core
-from .choices import Choices, best
+from ..choices import Choices, best
+from .core import core
 
 if TYPE_CHECKING:
-    from ._backend import Network, Trainer
-    from .losses import Loss
+    from ..losses import Loss
+    from .facade import Network, Trainer
 
 Array = NDArray[Any]
 
@@ -85,7 +85,7 @@ class ChoiceNetwork:
             )
             assert result is not None  # `T` was checked when it was made
             return result
-        from .reference import segments
+        from ..reference import segments
 
         return segments.segment_cross_entropy(z, T.offsets, T.chosen, self.loss.reduction, weights)
 
@@ -140,7 +140,7 @@ class ChoiceTrainer:
         check: Callable[[], None] | None = None,
     ) -> ChoiceRunResult:
         """Epochs over batches of `batch_size` choices; `orders` (E, S) or (E, 0) are theirs."""
-        from .reference.interrupt import ctrl_c_waits
+        from ..reference.interrupt import ctrl_c_waits
 
         S, E = len(T), len(orders)
         batches = E * -(-S // batch_size)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
-from . import _validate
-from ._shown import shown
+from .._basics.shown import shown
+from . import checks
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Described:
     ) -> None:
         """Check a parameter that is a number, and make it a float."""
         what = f"{type(self).__name__}: {name}"
-        value = _validate.number(getattr(self, name), what, least, below)
+        value = checks.number(getattr(self, name), what, least, below)
         if value <= above:
             raise ValueError(f"{what}: expected a number above {above:g}, got {shown(value)}")
         object.__setattr__(self, name, value)
@@ -59,13 +59,13 @@ def described(value: object, table: Mapping[str, type[D]], what: str) -> D:
     if isinstance(value, type) and issubclass(value, kinds):
         return value()
     if not (isinstance(value, str) and "(" in value):
-        return table[_validate.known(value, table, what)]()
+        return table[checks.known(value, table, what)]()
 
-    from .reference.choice import parse
+    from ..reference.choice import parse
 
     try:
         name, given = parse(value)
-        kind = table[_validate.known(name, table, what)]
+        kind = table[checks.known(name, table, what)]
         names = [field.name for field in fields(kind)]
         for key in given:
             if key not in names:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from ._backend import Network
-    from .mlp import MLP
+    from .._backends.facade import Network
+    from ..mlp import MLP
 
 Array = NDArray[Any]
 
@@ -76,7 +76,7 @@ def _bound(net: MLP, X: Array) -> Array:
     For sums of up to 64 terms all that is no less than the worst case. Both implementations may be
     off by that much, to either side: hence 2.
     """
-    from .reference import activation as activations
+    from ..reference import activation as activations
 
     info = np.finfo(net._dtype)
     u, tiny, most = float(info.eps), float(info.tiny), float(info.max) / 2
@@ -105,7 +105,7 @@ def _bound(net: MLP, X: Array) -> Array:
 
 def _product(X: Array, E: Array, W: Array, rounds: bool) -> tuple[Array, Array, Array]:
     """``X @ W``, ``|X| @ |W|`` and ``√(E² @ W²)`` in float64, by blocks of W's rows."""
-    from .reference.bfloat16 import rounded
+    from ..reference.bfloat16 import rounded
 
     Z, size, squares = np.zeros((3, len(X), W.shape[1]))
     rows = max(1, _BLOCK // W.shape[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .._shown import shown
+from ..._basics.shown import shown
 from .model import Model
 
 _STRINGS = "const char *const "

@@ -7,9 +7,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .. import _travelling as travelling
-from .._core import version
-from ..activations import Activation
+from ..._backends.core import version
+from ...activations import Activation
+from .. import travelling as travelling
 from .classes import declaration, definition
 from .functions import Function, functions
 from .model import Model

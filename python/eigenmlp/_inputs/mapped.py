@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._core import core
-from ._exchange import is_foreign, is_sparse, unmasked
+from .._backends.core import core
+from .foreign import is_foreign, is_sparse, unmasked
 
 _OWNERS = (bytes, bytearray)  # of memory that lies in no file
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _validate
-from ._shown import shown
+from .._basics.shown import shown
+from .._inputs import checks
 
 Array = NDArray[Any]
 
@@ -146,7 +146,7 @@ class Differences:
 
 def finite_number(value: Any, what: str) -> float:
     """`value` as a float, if it is one finite number."""
-    array = _validate.as_array(value, what)
+    array = checks.as_array(value, what)
     if array.size != 1 or array.dtype.kind not in "biuf":
         raise TypeError(f"{what}: expected a number, got {shown(value)}")
     number = float(array.reshape(()))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import _travelling as travelling
-from .. import _validate
-from ..mlp import MLP
+from ..._inputs import checks
+from ...mlp import MLP
+from .. import travelling as travelling
 
 INPUT_DTYPES = ("float32", "float64", "uint8")
 
@@ -34,7 +34,7 @@ class Model:
         }
         if input_dtype is None:
             input_dtype = net.dtype.name
-        _validate.known(input_dtype, INPUT_DTYPES, "input_dtype")
+        checks.known(input_dtype, INPUT_DTYPES, "input_dtype")
         types = {"float32": "float", "float64": "double", "uint8": "uint8_t"}
         self.input = types[input_dtype]
 

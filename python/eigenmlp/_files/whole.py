@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from . import _validate
+from .._inputs import checks
 
 if os.name == "posix":
     import fcntl
@@ -46,7 +46,7 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     ValueError
         If there is a device or a pipe at `path`.
     """
-    given = _validate.path(path)
+    given = checks.path(path)
     path = Path(os.path.realpath(given))
     try:
         try:

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from . import _generator_state, _validate, model_file
-from ._shown import shown
-from .optimizers import OPTIMIZERS, Optimizer
-from .schedules import Plateau, describe, restored
+from .._basics.shown import shown
+from .._inputs import checks
+from ..optimizers import OPTIMIZERS, Optimizer
+from ..schedules import Plateau, describe, restored
+from . import generators
+from . import model as model_file
 
 if TYPE_CHECKING:
-    from .trainer import Trainer
+    from ..trainer import Trainer
 
 Array = NDArray[Any]
 
@@ -48,7 +50,7 @@ def _contents(trainer: Trainer) -> tuple[dict[str, Any], dict[str, Array], dict[
         "progress": trainer._trainer.get_progress(),
         "epochs": trainer.epochs,
         "dropout_key": trainer._dropout_key,
-        "generator": _generator_state.generator_state(trainer._rng),
+        "generator": generators.generator_state(trainer._rng),
     }
     return net.config, arrays, settings
 
@@ -57,7 +59,7 @@ def load(
     kind: type[Trainer], path: str | Path, optimizer: Optimizer | None, backend: str
 ) -> Trainer:
     """`Trainer.load`."""
-    from .mlp import MLP
+    from ..mlp import MLP
 
     config, arrays, settings = model_file.read_model(path)
     if settings is None:
@@ -74,7 +76,7 @@ def load(
         )
     with model_file.sensible(path):
         net = MLP._from_file(config, arrays, backend)
-        net._rng = _generator_state.restored_generator(settings["generator"])
+        net._rng = generators.restored_generator(settings["generator"])
         trainer = kind(
             net,
             optimizer or _optimizer(settings),
@@ -83,13 +85,11 @@ def load(
             accumulate=_counted(settings["accumulate"], "accumulate"),
         )
         trainer._rng = net._rng
-        trainer._dropout_key = _validate.integer(
-            settings["dropout_key"], "dropout_key", 0, 2**64 - 1
-        )
+        trainer._dropout_key = checks.integer(settings["dropout_key"], "dropout_key", 0, 2**64 - 1)
         trainer._make_trainer()
         for name in trainer._trainer.state_names:
             state = model_file.flat_vector(net._sizes, net._bias, arrays, f"{name}.")
-            state = _validate.flat(state, net.parameter_count, net._dtype, name)
+            state = checks.flat(state, net.parameter_count, net._dtype, name)
             trainer._trainer.set_state(name, state)
         if trainer._plateau and (optimizer is None or optimizer == _optimizer(settings)):
             trainer._plateau = _plateau(settings["plateau"])
@@ -105,17 +105,17 @@ def _restore_progress(trainer: Trainer, progress: Sequence[Any], arrays: dict[st
     steps, batches, rows = (_counted(n, "progress") for n in progress[:3])
     if batches >= trainer.accumulate:
         raise ValueError(f"progress: expected below {trainer.accumulate} batches, got {batches}")
-    weight = _validate.number(progress[3], "progress", 0.0)
+    weight = checks.number(progress[3], "progress", 0.0)
     gathered = None
     if batches:
         gathered = model_file.flat_vector(net._sizes, net._bias, arrays, "gathered.")
-        gathered = _validate.flat(gathered, net.parameter_count, net._dtype, "gathered")
+        gathered = checks.flat(gathered, net.parameter_count, net._dtype, "gathered")
     trainer._trainer.set_progress(steps, batches, rows, weight, gathered)
 
 
 def _counted(value: object, what: str) -> int:
     """A number of things that a file says, small enough for the core to count on from there."""
-    count = _validate.integer(value, what, least=0)
+    count = checks.integer(value, what, least=0)
     if count > 2**53:
         raise ValueError(f"{what}: expected at most 2⁵³, got {count}")
     return count
@@ -123,7 +123,7 @@ def _counted(value: object, what: str) -> int:
 
 def _optimizer(settings: dict[str, Any]) -> Optimizer:
     """The optimizer that a file describes."""
-    kind = OPTIMIZERS[_validate.known(settings["optimizer"], OPTIMIZERS, "optimizer")]
+    kind = OPTIMIZERS[checks.known(settings["optimizer"], OPTIMIZERS, "optimizer")]
     arguments = kind.arguments(settings["hyper"])
     return kind(restored(settings["lr"]), **arguments, **settings["limits"])
 
@@ -131,8 +131,8 @@ def _optimizer(settings: dict[str, Any]) -> Optimizer:
 def _plateau(saved: dict[str, Any]) -> Plateau:
     """Where a file says that a `ReduceOnPlateau` is."""
     return Plateau(
-        _validate.number(saved["lr"], "lr", 0.0),
-        None if saved["best"] is None else _validate.number(saved["best"], "best"),
-        _validate.integer(saved["bad_epochs"], "bad_epochs", least=0),
-        _validate.integer(saved["cooldown"], "cooldown", least=0),
+        checks.number(saved["lr"], "lr", 0.0),
+        None if saved["best"] is None else checks.number(saved["best"], "best"),
+        checks.integer(saved["bad_epochs"], "bad_epochs", least=0),
+        checks.integer(saved["cooldown"], "cooldown", least=0),
     )

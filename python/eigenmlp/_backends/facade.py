@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from ._choices_backend import ChoiceNetwork, ChoiceTrainer
-from ._core import core, level
-from .losses import Loss, SquaredError
-from .optimizers import Optimizer
+from ..losses import Loss, SquaredError
+from ..optimizers import Optimizer
+from .choices import ChoiceNetwork, ChoiceTrainer
+from .core import core, level
 
 BACKENDS = ("native", "numpy")
 _warned: list[str] = []  # what was said once
@@ -141,7 +141,7 @@ def make_network(
         kind = core.Network32 if dtype == "float32" else core.Network64
         network: Network = kind(layer_sizes, activations, loss.core_text, bias, input_scale, rounds)
         return network
-    from . import reference
+    from .. import reference
 
     return reference.Network(
         layer_sizes, activations, loss.core_text, bias, input_scale, dtype, rounds
@@ -157,7 +157,7 @@ def derivatives_of(backend: str) -> Any:
     """The backend's module of derivatives: functions of a network that `make_network` made."""
     if backend == "native":
         return core.derivatives
-    from .reference import derivatives
+    from ..reference import derivatives
 
     return derivatives
 
@@ -186,7 +186,7 @@ def make_trainer(
         kind = core.Trainer32 if dtype == "float32" else core.Trainer64
         trainer: Trainer = kind(network, rule, hyper, **options)
         return trainer
-    from . import reference
+    from .. import reference
 
     assert isinstance(network, reference.Network)
     return reference.Trainer(network, rule, hyper, **options)

@@ -6,20 +6,19 @@ from itertools import pairwise
 
 import numpy as np
 
-from . import _validate
-from ._backend import DTYPES
-from ._described import Described, described
-from ._shown import shown
-from .activations import HIDDEN_ACTIVATIONS, Activation
+from .._backends.facade import DTYPES
+from .._basics.shown import shown
+from .._inputs import checks
+from .._inputs.description import Described, described
+from ..activations import HIDDEN_ACTIVATIONS, Activation
 
 
 def checked_sizes(layer_sizes: object) -> list[int]:
     """[D, …, K], not so many that their product overflows."""
-    if not _validate.is_several(layer_sizes):
+    if not checks.is_several(layer_sizes):
         raise TypeError(f"layer_sizes: expected ints [D, …, K], got {shown(layer_sizes)}")
     sizes = [
-        _validate.integer(size, "layer_sizes")
-        for size in _validate.items(layer_sizes, "layer_sizes")
+        checks.integer(size, "layer_sizes") for size in checks.items(layer_sizes, "layer_sizes")
     ]
     if len(sizes) < 2:
         raise ValueError(f"layer_sizes: expected at least [D, K], got {shown(sizes)}")
@@ -31,11 +30,11 @@ def checked_sizes(layer_sizes: object) -> list[int]:
 
 def checked_activations(activation: object, hidden: int) -> list[Activation]:
     """One for each hidden layer."""
-    if isinstance(activation, type) or not _validate.is_several(activation):
+    if isinstance(activation, type) or not checks.is_several(activation):
         return [described(activation, HIDDEN_ACTIVATIONS, "activation")] * hidden
     chosen = [
         described(one, HIDDEN_ACTIVATIONS, "activation")
-        for one in _validate.items(activation, "activation")
+        for one in checks.items(activation, "activation")
     ]
     if len(chosen) != hidden:
         raise ValueError(
@@ -47,7 +46,7 @@ def checked_activations(activation: object, hidden: int) -> list[Activation]:
 
 def check_range(chosen: Described, dtype: str) -> None:
     """Refuse parameters that `dtype` cannot hold, and those that it would take for 0."""
-    limit, least = _validate.largest(dtype), float(np.finfo(dtype).tiny)
+    limit, least = checks.largest(dtype), float(np.finfo(dtype).tiny)
     for name, value in chosen.numbers().items():
         if abs(value) > limit:
             raise ValueError(
@@ -61,11 +60,10 @@ def check_range(chosen: Described, dtype: str) -> None:
 
 def checked_dropout(dropout: object, hidden: int) -> list[float]:
     """A rate for each hidden layer."""
-    if not _validate.is_several(dropout):
-        return [_validate.number(dropout, "dropout", 0.0, below=1.0)] * hidden
+    if not checks.is_several(dropout):
+        return [checks.number(dropout, "dropout", 0.0, below=1.0)] * hidden
     rates = [
-        _validate.number(rate, "dropout", 0.0, below=1.0)
-        for rate in _validate.items(dropout, "dropout")
+        checks.number(rate, "dropout", 0.0, below=1.0) for rate in checks.items(dropout, "dropout")
     ]
     if len(rates) != hidden:
         raise ValueError(
@@ -98,7 +96,7 @@ def checked_compute_dtype(compute_dtype: object, dtype: str) -> bool:
 def checked_dtype(dtype: object, what: str = "dtype") -> str:
     """Its name."""
     if dtype is None or isinstance(dtype, str):
-        return _validate.known(dtype, DTYPES, what)
+        return checks.known(dtype, DTYPES, what)
     try:
         name = np.dtype(dtype).name  # type: ignore[call-overload]
     except Exception:  # NumPy asks the object, which may raise anything

@@ -13,9 +13,9 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._exchange import is_foreign, is_sparse, shared
-from ._mapped import intact
-from ._shown import shown
+from .._basics.shown import shown
+from .foreign import is_foreign, is_sparse, shared
+from .mapped import intact
 
 Array = NDArray[Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._shown import shown
+from .._basics.shown import shown
 
 _GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
 _LIMITS = {"pos": 624, "buffer_pos": 4, "has_uint32": 1, "uinteger": 2**32 - 1}

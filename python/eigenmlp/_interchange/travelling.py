@@ -8,12 +8,23 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ._described import described
-from ._exchange import has
-from ._shown import shown
-from .activations import ACTIVATIONS, Activation, Identity, Sigmoid
-from .losses import Loss, Poisson, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
-from .mlp import MLP
+from .._basics.shown import shown
+from .._inputs.description import described
+from .._inputs.foreign import has
+from ..activations import (
+    ACTIVATIONS,
+    Activation,
+    Identity,
+    Sigmoid,
+)
+from ..losses import (
+    Loss,
+    Poisson,
+    SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
+    SquaredError,
+)
+from ..mlp import MLP
 
 
 class Layer(NamedTuple):

@@ -1,0 +1,1 @@
+"""The compiled core and the NumPy twin behind one facade."""

@@ -1,0 +1,1 @@
+"""Networks and runs in files: containers, what they hold, and how they are read back."""

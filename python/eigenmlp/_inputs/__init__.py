@@ -1,0 +1,1 @@
+"""What users pass, as the core takes it: checked numbers, names and arrays of every kind."""

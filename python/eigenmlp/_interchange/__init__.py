@@ -1,0 +1,1 @@
+"""What travels to ONNX, PyTorch and C, and C's source."""
