@@ -140,6 +140,10 @@ public:
   Panels<T> like_W(const Layer<T>& layer, T* buffer) const {
     return {buffer + (layer.W.data - W_.data()), layer.W.panel};
   }
+  // Where row d of panel k of `layer`'s W lies in such a buffer.
+  Index offset(const Layer<T>& layer, Index d, Index k) const {
+    return layer.W.at(d, k) - W_.data();
+  }
   T* parameters() { return W_.data(); }
 
   // The flat vector W0, b0, W1, b1, … of a buffer laid out like the parameters, and back.

@@ -33,7 +33,8 @@ void sum_gradient(const Network<T>& net, Index N, bool input_gradient, T* gradie
                   if (team.index == 0) interrupted = interruption && interruption->stopped();
                   team.wait();
                   const bool over = interrupted;
-                  gradient_share(net, batch, rows, team, first == 0, gradient, interruption);
+                  gradient_share(net, batch, Blocks{rows}, team, first == 0, gradient,
+                                 interruption);
                   team.wait();
                   if (over) return;
                 }

@@ -183,13 +183,30 @@ private:
   // Memory for batches of up to `rows`, and how threads share them, also a shorter last one.
   int prepare(Index rows) {
     if (batch_.reserve(net_, rows, false, settings_.dropout)) by_columns_.clear();
-    const int threads = threads_for_step(net_, rows);
+    int threads = threads_for_step(net_, rows);
     shares_columns_ = threads > 1 && weights_outweigh(net_, rows);
+    if (const Blocks blocks = blocks_of(net_, rows); blocks.total > 1) {
+      threads = threads_sharing(blocks, threads);
+      if (threads > 1) own_parts(static_cast<std::size_t>(threads));
+    }
     if (shares_columns_ && !net_.rounds()) own_inputs(static_cast<std::size_t>(threads));
     reports_.resize(static_cast<std::size_t>(threads));
     pace_ = {};
     overflowed_ = goes_on_ = false;
     return threads;
+  }
+
+  // A power of two of threads share blocks; the others wait.
+  static int threads_sharing(const Blocks& blocks, int threads) {
+    const Index most = std::min<Index>(threads, blocks.total);
+    return static_cast<int>(std::bit_floor(static_cast<std::size_t>(most)));
+  }
+  // Memory for every thread's part of dW, laid out like the parameters.
+  void own_parts(std::size_t threads) {
+    for (std::size_t i = part_memory_.size(); i < threads; ++i) {
+      part_memory_.emplace_back(net_.panel_size());
+      parts_.push_back(part_memory_.back().data());
+    }
   }
 
   // Views of the batch as it lies now, in which every thread has inputs of its own.
@@ -225,11 +242,22 @@ private:
     const Dropout dropout{settings_.dropout, settings_.dropout_key,
                           static_cast<std::uint64_t>(progress.steps), progress.rows};
     const Dropout* drop = drops_ ? &dropout : nullptr;
-    const auto [begin, end] = share_of_rows(net_, rows, team);
-    reports_[static_cast<std::size_t>(team.index)] =
+    const Blocks blocks = blocks_of(net_, rows);
+    const bool by_blocks = blocks.total > 1 && team.size > 1;
+    const int sharing = by_blocks ? threads_sharing(blocks, team.size) : team.size;
+    const Blocks own = blocks.part(sharing, std::min(team.index, sharing - 1));
+    auto [begin, end] =
+        by_blocks ? std::pair(own.begin(), own.end()) : share_of_rows(net_, rows, team);
+    if (team.index >= sharing) begin = end;
+    RowsReport& report = reports_[static_cast<std::size_t>(team.index)];
+    report =
         by_columns
             ? columns_phase(net_, data, batch.order, batch.first, rows, divisor, team, view, drop)
             : rows_phase(net_, data, batch.order, batch.first, begin, end, divisor, view, drop);
+    if (by_blocks && begin < end && report.good)
+      gradient_share(net_, view, own, Team{0, 1, nullptr}, true,
+                     parts_[static_cast<std::size_t>(team.index)]);
+    const std::span<T* const> parts{parts_.data(), static_cast<std::size_t>(sharing)};
     team.wait();
     StepResult result{Outcome::finished, 0, 0};
     for (int i = 0; i < team.size; ++i) {
@@ -241,7 +269,11 @@ private:
     if (!std::isfinite(result.loss) && !goes_on_) return {Outcome::diverged, result.loss, 0};
     if (team.index == 0) pause_ = pace_.is_time_to_pause();
     if (gathers_) {
-      gradient_share(net_, view, rows, team, progress.batches == 0, gradient_.data());
+      const bool starts = progress.batches == 0;
+      if (by_blocks)
+        add_share(net_, team, parts, starts, gradient_.data());
+      else
+        gradient_share(net_, view, blocks, team, starts, gradient_.data());
       progress.batches += 1;
       progress.rows += rows;
       progress.weight += batch.divisor;
@@ -251,7 +283,9 @@ private:
     } else {
       Rule<T> rule = this->rule(lr, progress);
       rule.l2 = share_of_penalty(batch.divisor);
-      if (!update_share(net_, view, rows, team, by_columns, rule)) overflowed_ = true;
+      const bool finite = by_blocks ? update_share_from(net_, team, parts, rule)
+                                    : update_share(net_, view, blocks, team, by_columns, rule);
+      if (!finite) overflowed_ = true;
       team.wait();
       finish_update(team, progress);
     }
@@ -272,7 +306,7 @@ private:
       team.wait();
       rule.clip = static_cast<T>(clip_factor(squares_, settings_.limits.clip_norm));
     }
-    if (!update_share_from(net_, team, gradient, rule)) overflowed_ = true;
+    if (!update_share_from<T>(net_, team, {&gradient, 1}, rule)) overflowed_ = true;
     team.wait();
     finish_update(team, progress);
   }
@@ -356,6 +390,8 @@ private:
   Batch<T> batch_;
   std::vector<Buffer<T>> inputs_;        // a thread's own, from thread 1
   std::vector<BatchView<T>> by_columns_; // the batch with the thread's own inputs
+  std::vector<Buffer<T>> part_memory_;   // of dW, one a thread, where threads share blocks
+  std::vector<T*> parts_;
   std::vector<RowsReport> reports_;
   // Written by thread 0 between two barriers.
   bool pause_ = false, stopped_ = false;

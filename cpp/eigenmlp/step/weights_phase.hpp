@@ -4,6 +4,7 @@
 #pragma once
 
 #include "eigenmlp/optimizers/optimizer.hpp"
+#include "eigenmlp/step/blocks.hpp"
 #include "eigenmlp/step/columns_phase.hpp"
 #include "eigenmlp/step/rows_phase.hpp"
 
@@ -12,9 +13,6 @@ namespace eigenmlp {
 // Panels of W's rows that are summed together, so that their inputs stay in L2.
 inline constexpr Index block_panels = 8;
 inline constexpr Index most_block_panels = block_panels * rounded::per_float; // if the net rounds
-// Panels of W's columns in a tile of dW.
-template <class T>
-inline constexpr Index strip_panels = usual_panels<T>;
 
 // A rectangle of a layer's W: panels of rows d … d_end - 1, panels of columns k … k_end - 1.
 struct Rectangle {
@@ -68,19 +66,21 @@ void for_each_share(const Network<T>& net, const Team& team, bool by_columns, Bo
   }
 }
 
-// Sums a rectangle of dW (and, with its first rows, of db), strip by strip.
-// target(d, k) gives the panels that the sum of the rows from d and panels from k goes into;
+// Sums a rectangle of dW (and, with its first rows, of db) over the rows of some blocks, strip by
+// strip. target(d, k) gives the panels that the sum of the rows from d and panels from k goes into;
 // done(d, rows, k, C, sum) is called when `rows` rows of W from d (or the bias: d = layer.D,
-// rows = 1) are summed over the batch, in C panels from k.
+// rows = 1) are summed, in C panels from k.
 template <class T, class Target, class Done>
-void sum_rectangle(const Network<T>& net, const BatchView<T>& batch, std::size_t l, Index rows,
-                   const Rectangle& part, bool from_zero, Target&& target, Done&& done,
-                   Interruption* interruption = nullptr) {
+void sum_rectangle(const Network<T>& net, const BatchView<T>& batch, std::size_t l,
+                   const Blocks& blocks, const Rectangle& part, bool from_zero, Target&& target,
+                   Done&& done, Interruption* interruption = nullptr) {
   constexpr Index p = panel_width<T>;
   const Layer<T>& layer = net.layers()[l];
   const Panels<const T> X = batch.Y[l], dY = batch.dY[l + 1];
   const Index strips = ceil_div(part.k_end - part.k, strip_panels<T>);
-  const Index step = net.rounds() ? most_block_panels : block_panels;
+  const Index step = blocks.count > 1 ? tree_panels
+                     : net.rounds()   ? most_block_panels
+                                      : block_panels;
   for (Index d = part.d; d < part.d_end; d += step) {
     const Index d_end = std::min(d + step, part.d_end);
     const Index block_rows = std::min(d_end * p, layer.D) - d * p;
@@ -88,13 +88,18 @@ void sum_rectangle(const Network<T>& net, const BatchView<T>& batch, std::size_t
       if (stops(interruption)) return;
       const Index k = part.k + share_begin(part.k_end - part.k, strips, s);
       const Index C = part.k + share_begin(part.k_end - part.k, strips, s + 1) - k;
-      const Panels<const T> dY_strip{dY.at(0, k), dY.panel};
       const Panels<T> sum = target(d * p, k);
-      multiply_over_rows<T>(batch.rounded, l, rows, block_rows, C, X, d, dY, k, from_zero, sum);
+      sum_blocks(
+          blocks, block_rows, C, from_zero, sum, [&](Index n, Index rows, bool zero, auto out) {
+            multiply_over_rows<T>(batch.rounded, l, rows, block_rows, C, {X.at(n, 0), X.panel}, d,
+                                  {dY.at(n, 0), dY.panel}, k, zero, out);
+          });
       done(d * p, block_rows, k, C, sum);
       if (d == 0 && net.has_bias()) {
         const Panels<T> bias = target(layer.D, k);
-        sum_rows<T>(rows, C, dY_strip, from_zero, bias);
+        sum_blocks(blocks, 1, C, from_zero, bias, [&](Index n, Index rows, bool zero, auto out) {
+          sum_rows<T>(rows, C, {dY.at(n, k), dY.panel}, zero, out);
+        });
         done(layer.D, 1, k, C, bias);
       }
     }
@@ -164,8 +169,8 @@ bool update_rows(const Network<T>& net, const Layer<T>& layer, Index d, Index co
 // The optimizer's step on a thread's share of the weights; no gradient is kept. False if that made
 // a weight infinite.
 template <class T>
-bool update_share(const Network<T>& net, const BatchView<T>& batch, Index rows, const Team& team,
-                  bool by_columns, const Rule<T>& rule) {
+bool update_share(const Network<T>& net, const BatchView<T>& batch, const Blocks& blocks,
+                  const Team& team, bool by_columns, const Rule<T>& rule) {
   constexpr Index p = panel_width<T>;
   constexpr Index scratch_panel = most_block_panels * p * p;
   alignas(cache_line) T scratch[strip_panels<T> * scratch_panel];
@@ -173,7 +178,7 @@ bool update_share(const Network<T>& net, const BatchView<T>& batch, Index rows, 
   for_each_share(net, team, by_columns, [&](std::size_t l, const Rectangle& part) {
     const Layer<T>& layer = net.layers()[l];
     sum_rectangle(
-        net, batch, l, rows, part, true,
+        net, batch, l, blocks, part, true,
         [&](Index, Index) { return Panels<T>{scratch, scratch_panel}; },
         [&](Index d, Index count, Index k, Index C, Panels<T> dW) {
           for (Index c = 0; c < C; ++c)
@@ -184,34 +189,63 @@ bool update_share(const Network<T>& net, const BatchView<T>& batch, Index rows, 
   return finite;
 }
 
-// The optimizer's step on a thread's share of the weights, from a gradient that is laid out like
-// the parameters, and is changed. False if that made a weight infinite.
-template <class T>
-bool update_share_from(const Network<T>& net, const Team& team, T* gradient, const Rule<T>& rule) {
+// A thread's share of the weights, as runs of rows of a panel: body(layer, d, rows, k), d = layer.D
+// being the bias.
+template <class T, class Body>
+void for_each_run(const Network<T>& net, const Team& team, Body&& body) {
   constexpr Index p = panel_width<T>;
-  bool finite = true;
   for_each_share(net, team, false, [&](std::size_t l, const Rectangle& part) {
     const Layer<T>& layer = net.layers()[l];
-    const Panels<T> G = net.like_W(layer, gradient);
-    const Index d = part.d * p, count = std::min(part.d_end * p, layer.D) - d;
     for (Index k = part.k; k < part.k_end; ++k) {
-      finite &= update_rows<T>(net, layer, d, count, k, G.at(d, k), rule);
-      if (d == 0 && net.has_bias())
-        finite &= update_rows<T>(net, layer, layer.D, 1, k, G.at(layer.D, k), rule);
-      refresh_blocks(layer, part.d, part.d_end, k, k + 1);
+      for (Index d = part.d; d < part.d_end; d += run_panels) {
+        const Index d_end = std::min(d + run_panels, part.d_end);
+        body(layer, d * p, std::min(d_end * p, layer.D) - d * p, k);
+      }
+      if (part.d == 0 && net.has_bias()) body(layer, layer.D, Index{1}, k);
     }
+  });
+}
+
+// The optimizer's step on a thread's share of the weights, from a gradient that is the sum of
+// `parts`, each laid out like the parameters. False if that made a weight infinite.
+template <class T>
+bool update_share_from(const Network<T>& net, const Team& team, std::span<T* const> parts,
+                       const Rule<T>& rule) {
+  constexpr Index p = panel_width<T>;
+  alignas(cache_line) T G[run_panels * p * p];
+  bool finite = true;
+  for_each_run(net, team, [&](const Layer<T>& layer, Index d, Index rows, Index k) {
+    sum_parts(parts, net.offset(layer, d, k), rows * p, G);
+    finite &= update_rows<T>(net, layer, d, rows, k, G, rule);
+    if (d < layer.D) refresh_blocks(layer, d / p, ceil_div(d + rows, p), k, k + 1);
   });
   return finite;
 }
 
-// Adds this batch's gradient to a buffer laid out like the parameters, or starts it.
+// Adds the sum of `parts` to a thread's share of a buffer laid out like the parameters, or starts
+// it.
 template <class T>
-void gradient_share(const Network<T>& net, const BatchView<T>& batch, Index rows, const Team& team,
-                    bool from_zero, T* gradient, Interruption* interruption = nullptr) {
+void add_share(const Network<T>& net, const Team& team, std::span<T* const> parts, bool from_zero,
+               T* gradient) {
+  constexpr Index p = panel_width<T>;
+  alignas(cache_line) T sum[run_panels * p * p];
+  for_each_run(net, team, [&](const Layer<T>& layer, Index d, Index rows, Index k) {
+    const Index at = net.offset(layer, d, k), n = rows * p;
+    sum_parts(parts, at, n, sum);
+    if (!from_zero) Run<T>(sum, n) += Run<T>(gradient + at, n);
+    Run<T>(gradient + at, n) = Run<T>(sum, n);
+  });
+}
+
+// Adds the gradient of some blocks to a buffer laid out like the parameters, or starts it.
+template <class T>
+void gradient_share(const Network<T>& net, const BatchView<T>& batch, const Blocks& blocks,
+                    const Team& team, bool from_zero, T* gradient,
+                    Interruption* interruption = nullptr) {
   for_each_share(net, team, false, [&](std::size_t l, const Rectangle& part) {
     const Panels<T> dW = net.like_W(net.layers()[l], gradient);
     sum_rectangle(
-        net, batch, l, rows, part, from_zero,
+        net, batch, l, blocks, part, from_zero,
         [&](Index d, Index k) { return Panels<T>{dW.at(d, k), dW.panel}; },
         [](Index, Index, Index, Index, Panels<T>) {}, interruption);
   });
