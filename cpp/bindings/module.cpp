@@ -34,6 +34,11 @@ PYBIND11_MODULE(EIGENMLP_MODULE, m) {
   m.def("set_max_threads", &set_max_threads, py::arg("n"));
   m.def("limit_threads", &limit_threads, py::arg("n"));
   m.def("ends_in_memory", &bindings::ends_in_memory, py::arg("array"));
+  m.def("force_threads", &force_threads, py::arg("n"));
+  m.def("last_decision", [] {
+    const Decision last = last_decision();
+    return py::make_tuple(last.threads, reason_texts[static_cast<std::size_t>(last.reason)]);
+  });
 
   py::class_<PyRunResult>(m, "RunResult")
       .def_readonly("losses", &PyRunResult::losses)

@@ -13,7 +13,7 @@
 
 #include "eigenmlp/kernel/exponential.hpp"
 #include "eigenmlp/kernel/loose_packets.hpp"
-#include "eigenmlp/threads/parallel.hpp"
+#include "eigenmlp/threads/work.hpp"
 
 namespace eigenmlp {
 
@@ -76,7 +76,7 @@ void for_each_block(const Segments& a, double operations, Body&& body) {
     return std::lower_bound(a.offsets, a.offsets + a.S, block * segment_block) - a.offsets;
   };
   const double all = operations * static_cast<double>(a.R) * static_cast<double>(a.M);
-  in_parallel_apart(count > 1 ? threads_for(all, 0, 1) : 1, [&](Team team) {
+  in_parallel_apart(threads_for(all, 0, 1, count), [&](Team team) {
     for (Index i = team.begin(count); i < team.end(count); ++i) {
       const SegmentBlock block{a, i / in_row, i, first(i % in_row), first(i % in_row + 1)};
       if (block.first < block.last) body(block);

@@ -164,7 +164,9 @@ bool hessian_vector_product(const Network<T>& net, const Data& data, const T* v,
   memory.reserve(net, block);
   const double work = 18.0 * static_cast<double>(net.parameter_count() * block);
   std::atomic<bool> good{true};
-  in_parallel(threads_for(work, 3 * lines_exchanged(net, block, false), 3), [&](const Team& team) {
+  const int threads =
+      threads_for(as_float32<T>(work), 3 * lines_exchanged(net, block, false), 3, block);
+  in_parallel(threads, [&](const Team& team) {
     detail::product_with_hessian(net, data, direction, team, memory, good, interruption);
   });
   net.unpack(memory.sum.data(), product);
@@ -178,7 +180,7 @@ bool hessian(const Network<T>& net, const Data& data, T* H, Interruption* interr
   const std::shared_lock lock(net.mutex());
   const Index P = net.parameter_count(), block = std::min(data.X.rows, detail::gradient_block);
   const double work = 18.0 * static_cast<double>(P * P * data.X.rows);
-  const int threads = static_cast<int>(std::min<Index>(threads_for(work, 0, 2), P));
+  const int threads = threads_for(as_float32<T>(work), 0, 2, P);
   std::vector<SecondOrder<T>> memories(static_cast<std::size_t>(threads));
   std::vector<Direction<T>> directions(memories.size());
   Buffer<T> units(P * threads);

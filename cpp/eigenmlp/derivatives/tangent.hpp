@@ -144,7 +144,7 @@ template <class T>
 std::pair<Index, int> chunks_of(const Network<T>& net, Index N, double passes) {
   const Index chunk = std::min<Index>({N, 128, chunk_rows(net)});
   const double work = 2.0 * passes * static_cast<double>(net.parameter_count() * N);
-  return {chunk, static_cast<int>(std::min<Index>(threads_for(work, 0, 2), ceil_div(N, chunk)))};
+  return {chunk, threads_for(as_float32<T>(work), 0, 2, ceil_div(N, chunk))};
 }
 
 // Y (N, K) and its derivative dY along dX (N, D; data null: the inputs stay) and along a direction

@@ -95,7 +95,7 @@ bool taylor_chunks(const Network<T>& net, Index N, Index order, Interruption* in
   const Index chunk = taylor_chunk(net, N, order), chunks = ceil_div(N, chunk);
   const double passes = 2.0 * static_cast<double>((order + 1) * (order + 1));
   const double work = 2.0 * passes * static_cast<double>(net.parameter_count() * N);
-  const int threads = static_cast<int>(std::min<Index>(threads_for(work, 0, 2), chunks));
+  const int threads = threads_for(as_float32<T>(work), 0, 2, chunks);
   std::vector<TaylorMemory<T>> memories(static_cast<std::size_t>(threads));
   for (auto& memory : memories) memory.reserve(net, chunk, order);
   std::atomic<bool> good{true};

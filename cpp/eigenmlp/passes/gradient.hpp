@@ -24,21 +24,22 @@ void sum_gradient(const Network<T>& net, Index N, bool input_gradient, T* gradie
   Batch<T> batch;
   batch.reserve(net, block, input_gradient);
   bool interrupted = false; // written by thread 0
-  const double work = 6.0 * static_cast<double>(net.parameter_count() * block);
-  in_parallel(threads_for_net(net, work, lines_exchanged(net, block, false), 3),
-              [&](const Team& team) {
-                for (Index first = 0; first < N; first += gradient_block) {
-                  const Index rows = std::min(gradient_block, N - first);
-                  rows_of_block(team, first, rows, batch);
-                  if (team.index == 0) interrupted = interruption && interruption->stopped();
-                  team.wait();
-                  const bool over = interrupted;
-                  gradient_share(net, batch, Blocks{rows}, team, first == 0, gradient,
-                                 interruption);
-                  team.wait();
-                  if (over) return;
-                }
-              });
+  const double operations = 6.0 * static_cast<double>(net.parameter_count() * N);
+  const double blocks = static_cast<double>(ceil_div(N, gradient_block));
+  const Work work = work_of_net(net, operations, blocks * lines_exchanged(net, block, false),
+                                static_cast<int>(3 * blocks));
+  share_work(Kind::gradient, work, block, [&](const Team& team) {
+    for (Index first = 0; first < N; first += gradient_block) {
+      const Index rows = std::min(gradient_block, N - first);
+      rows_of_block(team, first, rows, batch);
+      if (team.index == 0) interrupted = interruption && interruption->stopped();
+      team.wait();
+      const bool over = interrupted;
+      gradient_share(net, batch, Blocks{rows}, team, first == 0, gradient, interruption);
+      team.wait();
+      if (over) return;
+    }
+  });
 }
 } // namespace detail
 

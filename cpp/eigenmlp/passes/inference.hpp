@@ -108,13 +108,16 @@ bool predict(const Network<T>& net, const Rows& X, T* out, bool all_or_nothing =
   const std::shared_lock lock(net.mutex());
   const Index chunk = rows_at_once(net);
   const Index chunks = ceil_div(X.rows, chunk), K = net.outputs();
-  const double work = 2.0 * static_cast<double>(net.parameter_count() * X.rows);
-  const int threads = static_cast<int>(std::min<Index>(threads_for_net(net, work, 0, 2), chunks));
+  const Work work =
+      work_of_net(net, 2.0 * static_cast<double>(net.parameter_count() * X.rows), 0, 2);
   std::atomic<bool> finite{true};
   const bool plain = reads_plainly(net, X);
-  auto& memories = forward_memory(net, threads, std::min(X.rows, chunk));
-  in_parallel(threads, [&](const Team& team) {
-    ForwardMemory<T>& memory = memories[static_cast<std::size_t>(team.index)];
+  ForwardMemory<T>* memories = nullptr;
+  const auto prepare = [&](int threads) {
+    memories = forward_memory(net, threads, std::min(X.rows, chunk)).data();
+  };
+  share_work(Kind::forward, work, chunks, prepare, [&](const Team& team) {
+    ForwardMemory<T>& memory = memories[team.index];
     const auto each_chunk = [&](auto&& body) {
       const Index begin = team.begin(chunks);
       for (Index i = begin; i < team.end(chunks) && finite; ++i) {
@@ -162,14 +165,16 @@ std::optional<Evaluation> evaluate(const Network<T>& net, const Data& data,
   const Index N = data.X.rows, chunk = std::min<Index>(128, chunk_rows(net));
   const Index chunks = ceil_div(N, chunk);
   const double divisor = batch_divisor(net, data, nullptr, 0, N);
-  const double work = 2.0 * static_cast<double>(net.parameter_count() * N);
-  const int threads = static_cast<int>(std::min<Index>(threads_for_net(net, work, 0, 2), chunks));
+  const Work work = work_of_net(net, 2.0 * static_cast<double>(net.parameter_count() * N), 0, 2);
   std::vector<double> losses(static_cast<std::size_t>(chunks)); // added in their order below
-  std::vector<Batch<T>> batches(static_cast<std::size_t>(threads));
-  for (auto& batch : batches) batch.reserve(net, std::min(N, chunk));
+  std::vector<Batch<T>> batches;
+  const auto prepare = [&](int threads) {
+    batches.resize(static_cast<std::size_t>(threads));
+    for (auto& batch : batches) batch.reserve(net, std::min(N, chunk));
+  };
   std::atomic<std::int64_t> correct{0};
   std::atomic<bool> good{true};
-  in_parallel(threads, [&](const Team& team) {
+  share_work(Kind::evaluation, work, chunks, prepare, [&](const Team& team) {
     Batch<T>& batch = batches[static_cast<std::size_t>(team.index)];
     for (Index i = team.begin(chunks); i < team.end(chunks); ++i) {
       const Index from = share_begin(N, chunks, i);

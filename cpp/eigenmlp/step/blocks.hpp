@@ -49,6 +49,12 @@ Blocks blocks_of(const Network<T>& net, Index rows) {
   return {rows, total, 0, total};
 }
 
+// A power of two of threads share blocks; the others wait.
+inline int threads_sharing(const Blocks& blocks, int threads) {
+  const Index most = std::min<Index>(threads, blocks.total);
+  return static_cast<int>(std::bit_floor(static_cast<std::size_t>(most)));
+}
+
 // out (+)= the sum over some blocks, of `rows` rows in C panels. leaf(from, rows, zero, out) does
 // that for rows of the batch from `from`; it goes on from `out` unless `zero`.
 template <class T, class Leaf>

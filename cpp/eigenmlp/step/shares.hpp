@@ -3,7 +3,7 @@
 
 #include "eigenmlp/network/network.hpp"
 #include "eigenmlp/threads/interruption.hpp"
-#include "eigenmlp/threads/parallel.hpp"
+#include "eigenmlp/threads/work.hpp"
 
 namespace eigenmlp {
 
@@ -35,13 +35,12 @@ double lines_exchanged(const Network<T>& net, Index rows, bool by_columns) {
   return static_cast<double>(lines);
 }
 
-// How many threads are worth their while: `threads_for` by a network's own speed. Rounded operands
-// are half the size where their products are faster: half the traffic.
+// Work by a network's own speed. Rounded operands are half the size where their products are
+// faster: half the traffic.
 template <class T>
-int threads_for_net(const Network<T>& net, double operations, double lines, int barriers) {
+Work work_of_net(const Network<T>& net, double operations, double lines, int barriers) {
   const double speedup = net.rounds() ? rounded::speedup() : 1;
-  return threads_for(as_float32<T>(operations) / speedup, speedup > 1 ? lines / 2 : lines,
-                     barriers);
+  return {as_float32<T>(operations) / speedup, speedup > 1 ? lines / 2 : lines, barriers};
 }
 
 // Rows that a thread takes through all layers at once, so that a layer's inputs stay in L2.

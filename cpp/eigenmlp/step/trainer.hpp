@@ -1,4 +1,5 @@
-// The step and the epoch: one thread region for a whole run, two phases a step.
+// The step and the epoch: one thread region for a stretch of steps, two phases a step. Between two
+// stretches the number of threads may change, and readers of the parameters come in.
 #pragma once
 
 #include <atomic>
@@ -9,15 +10,19 @@
 
 #include "eigenmlp/step/pace.hpp"
 #include "eigenmlp/step/run.hpp"
+#include "eigenmlp/step/step_memory.hpp"
 #include "eigenmlp/step/weight_squares.hpp"
 
 namespace eigenmlp {
 
-// How many threads are worth their while on a step of so many rows.
+// What a step on so many rows takes.
 template <class T>
-int threads_for_step(const Network<T>& net, Index rows) {
-  return threads_for_net(net, 6.0 * static_cast<double>(net.parameter_count() * rows),
-                         lines_exchanged(net, rows, weights_outweigh(net, rows)), 3);
+Work work_of_step(const Network<T>& net, Index rows) {
+  const bool by_blocks = blocks_of(net, rows).total > 1;
+  const double lines = by_blocks ? 4.0 * static_cast<double>(weight_lines(net))
+                                 : lines_exchanged(net, rows, weights_outweigh(net, rows));
+  return work_of_net(net, 6.0 * static_cast<double>(net.parameter_count() * rows), lines,
+                     by_blocks ? 2 : 3);
 }
 
 template <class T>
@@ -70,63 +75,42 @@ public:
     net_.pack(flat, state_[i].data());
   }
 
-  // Whole epochs over the data; `results` has room for epochs.count. `stop` is asked now and then,
+  // Whole epochs over the data; `results` has room for epochs.count. `stop` is asked every 10 ms,
   // between two steps. Memory is allocated only before the first step.
   RunResult run(const Data& data, const Epochs& epochs, std::span<EpochResult> results,
                 const std::function<bool()>& stop) {
     const std::lock_guard busy(busy_);
-    const Index N = data.X.rows, size = std::min(epochs.batch_size, N);
-    const int threads = prepare(size);
+    const SharingCall call;
+    const Index size = std::min(epochs.batch_size, data.X.rows);
+    const int most = prepare(size);
     RunResult result;
     std::unique_lock lock(net_.mutex());
-    const Progress before = progress_;
     const Watch watch(*this, epochs.penalties != nullptr);
     goes_on_ = epochs.goes_on;
-    in_parallel(threads, [&](const Team& team) {
-      Progress progress = before;
-      for (Index epoch = 0; epoch < epochs.count; ++epoch) {
-        EpochResult sum;
-        double total = 0; // of the divisors
-        const std::int64_t* order = epochs.order ? epochs.order + epoch * N : nullptr;
-        for (Index first = 0; first < N; first += size) {
-          const Index rows = std::min(size, N - first);
-          const double divisor = batch_divisor(net_, data, order, first, rows);
-          const auto& lr = epochs.learning_rates;
-          const auto update = static_cast<std::size_t>(progress.steps - before.steps);
-          const bool last = epochs.whole && first + size >= N;
-          const StepResult done = this->step(team, data, {order, first, rows, divisor, last},
-                                             lr[lr.size() == 1 ? 0 : update], progress);
-          if (team.index == 0) {
-            const Index batch = epoch * ceil_div(N, size) + first / size;
-            if (epochs.losses) epochs.losses[batch] = done.loss;
-            if (epochs.penalties) epochs.penalties[batch] = penalty_;
-          }
-          sum.loss += done.loss * divisor;
-          sum.correct += done.correct;
-          total += divisor;
-          if (done.outcome != Outcome::finished) {
-            if (team.index == 0) {
-              result.outcome = done.outcome;
-              result.loss = done.loss;
-            }
-            return;
-          }
-          if (team.index == 0) {
-            result.steps = progress.steps - before.steps;
-            if (first + size >= N) {
-              if (!net_.sums()) sum.loss = total > 0 ? sum.loss / total : 0;
-              sum.seconds = pace_.seconds_of_epoch();
-              results[static_cast<std::size_t>(epoch)] = sum;
-              result.epochs = epoch + 1;
-            }
-          }
-          if (pause_between_steps(team, lock, stop)) {
-            if (team.index == 0) result.outcome = Outcome::interrupted;
-            return;
-          }
-        }
+    Place at;
+    at.progress = progress_;
+    pace_ = {};
+    while (result.outcome == Outcome::finished && at.epoch < epochs.count) {
+      using std::chrono::milliseconds;
+      const Decision chosen = choose_threads(size, most);
+      const bool known = chosen.reason != Reason::guess && chosen.reason != Reason::trial;
+      const Index before = at.rows_done;
+      const auto began = detail::now_ns();
+      pace_.begin_stretch(known ? milliseconds(10) : milliseconds(1));
+      in_parallel(chosen.threads, [&](const Team& team) {
+        Place own = at; // thread 0 writes `at` only when all have read it
+        steps(team, data, epochs, own, results, result);
+        if (team.index == 0) at = own;
+      });
+      if (most > 1)
+        chooser_->report(work_, chosen.threads, most, static_cast<double>(at.rows_done - before),
+                         began);
+      if (result.outcome == Outcome::finished && pace_.is_time_to_pause()) {
+        lock.unlock(); // readers of the parameters come in
+        if (stop && stop()) result.outcome = Outcome::interrupted;
+        lock.lock();
       }
-    });
+    }
     return result;
   }
 
@@ -138,17 +122,20 @@ public:
   };
   StepResult step(const Data& data, double lr) {
     const std::lock_guard busy(busy_);
+    const SharingCall call;
     const Index rows = data.X.rows;
-    const int threads = prepare(rows);
+    const int most = prepare(rows), threads = choose_threads(rows, most).threads;
     StepResult result{};
     const std::unique_lock lock(net_.mutex());
     const Progress before = progress_;
+    const auto began = most > 1 ? detail::now_ns() : 0;
     in_parallel(threads, [&](const Team& team) {
       Progress progress = before;
       const double divisor = batch_divisor(net_, data, nullptr, 0, rows);
       const StepResult done = step(team, data, {nullptr, 0, rows, divisor, false}, lr, progress);
       if (team.index == 0) result = done;
     });
+    if (most > 1) chooser_->report(work_, threads, most, static_cast<double>(rows), began);
     return result;
   }
 
@@ -180,44 +167,83 @@ public:
   }
 
 private:
-  // Memory for batches of up to `rows`, and how threads share them, also a shorter last one.
+  // Memory for batches of up to `rows`; how many threads may share them.
   int prepare(Index rows) {
-    if (batch_.reserve(net_, rows, false, settings_.dropout)) by_columns_.clear();
-    int threads = threads_for_step(net_, rows);
-    shares_columns_ = threads > 1 && weights_outweigh(net_, rows);
-    if (const Blocks blocks = blocks_of(net_, rows); blocks.total > 1) {
-      threads = threads_sharing(blocks, threads);
-      if (threads > 1) own_parts(static_cast<std::size_t>(threads));
-    }
-    if (shares_columns_ && !net_.rounds()) own_inputs(static_cast<std::size_t>(threads));
-    reports_.resize(static_cast<std::size_t>(threads));
-    pace_ = {};
+    const auto size = static_cast<int>(std::bit_width(static_cast<std::size_t>(rows)));
+    if (size != chooser_size_) chooser_.emplace();
+    chooser_size_ = size;
+    work_ = work_of_step(net_, rows);
+    weights_outweigh_ = weights_outweigh(net_, rows);
+    const int most = allowed_threads(work_, rows);
+    memory_.reserve(net_, rows, settings_.dropout, static_cast<std::size_t>(most));
     overflowed_ = goes_on_ = false;
-    return threads;
+    return most;
   }
 
-  // A power of two of threads share blocks; the others wait.
-  static int threads_sharing(const Blocks& blocks, int threads) {
-    const Index most = std::min<Index>(threads, blocks.total);
-    return static_cast<int>(std::bit_floor(static_cast<std::size_t>(most)));
+  Decision choose_threads(Index rows, int most) {
+    if (most <= 1) return {1, Reason::small};
+    Decision chosen = chooser_->choose(work_, most);
+    // Blocks are shared by a power of two of threads, another plan by any number.
+    if (const Blocks blocks = blocks_of(net_, rows); blocks.total > 1)
+      chosen.threads = threads_sharing(blocks, chosen.threads);
+    return chosen;
   }
-  // Memory for every thread's part of dW, laid out like the parameters.
-  void own_parts(std::size_t threads) {
-    for (std::size_t i = part_memory_.size(); i < threads; ++i) {
-      part_memory_.emplace_back(net_.panel_size());
-      parts_.push_back(part_memory_.back().data());
+
+  // How far a run is.
+  struct Place {
+    Index epoch = 0, first = 0; // row of the epoch
+    EpochResult sum;            // of the epoch, so far
+    double divisors = 0;        // their sum
+    Index updates = 0, rows_done = 0;
+    Progress progress;
+  };
+
+  // Steps from `at` on, until the stretch is over or the run at its end; thread 0 says what came.
+  void steps(const Team& team, const Data& data, const Epochs& epochs, Place& at,
+             std::span<EpochResult> results, RunResult& result) {
+    const Index N = data.X.rows, size = std::min(epochs.batch_size, N);
+    const auto& lr = epochs.learning_rates;
+    while (at.epoch < epochs.count) {
+      const std::int64_t* order = epochs.order ? epochs.order + at.epoch * N : nullptr;
+      const Index rows = std::min(size, N - at.first);
+      const bool ends = at.first + size >= N;
+      const double divisor = batch_divisor(net_, data, order, at.first, rows);
+      const Index steps_before = at.progress.steps;
+      const StepResult done =
+          step(team, data, {order, at.first, rows, divisor, epochs.whole && ends},
+               lr[lr.size() == 1 ? 0 : static_cast<std::size_t>(at.updates)], at.progress);
+      at.updates += at.progress.steps - steps_before;
+      at.rows_done += rows;
+      if (team.index == 0) {
+        const Index batch = at.epoch * ceil_div(N, size) + at.first / size;
+        if (epochs.losses) epochs.losses[batch] = done.loss;
+        if (epochs.penalties) epochs.penalties[batch] = penalty_;
+        if (done.outcome != Outcome::finished) {
+          result.outcome = done.outcome;
+          result.loss = done.loss;
+        } else {
+          result.steps = at.updates;
+        }
+      }
+      if (done.outcome != Outcome::finished) return;
+      at.sum.loss += done.loss * divisor;
+      at.sum.correct += done.correct;
+      at.divisors += divisor;
+      at.first += size;
+      if (ends) {
+        if (team.index == 0) {
+          if (!net_.sums()) at.sum.loss = at.divisors > 0 ? at.sum.loss / at.divisors : 0;
+          at.sum.seconds = pace_.seconds_of_epoch();
+          results[static_cast<std::size_t>(at.epoch)] = at.sum;
+          result.epochs = at.epoch + 1;
+        }
+        at.sum = {};
+        at.divisors = 0;
+        at.first = 0;
+        ++at.epoch;
+      }
+      if (over_) return;
     }
-  }
-
-  // Views of the batch as it lies now, in which every thread has inputs of its own.
-  void own_inputs(std::size_t threads) {
-    if (by_columns_.size() == threads) return;
-    by_columns_.clear(); // stays so if memory runs out below
-    inputs_.resize(threads);
-    for (std::size_t i = 1; i < threads; ++i)
-      inputs_[i].reserve(panel_count<T>(net_.inputs()) * batch_.Y[0].panel);
-    by_columns_.assign(threads, batch_);
-    for (std::size_t i = 1; i < threads; ++i) by_columns_[i].Y[0].data = inputs_[i].data();
   }
 
   // A batch: order[first], order[first + 1], …; `last`: the last one that its update waits for.
@@ -234,9 +260,8 @@ private:
                   Progress& progress) {
     const Index rows = batch.count;
     if (team.index == 0 && watches_) penalty_ = penalty(batch.divisor);
-    const bool by_columns = shares_columns_ && team.size > 1;
-    const BatchView<T>& view =
-        by_columns && !net_.rounds() ? by_columns_[static_cast<std::size_t>(team.index)] : batch_;
+    const bool by_columns = weights_outweigh_ && team.size > 1;
+    const BatchView<T>& view = memory_.batch(by_columns, team.index);
     const bool one_of_many = settings_.accumulate > 1; // their sum is divided at the end
     const double divisor = one_of_many ? 1.0 : batch.divisor;
     const Dropout dropout{settings_.dropout, settings_.dropout_key,
@@ -249,25 +274,24 @@ private:
     auto [begin, end] =
         by_blocks ? std::pair(own.begin(), own.end()) : share_of_rows(net_, rows, team);
     if (team.index >= sharing) begin = end;
-    RowsReport& report = reports_[static_cast<std::size_t>(team.index)];
+    RowsReport& report = memory_.report(team.index);
     report =
         by_columns
             ? columns_phase(net_, data, batch.order, batch.first, rows, divisor, team, view, drop)
             : rows_phase(net_, data, batch.order, batch.first, begin, end, divisor, view, drop);
     if (by_blocks && begin < end && report.good)
       gradient_share(net_, view, own, Team{0, 1, nullptr}, true,
-                     parts_[static_cast<std::size_t>(team.index)]);
-    const std::span<T* const> parts{parts_.data(), static_cast<std::size_t>(sharing)};
+                     memory_.parts(sharing)[static_cast<std::size_t>(team.index)]);
+    const auto parts = by_blocks ? memory_.parts(sharing) : std::span<T* const>{};
     team.wait();
     StepResult result{Outcome::finished, 0, 0};
     for (int i = 0; i < team.size; ++i) {
-      const RowsReport& report = reports_[static_cast<std::size_t>(i)];
-      if (!report.good) return {Outcome::refused, 0, 0};
-      result.correct += report.correct;
+      if (!memory_.report(i).good) return {Outcome::refused, 0, 0};
+      result.correct += memory_.report(i).correct;
     }
-    result.loss = batch_loss(batch_, rows, batch.divisor);
+    result.loss = batch_loss(view, rows, batch.divisor);
     if (!std::isfinite(result.loss) && !goes_on_) return {Outcome::diverged, result.loss, 0};
-    if (team.index == 0) pause_ = pace_.is_time_to_pause();
+    if (team.index == 0) over_ = pace_.is_over();
     if (gathers_) {
       const bool starts = progress.batches == 0;
       if (by_blocks)
@@ -306,7 +330,7 @@ private:
       team.wait();
       rule.clip = static_cast<T>(clip_factor(squares_, settings_.limits.clip_norm));
     }
-    if (!update_share_from<T>(net_, team, {&gradient, 1}, rule)) overflowed_ = true;
+    if (!update_share_from(net_, team, std::span<T* const>(&gradient, 1), rule)) overflowed_ = true;
     team.wait();
     finish_update(team, progress);
   }
@@ -344,21 +368,6 @@ private:
     bool& watches;
   };
 
-  // Every 10 ms, between two steps: lets waiting readers of the parameters in, and asks `stop`.
-  // True if the run is to end.
-  bool pause_between_steps(const Team& team, std::unique_lock<ParameterLock>& lock,
-                           const std::function<bool()>& stop) {
-    if (!pause_) return false;
-    if (team.index == 0) {
-      lock.unlock();
-      stopped_ = stop && stop();
-      lock.lock();
-      pace_.paused();
-    }
-    team.wait();
-    return stopped_;
-  }
-
   // Of the update that comes next.
   Rule<T> rule(double lr, const Progress& progress) {
     Rule<T> rule{};
@@ -380,21 +389,18 @@ private:
   std::array<Buffer<T>, most_states> state_;
   std::size_t states_used_ = 0;
   Settings settings_;
-  bool gathers_ = false, drops_ = false, shares_columns_ = false, watches_ = false,
+  bool gathers_ = false, drops_ = false, weights_outweigh_ = false, watches_ = false,
        goes_on_ = false;
   std::optional<WeightSquares<T>> squares_of_weights_; // where there is a penalty
   double penalty_ = 0;                                 // of the batch
   Buffer<T> gradient_;          // gathered for the next update, where the step keeps it
   std::vector<double> squares_; // of the gradient, by panels of columns
   Progress progress_;           // written by thread 0; the others have copies
-  Batch<T> batch_;
-  std::vector<Buffer<T>> inputs_;        // a thread's own, from thread 1
-  std::vector<BatchView<T>> by_columns_; // the batch with the thread's own inputs
-  std::vector<Buffer<T>> part_memory_;   // of dW, one a thread, where threads share blocks
-  std::vector<T*> parts_;
-  std::vector<RowsReport> reports_;
-  // Written by thread 0 between two barriers.
-  bool pause_ = false, stopped_ = false;
+  StepMemory<T> memory_;
+  Work work_{0}; // of a step
+  std::optional<SharedChooser> chooser_;
+  int chooser_size_ = 0;                // bits of the rows that it is for
+  bool over_ = false;                   // written by thread 0 between two barriers
   std::atomic<bool> overflowed_{false}; // an update made a parameter infinite
   Pace pace_;
 };

@@ -117,26 +117,6 @@ private:
 #endif
 };
 
-// How many of float32's floating-point operations take as long as so many of T's: half of them fit
-// into a vector.
-template <class T>
-constexpr double as_float32(double operations) {
-  return operations * static_cast<double>(sizeof(T)) / sizeof(float);
-}
-
-// How many threads are worth their while on work of so many operations in float32, in which the
-// threads read so many cache lines that others wrote, and wait for each other so many times. The
-// constants were measured on 2 cores with AVX-512; only their ratios matter.
-inline int threads_for(double operations, double lines, int barriers) {
-  constexpr double operations_per_ns = 150, ns_per_line = 13, ns_per_barrier = 300;
-  const int most = max_threads();
-  const double alone = operations / operations_per_ns;
-  const double shared = alone / most + ns_per_line * lines * (most - 1) / most +
-                        ns_per_barrier * barriers * (most > 2 ? most : 1);
-  // A thread that waits in vain costs more than one that is not there.
-  return shared < 0.9 * alone ? most : 1;
-}
-
 struct Team {
   int index, size;
   Barrier* barrier;

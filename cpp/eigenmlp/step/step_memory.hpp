@@ -1,0 +1,63 @@
+// Where a step's numbers lie: the batch, and what each thread has of its own.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "eigenmlp/step/blocks.hpp"
+#include "eigenmlp/step/rows_phase.hpp"
+
+namespace eigenmlp {
+
+template <class T>
+class StepMemory {
+public:
+  // For batches of up to `rows` rows, shared by up to so many threads.
+  void reserve(const Network<T>& net, Index rows, const std::vector<double>& dropout,
+               std::size_t threads) {
+    if (batch_.reserve(net, rows, false, dropout)) by_columns_.clear();
+    reports_.resize(threads);
+    if (threads == 1) return;
+    const Blocks blocks = blocks_of(net, rows);
+    if (blocks.total > 1)
+      reserve_parts(net, std::min(threads, static_cast<std::size_t>(blocks.total)));
+    if (weights_outweigh(net, rows) && !net.rounds()) reserve_inputs(net, threads);
+  }
+
+  // The batch; by columns every thread has inputs of its own, unless the network rounds.
+  const BatchView<T>& batch(bool by_columns, int thread) const {
+    const auto i = static_cast<std::size_t>(thread);
+    return by_columns && i < by_columns_.size() ? by_columns_[i] : batch_;
+  }
+  // Parts of dW, laid out like the parameters: the first `threads` threads'.
+  std::span<T* const> parts(int threads) const {
+    return {parts_.data(), static_cast<std::size_t>(threads)};
+  }
+  RowsReport& report(int thread) { return reports_[static_cast<std::size_t>(thread)]; }
+
+private:
+  void reserve_parts(const Network<T>& net, std::size_t threads) {
+    while (parts_.size() < threads) {
+      part_memory_.emplace_back(net.panel_size());
+      parts_.push_back(part_memory_.back().data());
+    }
+  }
+  void reserve_inputs(const Network<T>& net, std::size_t threads) {
+    if (by_columns_.size() >= threads) return;
+    by_columns_.clear(); // stays so if memory runs out below
+    inputs_.resize(threads);
+    for (std::size_t i = 1; i < threads; ++i)
+      inputs_[i].reserve(panel_count<T>(net.inputs()) * batch_.Y[0].panel);
+    by_columns_.assign(threads, batch_);
+    for (std::size_t i = 1; i < threads; ++i) by_columns_[i].Y[0].data = inputs_[i].data();
+  }
+
+  Batch<T> batch_;
+  std::vector<Buffer<T>> inputs_;        // a thread's own, from thread 1
+  std::vector<BatchView<T>> by_columns_; // the batch with the thread's own inputs
+  std::vector<Buffer<T>> part_memory_;
+  std::vector<T*> parts_;
+  std::vector<RowsReport> reports_;
+};
+
+} // namespace eigenmlp

@@ -1,0 +1,160 @@
+// Work that threads may share: what it costs, how many threads it is given, and how long that took.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <chrono>
+
+#include "eigenmlp/threads/chooser.hpp"
+#include "eigenmlp/threads/parallel.hpp"
+
+namespace eigenmlp {
+
+// How many of float32's floating-point operations take as long as so many of T's: half of them fit
+// into a vector.
+template <class T>
+constexpr double as_float32(double operations) {
+  return operations * static_cast<double>(sizeof(T)) / sizeof(float);
+}
+
+// Operations in float32, cache lines that one thread writes and others read, and how often the
+// threads wait for each other. The constants were measured on 2 cores with AVX-512; they only
+// serve for a first guess.
+struct Work {
+  double operations, lines = 0;
+  int barriers = 0;
+
+  // Nanoseconds that one thread takes, about; and so many.
+  double alone() const { return operations / operations_per_ns; }
+  double shared(int threads) const {
+    return alone() / threads + ns_per_line * lines * (threads - 1) / threads +
+           ns_per_barrier * barriers * (threads > 2 ? threads : 1);
+  }
+  // The fastest of 1, 2, 4, … threads, and of `most`, by the model. A thread that waits in vain
+  // costs more than one that is not there.
+  int guess(int most) const {
+    int best = 1;
+    double least = 0.9 * alone();
+    for (int threads = 2; threads / 2 < most; threads *= 2) {
+      const int n = std::min(threads, most);
+      if (shared(n) < least) {
+        least = shared(n);
+        best = n;
+      }
+    }
+    return best;
+  }
+
+private:
+  static constexpr double operations_per_ns = 150, ns_per_line = 13, ns_per_barrier = 300;
+};
+
+namespace detail {
+inline std::atomic<int> sharing_calls{0};  // native calls under way that may use several threads
+inline std::atomic<int> forced_threads{0}; // 0: the chooser decides
+inline std::atomic<int> last_decision{1};  // threads + 1024 · reason
+
+inline std::int64_t now_ns() {
+  const auto since = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(since).count();
+}
+} // namespace detail
+
+// For tests and benchmarks: exactly n threads, as far as there is work for them; 0 undoes it.
+inline void force_threads(int n) { detail::forced_threads = n; }
+
+// What was decided last, in any thread.
+inline Decision last_decision() {
+  const int last = detail::last_decision.load(std::memory_order_relaxed);
+  return {last % 1024, static_cast<Reason>(last / 1024)};
+}
+
+// While it lives, a native call is under way that may use several threads: others leave it its
+// share of the processors.
+class SharingCall {
+public:
+  SharingCall() { detail::sharing_calls.fetch_add(1, std::memory_order_relaxed); }
+  ~SharingCall() { detail::sharing_calls.fetch_sub(1, std::memory_order_relaxed); }
+  SharingCall(const SharingCall&) = delete;
+  SharingCall& operator=(const SharingCall&) = delete;
+};
+
+// A chooser that several threads of the caller may ask at once: who finds it taken guesses.
+class SharedChooser {
+public:
+  Decision choose(const Work& work, int most) {
+    const int forced = detail::forced_threads.load(std::memory_order_relaxed);
+    if (forced > 0) return {std::min(forced, most), Reason::limit};
+    const int calls = std::max(1, detail::sharing_calls.load(std::memory_order_relaxed));
+    most = std::max(1, std::min(most, (max_threads() + calls - 1) / calls));
+    Decision decision{work.guess(most), Reason::guess};
+    if (!taken_.test_and_set(std::memory_order_acquire)) {
+      decision = chooser_.choose(decision.threads, most, work.alone(), detail::now_ns());
+      taken_.clear(std::memory_order_release);
+    }
+    detail::last_decision.store(decision.threads + 1024 * static_cast<int>(decision.reason),
+                                std::memory_order_relaxed);
+    return decision;
+  }
+  // `units` pieces of such work were done since `began`.
+  void report(const Work& work, int threads, int most, double units, std::int64_t began) {
+    if (taken_.test_and_set(std::memory_order_acquire)) return;
+    const std::int64_t now = detail::now_ns();
+    chooser_.report(threads, most, units, static_cast<double>(now - began), work.alone(), now);
+    taken_.clear(std::memory_order_release);
+  }
+
+private:
+  std::atomic_flag taken_ = ATOMIC_FLAG_INIT;
+  Chooser chooser_;
+};
+
+// What kind of work: its times are compared among calls of one kind and about one size.
+enum class Kind { forward, evaluation, gradient, tangent, hessian, columns, taylor, segments };
+inline constexpr std::size_t kinds = 8;
+
+inline SharedChooser& chooser_for(Kind kind, const Work& work) {
+  static std::array<std::array<SharedChooser, 48>, kinds> choosers;
+  const auto size = std::bit_width(static_cast<std::uint64_t>(std::max(1.0, work.operations)));
+  return choosers[static_cast<std::size_t>(kind)]
+                 [std::min<std::size_t>(static_cast<std::size_t>(size), 47)];
+}
+
+// Threads that may share such work, of which there are so many pieces.
+inline int allowed_threads(const Work& work, Index pieces) {
+  const int forced = detail::forced_threads.load(std::memory_order_relaxed);
+  const bool small = work.alone() < Chooser::too_small && forced == 0;
+  return small ? 1 : static_cast<int>(std::min<Index>(std::max(forced, max_threads()), pieces));
+}
+
+// A number of threads for work whose times are not measured: the model's.
+inline int threads_for(double operations, double lines, int barriers, Index pieces) {
+  const Work work{operations, lines, barriers};
+  const int most = allowed_threads(work, pieces);
+  return detail::forced_threads > 0 ? most : work.guess(most);
+}
+
+// Runs body(team) in as many threads as are worth their while, at most `most`. prepare(threads) is
+// called before: what it allocates may throw, the body must not.
+template <class Prepare, class Body>
+void share_work(Kind kind, const Work& work, Index most, Prepare&& prepare, Body&& body) {
+  const int allowed = allowed_threads(work, most);
+  if (allowed <= 1) {
+    prepare(1);
+    return in_parallel(1, body);
+  }
+  const SharingCall call;
+  SharedChooser& chooser = chooser_for(kind, work);
+  const int threads = chooser.choose(work, allowed).threads;
+  prepare(threads);
+  const std::int64_t began = detail::now_ns();
+  in_parallel(threads, body);
+  chooser.report(work, threads, allowed, work.operations, began);
+}
+template <class Body>
+void share_work(Kind kind, const Work& work, Index most, Body&& body) {
+  share_work(kind, work, most, [](int) {}, body);
+}
+
+} // namespace eigenmlp
