@@ -104,6 +104,7 @@ void test_networks() {
   const Settings everything{{.clip_norm = 0.1, .l1 = 1e-4, .max_norm = 2}, 2, {0.3}, 5};
   for (const int threads : {1, 2}) {
     set_max_threads(threads);
+    force_threads(threads);
     test_network<T>({{64, 50, 10}, {"relu", "identity"}, "softmax_cross_entropy", 250, 100},
                     momentum);
     test_network<T>({{13, 33, 5}, {"tanh", "identity"}, "sigmoid_cross_entropy", 500, 300, false},
@@ -123,6 +124,7 @@ void test_rounding_networks() {
   const std::vector<double> momentum{0.9, 0, 0};
   for (const int threads : {1, 2}) {
     set_max_threads(threads);
+    force_threads(threads);
     test_network<float>(
         {{64, 50, 10}, {"relu", "identity"}, "softmax_cross_entropy", 250, 100, true, true},
         momentum);

@@ -80,8 +80,7 @@ Trained<T> train(const Shape& shape, Index count, const Settings& settings = {})
   return trained;
 }
 
-// Awkward sizes, of which some are work for one thread, some are shared by rows and some by
-// columns: see `ways`.
+// Awkward sizes, which threads share by rows, by columns or by blocks of rows: see `plans`.
 const std::vector<Shape> shapes = {
     {{64, 50, 10}, {"relu", "identity"}, "softmax_cross_entropy", 730, 100},
     {{784, 128, 10}, {"relu", "identity"}, "softmax_cross_entropy", 480, 128},
@@ -95,20 +94,26 @@ const std::vector<Shape> shapes = {
      10,
      3},                                                    // fewer rows than threads
     {{4, 3}, {"sigmoid"}, "squared_error", 20'000, 20'000}, // one tile
+    {{64, 50, 10}, {"tanh", "identity"}, "softmax_cross_entropy", 130, 40}, // rows for one block
 };
 
-// Which of the ways to share a step the shapes are trained in: alone, by rows, by columns.
+// Which of the ways to share a step the shapes meet: by rows, by columns, by blocks of rows.
 template <class T>
-std::array<bool, 3> ways(const std::vector<Shape>& shapes, int threads) {
-  set_max_threads(threads);
+std::array<bool, 3> plans(const std::vector<Shape>& shapes) {
   std::array<bool, 3> met{};
   for (const Shape& shape : shapes) {
     const Network<T> net(shape.sizes, shape.activations, shape.loss, shape.bias, T(1),
                          shape.rounds);
-    const bool shared = threads_for_step(net, shape.batch_size) > 1;
-    met[shared ? 1 + weights_outweigh(net, shape.batch_size) : 0] = true;
+    const bool blocks = blocks_of(net, shape.batch_size).total > 1;
+    met[blocks ? 2 : weights_outweigh(net, shape.batch_size)] = true;
   }
   return met;
+}
+
+// So many threads and no fewer, if the work can be cut into so many pieces.
+void use_exactly(int threads) {
+  set_max_threads(threads);
+  force_threads(threads);
 }
 
 // The same ones, of networks that round.
@@ -120,14 +125,13 @@ std::vector<Shape> rounding_shapes() {
 
 template <class T>
 void test_bits(const std::vector<Shape>& shapes) {
-  for (const int threads : {2, 3, 5})
-    check(ways<T>(shapes, threads) == std::array{true, true, true},
-          "steps are shared in every way");
+  const bool rounds = shapes.front().rounds; // blocks are of rows that are not rounded
+  check(plans<T>(shapes) == std::array{true, true, !rounds}, "steps are shared in every way");
   for (const Shape& shape : shapes) {
-    set_max_threads(1);
+    use_exactly(1);
     const auto expected = train<T>(shape, 4);
-    for (const int threads : {2, 3, 5}) {
-      set_max_threads(threads);
+    for (const int threads : {2, 3, 5, 8, 16}) {
+      use_exactly(threads);
       train<T>(shape, 4).check_same(expected, "the same bits for any number of threads");
     }
   }
@@ -139,10 +143,10 @@ void test_bits_with_settings(const std::vector<Shape>& shapes) {
   for (const Shape& shape : shapes) {
     Settings settings{{.clip_norm = 0.5, .l1 = 1e-4, .max_norm = 2}, 2, {}, 5};
     settings.dropout.assign(shape.sizes.size() - 2, 0.2);
-    set_max_threads(1);
+    use_exactly(1);
     const auto expected = train<T>(shape, 4, settings);
-    for (const int threads : {2, 5}) {
-      set_max_threads(threads);
+    for (const int threads : {2, 5, 8}) {
+      use_exactly(threads);
       train<T>(shape, 4, settings).check_same(expected, "the same bits with dropout and limits");
     }
   }
@@ -170,7 +174,7 @@ void test_barrier(int threads, long rounds) {
 
 // Two threads of the caller train a network each.
 void test_two_trainings() {
-  set_max_threads(2);
+  use_exactly(2);
   const auto first = train<float>(shapes[0], 30);
   const auto second = train<float>(shapes[1], 30);
   Trained<float> a, b;
@@ -182,9 +186,22 @@ void test_two_trainings() {
   b.check_same(second, "two trainings at once");
 }
 
+// While one call shares threads, another gets its part of them: two on two processors one each.
+void test_calls_share_the_processors() {
+  set_max_threads(4);
+  force_threads(0);
+  const Work work{1e9};
+  SharedChooser chooser;
+  const SharingCall one;
+  check(chooser.choose(work, 4).threads == 4, "a call alone may have all");
+  SharedChooser another;
+  const SharingCall two;
+  check(another.choose(work, 4).threads == 2, "two calls share");
+}
+
 // Predictions with the network that is being trained get their turn, and so does the training.
 void test_predict_while_training() {
-  set_max_threads(2);
+  use_exactly(2);
   Problem<float> problem(shapes[0]);
   std::atomic<bool> enough{false};
   Outcome outcome{};
@@ -221,5 +238,6 @@ int main() {
   test_bits_with_settings<double>(shapes);
   test_bits_with_settings<float>(rounding_shapes());
   test_two_trainings();
+  test_calls_share_the_processors();
   test_predict_while_training();
 }
