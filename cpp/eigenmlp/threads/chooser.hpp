@@ -15,6 +15,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <limits>
 
 namespace eigenmlp {
 
@@ -67,14 +68,16 @@ public:
         return came_late(ns - expected * units, now);
       if (now > forgive_at_) times_late_ = 0;
     }
-    if (tried.ns == 0)
-      tried.ns = each;
-    else // a spike counts little: other programs make one thread slow too
-      tried.ns +=
-          each > tried.ns ? std::min((each - tried.ns) / 4, tried.ns / 8) : (each - tried.ns) / 4;
-    double best = tried.ns;
+    double best = std::numeric_limits<double>::infinity(); // of the other numbers
     for (const Tried& t : tried_)
-      if (t.ns > 0) best = std::min(best, t.ns);
+      if (&t != &tried && t.ns > 0) best = std::min(best, t.ns);
+    // A trial that shows a number to be the fastest counts at once, a spike little: other programs
+    // make one thread slow too.
+    if (tried.ns == 0 || (each < best && best < tried.ns))
+      tried.ns = each;
+    else
+      tried.ns += std::min((each - tried.ns) / 4, tried.ns / 8);
+    best = std::min(best, each);
     // Trials of slower numbers cost a part in trial_share of the time, at most.
     tried.next_trial = now + std::clamp(static_cast<Time>(trial_share * (each - best) * units),
                                         100 * ms, 10'000 * ms);
@@ -100,12 +103,13 @@ private:
   static int threads(int level, int most) { return std::min(1 << level, most); }
   Tried& at(int level) { return tried_[static_cast<std::size_t>(level)]; }
 
-  // `lost` ns more than one thread would have taken: alone for 8 times as long, then 16, …, 256.
+  // `lost` ns more than one thread would have taken: alone for 8 times as long, then 16, …, 256,
+  // and a second at most.
   void came_late(double lost, Time now) {
     const Time pause = static_cast<Time>(lost) * (Time{8} << times_late_);
     times_late_ = std::min(times_late_ + 1, most_times_late);
-    alone_until_ = now + std::min(pause, 10'000 * ms);
-    forgive_at_ = alone_until_ + 2 * pause;
+    alone_until_ = now + std::min(pause, 1000 * ms);
+    forgive_at_ = alone_until_ + std::min(2 * pause, 2000 * ms);
   }
 
   static constexpr int most_levels = 10; // 512 threads
