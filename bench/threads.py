@@ -85,7 +85,8 @@ def small(seconds: float) -> list[dict[str, object]]:
 @contextmanager
 def busy(processes: int) -> Iterator[None]:
     """So many other programs that compute without end; a single one stays on one processor."""
-    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    program = [sys.executable, "-c", "while True: pass"]
+    others = [subprocess.Popen(program) for _ in range(processes)]
     try:
         if processes == 1 and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(others[0].pid, {max(os.sched_getaffinity(0))})

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import eigenmlp as em
+from eigenmlp._backends.core import core
 from eigenmlp._backends.facade import BACKENDS, DTYPES
 from eigenmlp.initializers import INITIALIZERS
 
@@ -599,28 +600,27 @@ def test_the_core_leaves_misaligned_arrays_to_their_callers() -> None:
     """To load from them as numbers do is undefined in C++."""
     net = make("native", "softmax_cross_entropy")
     x, y = make_data([D, K], "softmax_cross_entropy", N, "float32")
-    core, trainer = net._network, em.Trainer(net, em.SGD(0.1))
+    network, trainer = net._network, em.Trainer(net, em.SGD(0.1))
     out = misaligned(np.zeros((N, K), np.float32))
-    assert core.forward(x, None) is not None and core.forward(x, out) is None
+    assert network.forward(x, None) is not None and network.forward(x, out) is None
     step = trainer._trainer.step
     w = np.ones(N)
     assert step(x, misaligned(y), 0.1) is None and step(x, y, 0.1, misaligned(w)) is None
     assert step(x, y, 0.1, w) is not None
     z, offsets, chosen = np.arange(6.0), np.array([0, 3, 6]), np.array([1, 5])
-    segments = core
     entries = {
-        segments.segment_softmax: (z, offsets),
-        segments.segment_softmax_vjp: (z, z, offsets),
-        segments.segment_cross_entropy: (z, offsets, chosen, True, np.ones(2)),
+        core.segment_softmax: (z, offsets),
+        core.segment_softmax_vjp: (z, z, offsets),
+        core.segment_cross_entropy: (z, offsets, chosen, True, np.ones(2)),
     }
     for entry, arrays in entries.items():
         assert entry(*arrays) is not None
         for i in [i for i, array in enumerate(arrays) if isinstance(array, np.ndarray)]:
             assert entry(*arrays[:i], misaligned(arrays[i]), *arrays[i + 1 :]) is None
     with pytest.raises(TypeError, match="the core cannot read X, y or sample_weight"):
-        core.evaluate(x, misaligned(y))
+        network.evaluate(x, misaligned(y))
     with pytest.raises(TypeError, match="the core cannot read a direction"):
-        segments.derivatives.jvp(core, x, None, misaligned(net.parameters))
+        core.derivatives.jvp(network, x, None, misaligned(net.parameters))
 
 
 def test_segments_take_misaligned_arrays() -> None:

@@ -17,7 +17,7 @@ from eigenmlp._backends import _cpu, core
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 MODULES = core._MODULES
-BUILT = [x for x in MODULES if importlib.util.find_spec(f"eigenmlp.{MODULES[x]}")]
+BUILT = [x for x in MODULES if importlib.util.find_spec(f"eigenmlp._backends.{MODULES[x]}")]
 SUPPORTED = _cpu.supported_levels()
 USABLE = [x for x in SUPPORTED if x in BUILT]
 
@@ -128,7 +128,7 @@ def test_modules_run_on_glibc_2_28(module: str) -> None:
     """They name the versions of the functions that they take from it."""
     if platform.machine() != "x86_64" or "lang" in em.info()["compiler"]:
         pytest.skip("the old versions are asked for on x86-64 with GCC only")
-    binary = Path(importlib.util.find_spec(f"eigenmlp.{module}").origin).read_bytes()
+    binary = Path(importlib.util.find_spec(f"eigenmlp._backends.{module}").origin).read_bytes()
     versions = {tuple(map(int, x.split(b"."))) for x in re.findall(rb"GLIBC_([0-9.]+)", binary)}
     assert versions and max(versions) <= (2, 28)
 
@@ -153,7 +153,7 @@ def hide(missing: list[str] | None = None, supported: list[str] | None = None) -
     return f"""
 import importlib.util, sys, types
 find_spec = importlib.util.find_spec
-missing = {[f"eigenmlp.{MODULES[x]}" for x in missing or []]!r}
+missing = {[f"eigenmlp._backends.{MODULES[x]}" for x in missing or []]!r}
 importlib.util.find_spec = lambda name, *rest: None if name in missing else find_spec(name, *rest)
 supported = {supported!r}
 if supported is not None:

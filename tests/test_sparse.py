@@ -165,7 +165,7 @@ SHAPES = [(50, 37), ("a", 37), 37, (37,), "ab", (2.5, 37), (50, 37, 1), (2**70, 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_look_alikes(call, shape):
     """Refused by every entry alike, and by none in the core's words."""
-    with pytest.raises(TypeError, match=r"X: expected .* sparse matrix of SciPy, got LookAlike"):
+    with pytest.raises(TypeError, match=r"X: expected .* sparse matrix of SciPy, got a LookAlike"):
         CALLS[call](net(), LookAlike(shape), labels())
     odd = OddShape(matrix())
     odd.odd = shape

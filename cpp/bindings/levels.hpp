@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-#include "../eigenmlp/amx_permission.hpp"
+#include "../eigenmlp/kernel/amx_permission.hpp"
 
 #if defined(__x86_64__)
 #include <cpuid.h>

@@ -4,8 +4,6 @@ import ast
 from functools import lru_cache
 from typing import Any
 
-from .._basics.shown import shown
-
 
 @lru_cache(maxsize=1024)
 def parse(text: str) -> tuple[str, dict[str, Any]]:
@@ -33,4 +31,4 @@ def parse(text: str) -> tuple[str, dict[str, Any]]:
                 return call.func.id, values
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
         pass
-    raise ValueError(f"expected NAME or NAME(KEY=VALUE, …), got {shown(text)}")
+    raise ValueError(f"expected NAME or NAME(KEY=VALUE, …), got {text!r:.80}")
