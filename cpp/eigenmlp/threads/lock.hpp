@@ -140,7 +140,7 @@ public:
           "this trainer is in the middle of a run; it can be used again when that has ended");
     if (!owners_may_be_gone())
       mutex_.lock();
-    else if (!mutex_.try_lock_for(std::chrono::seconds(1)))
+    else if (!mutex_.try_lock_until(std::chrono::system_clock::now() + std::chrono::seconds(1)))
       throw std::runtime_error("this trainer is in the middle of a run, and Python is ending");
     owner_ = std::this_thread::get_id();
   }
