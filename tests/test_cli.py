@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ import pytest
 import eigenmlp as em
 from eigenmlp.cli import main
 from eigenmlp.cli.arguments import RECIPES
+from eigenmlp.cli.npz import read_arrays
 
 
 @pytest.fixture(autouse=True)
@@ -413,6 +415,49 @@ class TestBadFiles:
         with (empty_folder / "data.npz").open("wb") as file:
             np.save(file, np.ones((3, 3)))
         refused(["train", "data.npz"], "one array without a name")
+
+    @pytest.mark.parametrize(
+        ("header", "pattern"),
+        [
+            ("{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2), }}", "array's header"),
+            ("{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2", "array's header"),
+            ("[" * 5000, "array's header"),
+            ("{'descr': 'x', 'fortran_order': False, 'shape': (3, 2), }", "array's header"),
+            # Memory is taken only for what the archive has.
+            ("{'descr': '<f8', 'fortran_order': False, 'shape': (10**12, 2), }", "array's header"),
+            (
+                "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 2), }",
+                "16,000,000,000,000 bytes, the archive has at most",
+            ),
+            (
+                "{'descr': '<f8', 'fortran_order': False, 'shape': (9223372036854775807, 2), }",
+                "bytes, the archive has at most",
+            ),
+            ("{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), }", "32 bytes, got more"),
+            ("{'descr': '|S0', 'fortran_order': False, 'shape': (3, 2), }", "0 bytes, got more"),
+        ],
+    )
+    def test_npz_with_a_damaged_header(self, header, pattern, empty_folder, refused):
+        text = header.encode() + b"\n"
+        member = b"\x93NUMPY\1\0" + len(text).to_bytes(2, "little") + text + bytes(48)
+        with zipfile.ZipFile("data.npz", "w") as archive:
+            archive.writestr("X.npy", member)
+        refused(["train", "data.npz"], rf"numeric arrays: X\.npy: .*{pattern}")
+
+    def test_npz_read_as_numpy_reads_it(self, empty_folder):
+        """Orders, byte orders, versions of the header, compression, empty and large arrays."""
+        rng = np.random.default_rng(0)
+        for X in [
+            *(np.asfortranarray(rng.normal(size=(30, 4))), rng.normal(size=(50_000, 3))),
+            *(rng.integers(0, 255, (7, 2, 3)).astype(">i2"), rng.normal(size=(5, 2)) > 0),
+        ]:
+            for write in (np.savez, np.savez_compressed):
+                write("data.npz", X=X, y=np.arange(len(X)), other=np.array([{}]))
+                found, arrays = read_arrays(Path("data.npz"), ("X", "y", "Z"))
+                assert found == ["X", "y", "other"] and [*arrays] == ["X", "y"]
+                assert arrays["X"].dtype == X.dtype
+                np.testing.assert_array_equal(arrays["X"], X)
+                np.testing.assert_array_equal(arrays["y"], np.arange(len(X)))
 
     @pytest.mark.parametrize(
         ("text", "pattern"),

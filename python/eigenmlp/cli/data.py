@@ -18,6 +18,7 @@ from eigenmlp._inputs import checks
 
 from .._basics.shown import shown
 from .arguments import Source
+from .npz import read_arrays
 
 HOLD_OUT = 0.2
 # What other programs write for a value that is missing. Case tells NA from sodium's Na.
@@ -142,20 +143,11 @@ def _sizes_of(y: Array) -> str:
 
 
 def _read_npz(path: Path) -> Table:
-    try:
-        with path.open("rb") as file:  # NumPy leaves a damaged archive open if it opens it
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("one array without a name")
-            found = archive.files
-            arrays = {name: archive[name] for name in ("X", "y") if name in found}
-    except (OSError, MemoryError):
-        raise
-    except Exception as error:  # zipfile, zlib, tokenize and others speak of damage each their way
-        message = f"{path}: expected a .npz archive of numeric arrays: {error!s:.160}"
-        raise ValueError(message) from None
+    found, arrays = read_arrays(path, ("X", "y"))
     if "X" not in arrays:
-        raise ValueError(f"{path}: expected arrays X and y, found {', '.join(found) or 'none':.80}")
+        raise ValueError(
+            f"{path}: expected arrays X and y, found {', '.join(found)[:80] or 'none'}"
+        )
 
     X = arrays["X"]
     if X.dtype.kind not in "biuf" or X.ndim < 2 or X.size == 0:
