@@ -72,7 +72,7 @@ def read_model(
             _check_arrays(header, config, settings is not None)
             arrays = container.read_arrays(file, header)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: expected an eigenmlp model file: {error!s:.500}") from None
+        raise ValueError(f"{path}: expected an eigenmlp model file: {error!s:.300}") from None
     metadata = {name: text for name, text in header.metadata.items() if name != "sha256"}
     if header.metadata["sha256"] != _checksum(metadata, arrays):
         raise ValueError(f"{path}: the file was altered or damaged: its checksum does not match")
@@ -85,7 +85,7 @@ def sensible(path: str | Path) -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
-        raise ValueError(f"{path}: expected a sensible model file: {error!s:.500}") from None
+        raise ValueError(f"{path}: expected a sensible model file: {error!s:.300}") from None
 
 
 def named_arrays(sizes: list[int], bias: bool, flat: Array, prefix: str) -> dict[str, Array]:

@@ -60,7 +60,7 @@ class Reader:
                 self.follow(model)
             return self.assembled(model, loss, backend)
         except (ValueError, TypeError, OverflowError) as error:
-            raise ValueError(f"{self.path}: {error}") from None
+            raise ValueError(f"{self.path}: {error!s:.300}") from None
 
     def parsed(self) -> Any:
         """The file as a ModelProto."""
@@ -70,7 +70,7 @@ class Reader:
             with opened(self.path) as file:
                 model = model_type.FromString(file.read())
         except (decode_error, RuntimeError, ValueError) as error:
-            raise ValueError(f"{self.path}: expected an ONNX file: {error}") from None
+            raise ValueError(f"{self.path}: expected an ONNX file: {error!s:.300}") from None
         if not model.graph.node:
             raise ValueError(f"{self.path}: expected an ONNX file with nodes, got none")
         return model

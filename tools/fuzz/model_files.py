@@ -1,22 +1,10 @@
-"""Altered model files against `load`: each is a ValueError, or a network as sound as the first.
-
-The tests run it in a process of its own, so that a crash, an endless loop or a huge allocation
-shows. By hand, with another seed and as many files as one likes:
-
-    python tests/fuzz_model_files.py --seed 7 --count 100000
-"""
+"""Files of networks and of training runs: safetensors with JSON texts in its header."""
 
 from __future__ import annotations
 
-import argparse
 import copy
 import json
-import os
 import random
-import sys
-import tempfile
-import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,8 +14,9 @@ import numpy as np
 import eigenmlp as em
 from eigenmlp._files import model as model_file
 
+from .target import ANY, Target, Way
+
 Header = dict[str, Any]
-ROOM = 256 << 20  # bytes that all of the altered files together may take beside what is loaded
 
 NUMBERS: list[Any] = [0, 1, -1, 2, 3, 5, 7, 2**31, 2**32, 2**53 + 1, 2**60, 2**63, 2**64, 2**128]
 NUMBERS += [-(2**63), 10**39, 0.5, 3.0, -0.0, 1e-320, 1e308, -1e308, True, False, None]
@@ -100,24 +89,6 @@ def places(value: Any) -> list[tuple[Any, Any]]:
 
 
 # ---- ways to alter a file
-
-
-def bytes_changed(rng: random.Random, content: bytes) -> bytes:
-    altered = bytearray(content)
-    for _ in range(rng.choice([1, 1, 1, 2, 3, 20])):
-        altered[rng.randrange(len(altered))] ^= 1 << rng.randrange(8)
-    return bytes(altered)
-
-
-def truncated(rng: random.Random, content: bytes) -> bytes:
-    cut = rng.randrange(len(content))
-    return rng.choice([content[:cut], content[cut:], content + content[:cut], content + b"\0"])
-
-
-def spliced(rng: random.Random, content: bytes) -> bytes:
-    i, j = rng.randrange(len(content)), rng.randrange(len(content))
-    size = rng.randrange(1, 40)
-    return content[:i] + content[j : j + size] + content[i + rng.choice([0, size]) :]
 
 
 def length_changed(rng: random.Random, content: bytes) -> bytes:
@@ -216,10 +187,8 @@ def enormous(rng: random.Random, content: bytes) -> bytes:
 
 
 # How often each is chosen: an enormous file takes a hundred times as long to make as the others.
-WAYS: dict[Callable[[random.Random, bytes], bytes], int] = {
-    bytes_changed: 300,
-    truncated: 80,
-    spliced: 120,
+WAYS: dict[Way, int] = {
+    **ANY,
     length_changed: 20,
     value_changed: 260,
     arrays_changed: 80,
@@ -229,22 +198,30 @@ WAYS: dict[Callable[[random.Random, bytes], bytes], int] = {
 }
 
 
-# ---- the run
+def networks(folder: Path) -> list[bytes]:
+    nets = [
+        em.MLP([3, 4, 2], activation="tanh", seed=0),
+        em.MLP([3, 4, 2], activation="sigmoid(slope=2.0)", dtype="float64", dropout=0.5, seed=0),
+    ]
+    return [saved(net, folder) for net in nets]
 
 
-def originals(folder: Path) -> list[tuple[Callable[[Path], Any], bytes]]:
-    """Tiny files, and what loads them."""
+def runs(folder: Path) -> list[bytes]:
+    """Of the middle of an epoch, with all that a run has to remember."""
     X, y = np.eye(3, dtype=np.float32), np.array([0, 1, 1])
-    made: list[Any] = [em.MLP([3, 4, 2], activation="tanh", seed=0)]
-    net = em.MLP([3, 4, 2], activation="sigmoid(slope=2.0)", dtype="float64", dropout=0.5, seed=0)
     lr = em.schedules.WarmUp(3, em.schedules.Cosine(0.1, steps=9))
-    made.append(em.Trainer(net, em.Adam(lr, clip_norm=1.0), batch_size=2, accumulate=2, seed=0))
-    made[-1].step(X, y)
-    files = []
-    for one in made:
-        one.save(folder / "file")
-        files.append((type(one).load, (folder / "file").read_bytes()))
-    return files
+    plateau = em.schedules.ReduceOnPlateau(0.1, patience=1)
+    net = em.MLP([3, 4, 2], activation="sigmoid(slope=2.0)", dtype="float64", dropout=0.5, seed=0)
+    first = em.Trainer(net, em.Adam(lr, clip_norm=1.0), batch_size=2, accumulate=2, seed=0)
+    first.step(X, y)
+    second = em.Trainer(em.MLP([3, 2], seed=0), em.SGD(plateau, 0.9, l1=0.1), batch_size=2, seed=0)
+    second.run(X, y, epochs=4, progress=False)
+    return [saved(trainer, folder) for trainer in (first, second)]
+
+
+def saved(one: Any, folder: Path) -> bytes:
+    one.save(folder / "file")
+    return (folder / "file").read_bytes()
 
 
 def state(loaded: Any) -> tuple[Any, ...]:
@@ -258,89 +235,16 @@ def state(loaded: Any) -> tuple[Any, ...]:
     return net.parameters.tobytes(), net.config, *own
 
 
-def check_sound(loaded: Any, load: Callable[[Path], Any], folder: Path) -> None:
+def check(loaded: Any, folder: Path) -> None:
     """Finite parameters and usable outputs, and its own file gives it again."""
     net = getattr(loaded, "net", loaded)
     assert np.isfinite(net.parameters).all()
     D, K = net.layer_sizes[0], net.layer_sizes[-1]
     assert net.forward(np.eye(D)).shape == (D, K)
     loaded.save(folder / "again")
-    again, expected = state(load(folder / "again")), state(loaded)
+    again, expected = state(type(loaded).load(folder / "again")), state(loaded)
     assert again == expected, f"{again} is not {expected}"
 
 
-def limit_memory(room: int) -> None:
-    """Let allocations beyond what is taken now and `room` bytes fail."""
-    try:
-        import resource
-
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-    except (ImportError, OSError):  # not Linux: without a limit
-        return
-    limit = pages * os.sysconf("SC_PAGE_SIZE") + room
-    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
-
-
-def peak_memory() -> int:
-    try:
-        text = Path("/proc/self/status").read_text()
-    except OSError:
-        return 0
-    return int(text.partition("VmHWM:")[2].split()[0]) * 1024
-
-
-def run(seed: int, count: int) -> dict[str, Any]:
-    """Load so many altered files; what happened, or the first exception but ValueError."""
-    rng = random.Random(seed)
-    os.fsync = lambda handle: None  # thousands of saves; power failures are not what is tested
-    result: Counter[str] = Counter()
-    slowest = 0.0
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        files = originals(folder)
-        first = [state(load_bytes(load, content, folder)) for load, content in files]
-        before = peak_memory()
-        limit_memory(ROOM)
-        began = time.perf_counter()
-        for number in range(count):
-            which = rng.randrange(len(files))
-            load, content = files[which]
-            (way,) = rng.choices([*WAYS], [*WAYS.values()])
-            altered = way(rng, content)
-            try:
-                start = time.perf_counter()
-                try:
-                    loaded = load_bytes(load, altered, folder)
-                finally:
-                    slowest = max(slowest, time.perf_counter() - start)
-            except ValueError as error:
-                result["refused" if len(str(error)) < 2000 else "refused at length"] += 1
-                continue
-            except BaseException:
-                print(f"seed {seed}, file {number}: {way.__name__}", file=sys.stderr)
-                raise
-            if state(loaded) == first[which]:
-                result["equal"] += 1
-                continue
-            # With a right checksum, another sound network is a file of its own.
-            assert way not in (bytes_changed, truncated, spliced, length_changed), way.__name__
-            check_sound(loaded, load, folder)
-            result["another, sound"] += 1
-        seconds = time.perf_counter() - began
-    used = peak_memory() - before
-    return {**result, "seconds": round(seconds, 2), "slowest": round(slowest, 3), "peak": used}
-
-
-def load_bytes(load: Callable[[Path], Any], content: bytes, folder: Path) -> Any:
-    with open(folder / "file", "r+b") as file:  # emptied first, it would wait for the disk
-        file.write(content)
-        file.truncate()
-    return load(folder / "file")
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--count", type=int, default=20_000)
-    options = parser.parse_args()
-    print(json.dumps(run(options.seed, options.count)))
+MODEL = Target(".safetensors", networks, em.MLP.load, state, check, WAYS, guarded=True)
+TRAINER = Target(".safetensors", runs, em.Trainer.load, state, check, WAYS, guarded=True)
