@@ -96,3 +96,39 @@ def native(session: nox.Session) -> None:
     session.run("cmake", "--build", str(build))
     session.run("ctest", "--test-dir", str(build), "--output-on-failure")
     session.run("cmake", "--install", str(build), "--prefix", str(prefix))
+
+
+@nox.session
+def sanitize(session: nox.Session) -> None:
+    """Run tests and random calls in builds that watch memory, undefined behaviour and data races."""
+    project = nox.project.load_toml("pyproject.toml")
+    session.install(
+        *project["build-system"]["requires"],
+        *project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"]["test"],
+    )
+    session.run("python", "tools/sanitize.py", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Read altered files of every kind, two minutes each; nox -s fuzz -- npz --seconds 600."""
+    session.install("--config-settings=cmake.define.EIGENMLP_ISA=best", ".[onnx,sklearn]")
+    if not has_atheris(session):
+        session.warn("no atheris for this Python: files are altered by a seeded generator")
+    session.run("python", "-m", "tools.fuzz", *session.posargs)
+
+
+def has_atheris(session: nox.Session) -> bool:
+    """Install it where there is a wheel."""
+    pip = ("python", "-m", "pip", "install", "--quiet", "--only-binary=:all:", "atheris")
+    session.run(*pip, success_codes=[0, 1], silent=True)
+    found = "import importlib.util as u; print(u.find_spec('atheris') is not None)"
+    return str(session.run("python", "-c", found, silent=True)).strip() == "True"
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Ten minutes of mixed work, which leave memory, threads and descriptors flat."""
+    session.install("--config-settings=cmake.define.EIGENMLP_ISA=best", ".[onnx,sklearn]")
+    session.run("python", "tools/soak.py", *session.posargs)
