@@ -251,6 +251,16 @@ def test_matrices_that_do_not_hold_together(part, value):
             CALLS[call](net(), X, labels())
 
 
+@pytest.mark.parametrize("last", [0, -1])
+def test_a_last_start_that_hides_the_others(last):
+    """SciPy takes such a matrix for one without entries, and looks at nothing more."""
+    X = matrix()
+    X.indptr[-1] = last
+    for call in CALLS.keys() - {"batches"}:
+        with pytest.raises(ValueError, match="X: expected a CSR matrix that holds together"):
+            CALLS[call](net(), X, labels())
+
+
 @pytest.mark.parametrize("kind", [sp.csc_matrix, sp.bsr_array, sp.coo_array, sp.dia_matrix])
 def test_mapped_parts_of_other_kinds_that_shrink(tmp_path, kind):
     """They are read to make rows of them."""

@@ -347,7 +347,10 @@ class MLP:
         rows = self._rows(X)
         if out is not None:
             checks.output_array(out, (rows.shape[0], self._sizes[-1]), self._dtype)
-        return self._network.forward(rows, out)  # type: ignore[no-any-return]
+        Y = self._network.forward(rows, out)
+        if Y is None:
+            raise ValueError("X: expected data that stay as they were checked, got NaN or Inf")
+        return Y  # type: ignore[no-any-return]
 
     def predict_proba(self, X: ArrayLike, offsets: ArrayLike | None = None) -> Array:
         """Probabilities (N, K) of rows X (N, D), for the cross-entropies and softmax outputs.

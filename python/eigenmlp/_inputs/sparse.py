@@ -42,6 +42,8 @@ def csr(value: Any, what: str = "X") -> Any:
         X.check_format(full_check=True)
         if len(X.indptr) != X.shape[0] + 1:  # not looked at where a subclass has its own shape
             raise ValueError(f"{X.shape[0]} rows, {len(X.indptr)} places in indptr")
+        if (X.indptr[1:] < X.indptr[:-1]).any():  # not looked at where the last is 0 or less
+            raise ValueError("index pointer values must form a non-decreasing sequence")
     except MemoryError:
         raise
     except ValueError as error:
