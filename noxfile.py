@@ -100,7 +100,7 @@ def native(session: nox.Session) -> None:
 
 @nox.session
 def sanitize(session: nox.Session) -> None:
-    """Run tests and random calls in builds that watch memory, undefined behaviour and data races."""
+    """Run tests and random calls in builds that watch memory, arithmetic and data races."""
     project = nox.project.load_toml("pyproject.toml")
     session.install(
         *project["build-system"]["requires"],

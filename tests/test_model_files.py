@@ -1,11 +1,14 @@
 """Model files: the same bits come back, and a file that is not whole is refused."""
 
 import copy
+import json
 import os
 import pickle
 import random
 import re
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
