@@ -1,4 +1,4 @@
-"""Short runs of `python -m tools.fuzz`: nothing but a ValueError, in bounded time and memory."""
+"""Short runs of `python -m tools.fuzz`: what `nox -s fuzz` does at length, with seeds."""
 
 import json
 import subprocess
@@ -28,11 +28,18 @@ def fuzz(kind: str, count: int, seed: int = 0) -> Any:
 
 @pytest.mark.parametrize("kind", FILES)
 def test_altered_files(kind: str) -> None:
+    """Nothing but a ValueError, in bounded time and memory."""
     count = FILES[kind]
     result = fuzz(kind, count)
     assert result["refused"] + result["equal"] + result["another"] == count
     assert result["refused"] > count / 3 and result["equal"] > 0 and result["another"] > 0
     assert result["peak MB"] < 256
+
+
+def test_random_networks_and_calls() -> None:
+    result = fuzz("calls", 250)
+    assert result["networks"] == 250
+    assert len(result["calls"]) == 10 and sum(result["calls"].values()) == 1000
 
 
 def test_same_seed_same_files() -> None:
