@@ -61,7 +61,8 @@ inline std::int64_t now_ns() {
 }
 } // namespace detail
 
-// For tests and benchmarks: exactly n threads, as far as there is work for them; 0 undoes it.
+// For tests and benchmarks: n threads, as far as they are allowed and there is work for them; 0
+// undoes it.
 inline void force_threads(int n) { detail::forced_threads = n; }
 
 // What was decided last, in any thread.
@@ -125,7 +126,7 @@ inline SharedChooser& chooser_for(Kind kind, const Work& work) {
 inline int allowed_threads(const Work& work, Index pieces) {
   const int forced = detail::forced_threads.load(std::memory_order_relaxed);
   const bool small = work.alone() < Chooser::too_small && forced == 0;
-  return small ? 1 : static_cast<int>(std::min<Index>(std::max(forced, max_threads()), pieces));
+  return small ? 1 : static_cast<int>(std::min<Index>(max_threads(), pieces));
 }
 
 // A number of threads for work whose times are not measured: the model's.

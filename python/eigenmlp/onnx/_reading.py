@@ -110,7 +110,7 @@ class Reader:
         if read is None:
             known = sorted({name for _, name in OPERATORS})
             label = f"{domain}.{node.op_type}" if domain else node.op_type
-            raise ValueError(f"{self.what}: expected one of {known}, got {label}")
+            raise ValueError(f"{self.what}: expected one of {known!s:.160}…, got {label:.60}")
         if domain == _functions.DOMAIN:
             self.check_function(node.op_type)
         unknown = [name for name in node.input if name and name not in self.values]

@@ -78,7 +78,10 @@ def _external(tensor: Any, folder: Path, name: str, dtype: Any, count: int) -> N
     except OSError:  # such as for a name that is too long
         is_there = False
     if not is_there:
-        raise ValueError(f"{name}: expected its weights in the file {path}, which is not there")
+        raise ValueError(
+            f"{name}: expected its weights in the file {location.name!r:.80} beside it, "
+            "which is not there"
+        )
     size, length = path.stat().st_size, count * dtype.itemsize
     try:
         start = int(entries.get("offset", 0))
