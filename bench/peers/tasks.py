@@ -75,7 +75,9 @@ TASKS = {
     task.name: task
     for task in (
         Task("xor", "train", [2, 3, 1], 4, "sigmoid", "sigmoid", "squared_error", ratio_goal=60),
-        Task("A", "train", [64, 50, 10], 100, ratio_goal=12, share_goal=0.40),
+        Task("A", "train", [64, 50, 10], 100, ratio_goal=10, share_goal=0.40),
+        Task("table-30", "train", [30, 100, 100, 2], 200, ratio_goal=4.5),
+        Task("table-17", "train", [17, 64, 64, 6], 256, ratio_goal=5),
         Task("B", "train", _B, 64, ratio_goal=5.5, share_goal=0.70),
         Task("C", "train", _C, 128, ratio_goal=2.6, share_goal=0.80),
         Task("D", "train", _D, 1024, ratio_goal=1.25, share_goal=0.80),
@@ -90,7 +92,7 @@ TASKS = {
             calls_one_by_one=True,
             yardsticks=("mlpfile",),
         ),
-        Task("rows-B", "predict", _B, 10_000, ratio_goal=1.4, share_goal=0.75),
+        Task("rows-B", "predict", _B, 10_000, ratio_goal=1.2, share_goal=0.75),
         Task("isa-B", "train", _B, 64, isa=True, ratio_goal=0.5),
         Task("isa-C", "train", _C, 128, isa=True, ratio_goal=0.5, share_goal=0.80),
         Task("isa-D", "train", _D, 1024, isa=True, ratio_goal=0.5, share_goal=0.80),
