@@ -147,6 +147,23 @@ void test_single_lateness() {
   check(outcome.mean <= 1.05 * alone / 2, "a rare lateness costs little");
 }
 
+// A process that is stopped now and then, or a machine that sleeps, is not a busy one.
+void test_stopped_process() {
+  const double alone = 0.5 * ms;
+  double stopped_at = 0;
+  Machine machine{2,
+                  [&](int n, double now) {
+                    const bool stops = now - stopped_at > 1000 * ms;
+                    if (stops) stopped_at = now;
+                    return alone / n + (stops ? 700 * ms : 0);
+                  },
+                  alone, 2};
+  Chooser chooser;
+  Outcome outcome = simulate(chooser, machine, 0, 20'000 * ms);
+  check(outcome.last == 2, "two threads still");
+  check(outcome.share[1] < 0.1, "nobody goes alone for it");
+}
+
 // Where nothing may be shared, nothing is tried.
 void test_limits() {
   Chooser chooser;
@@ -172,6 +189,7 @@ void run() {
   test_noise();
   test_busy_machine();
   test_single_lateness();
+  test_stopped_process();
 }
 
 } // namespace

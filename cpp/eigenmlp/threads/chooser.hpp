@@ -64,8 +64,12 @@ public:
     const double each = ns / units;
     if (threads > 1) {
       const double expected = at(0).ns > 0 ? at(0).ns : slowest * alone;
-      if (ns > late_factor * expected * units + late_ns)
-        return came_late(ns - expected * units, now);
+      if (ns > late_factor * expected * units + late_ns) {
+        const double lost = ns - expected * units;
+        // Not a thread, but the whole process was stopped: that says nothing of threads.
+        if (lost > stopped_ns && lost > 10 * expected * units) return;
+        return came_late(lost, now);
+      }
       if (now > forgive_at_) times_late_ = 0;
     }
     double best = std::numeric_limits<double>::infinity(); // of the other numbers
@@ -86,6 +90,7 @@ public:
 private:
   static constexpr Time ms = 1'000'000;
   static constexpr double late_ns = 50'000, late_factor = 1.25; // more than alone: late
+  static constexpr double stopped_ns = 100'000'000;
   static constexpr double slowest = 4; // a core of another machine may be so much slower than ours
   static constexpr double trial_share = 64;
   static constexpr int most_times_late = 5;
