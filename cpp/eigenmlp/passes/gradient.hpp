@@ -15,20 +15,29 @@ namespace eigenmlp {
 namespace detail {
 inline constexpr Index gradient_block = 1024; // rows
 
-// Runs rows(team, first, rows, batch) for every block, then sums the weights. Threads that are
-// interrupted still wait for each other until they have all seen it, between two barriers.
+// Runs rows(team, first, rows, batch) for every block of rows of X, then sums the weights. Threads
+// that are interrupted still wait for each other until they have all seen it, between two barriers.
 template <class T, class RowsPhase>
-void sum_gradient(const Network<T>& net, Index N, bool input_gradient, T* gradient,
+void sum_gradient(const Network<T>& net, const Rows& X, bool input_gradient, T* gradient,
                   Interruption* interruption, RowsPhase&& rows_of_block) {
-  const Index block = std::min(N, gradient_block);
+  const Index N = X.rows, block = std::min(N, gradient_block);
+  const bool stored = reads_stored(net, X);
+  const Index numbers = stored ? most_stored(X, nullptr, 1, block) : 0;
   Batch<T> batch;
-  batch.reserve(net, block, input_gradient);
+  const auto prepare = [&](int threads) {
+    if (stored)
+      batch.reserve_stored(net, block, numbers, threads, input_gradient);
+    else
+      batch.reserve(net, block, input_gradient);
+  };
   bool interrupted = false; // written by thread 0
-  const double operations = 6.0 * static_cast<double>(net.parameter_count() * N);
+  const double passed =
+      stored ? parameters_passed(net, X) : static_cast<double>(net.parameter_count());
   const double blocks = static_cast<double>(ceil_div(N, gradient_block));
-  const Work work = work_of_net(net, operations, blocks * lines_exchanged(net, block, false),
+  const Work work = work_of_net(net, 6.0 * passed * static_cast<double>(N),
+                                blocks * lines_exchanged(net, block, false, stored),
                                 static_cast<int>(3 * blocks));
-  share_work(Kind::gradient, work, block, [&](const Team& team) {
+  share_work(Kind::gradient, work, block, prepare, [&](const Team& team) {
     for (Index first = 0; first < N; first += gradient_block) {
       const Index rows = std::min(gradient_block, N - first);
       rows_of_block(team, first, rows, batch);
@@ -52,11 +61,11 @@ std::optional<double> loss_and_gradient(const Network<T>& net, const Data& data,
   const double divisor = batch_divisor(net, data, nullptr, 0, data.X.rows);
   double loss = 0;
   std::atomic<bool> good{true};
-  detail::sum_gradient(net, data.X.rows, false, gradient, interruption,
+  detail::sum_gradient(net, data.X, false, gradient, interruption,
                        [&](const Team& team, Index first, Index rows, Batch<T>& batch) {
                          const auto [begin, end] = share_of_rows(net, rows, team);
-                         if (!rows_phase(net, data, nullptr, first, begin, end, divisor, batch,
-                                         nullptr, interruption)
+                         if (!rows_phase(net, data, nullptr, first, begin, end, divisor, team,
+                                         batch, nullptr, interruption)
                                   .good)
                            good = false;
                          team.wait();
@@ -99,8 +108,9 @@ void vjp(const Network<T>& net, const Rows& X, const Rows& dY, T* gradient, T* d
   Data data;
   data.X = X;
   const auto rows_of_block = [&](const Team& team, Index first, Index rows, Batch<T>& batch) {
+    const bool stored(batch.stored);
     const auto chunk = [&](Index from, Index to) {
-      gather_inputs(net, data, nullptr, first, from, to - from, batch);
+      if (!stored) gather_inputs(net, data, nullptr, first, from, to - from, batch);
       gather_rows<T>(dY, nullptr, first + from, to - from, T(1), batch.dY.back(), from);
       forward_batch(net, batch, from, to);
       backward_output(net, batch, from, to);
@@ -111,9 +121,11 @@ void vjp(const Network<T>& net, const Rows& X, const Rows& dY, T* gradient, T* d
       return true;
     };
     const auto [begin, end] = share_of_rows(net, rows, team);
-    in_chunks(net, begin, end, chunk, interruption);
+    if (stored)
+      gather_stored_inputs(net, data, nullptr, first, begin, end, batch, team.index, team.size);
+    in_chunks(net, begin, end, chunk, interruption); // dX is dense, whatever X is
   };
-  detail::sum_gradient(net, X.rows, true, gradient, interruption, rows_of_block);
+  detail::sum_gradient(net, X, true, gradient, interruption, rows_of_block);
 }
 
 } // namespace eigenmlp

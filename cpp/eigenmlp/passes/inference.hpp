@@ -16,10 +16,13 @@ namespace eigenmlp {
 template <class T>
 class ForwardMemory {
 public:
-  // Y[0] … Y[L] for up to `rows` rows; one row lies as a plain array does.
-  void reserve(const Network<T>& net, Index rows) {
+  // Y[0] … Y[L] for up to `rows` rows; one row lies as a plain array does. Without Y[0], but with
+  // room for so many numbers, if the inputs are `stored` ones.
+  void reserve(const Network<T>& net, Index rows, std::optional<Index> stored_numbers = {}) {
     const Index panel = panel_stride<T>(rows);
-    Index widest = panel_count<T>(net.inputs());
+    Index widest = stored_numbers ? 0 : panel_count<T>(net.inputs());
+    stored = {};
+    if (stored_numbers) stored = stored_memory_.reserve(net, rows, *stored_numbers, 0);
     for (const auto& layer : net.layers()) widest = std::max(widest, layer.output_panels());
     buffer_.reserve(2 * widest * panel);
     Y.resize(net.layers().size() + 1);
@@ -31,6 +34,7 @@ public:
   }
   std::vector<Panels<T>> Y, Z;
   RoundedBatch rounded;
+  StoredRows<T> stored;
 
 private:
   void reserve_rounded(const Network<T>& net, Index rows, Index widest) {
@@ -44,6 +48,7 @@ private:
       rounded.Y[l] = {operands_.data() + (l % 2 == 0 ? 0 : size), left_panel(rows)};
   }
 
+  StoredMemory<T> stored_memory_;
   Buffer<T> buffer_;
   Buffer<rounded::Operand> operands_;
 };
@@ -51,11 +56,12 @@ private:
 // Memory for a team that is started by the calling thread, which keeps it. Made before the team
 // starts: nothing may throw in it.
 template <class T>
-std::vector<ForwardMemory<T>>& forward_memory(const Network<T>& net, int threads, Index rows) {
+std::vector<ForwardMemory<T>>& forward_memory(const Network<T>& net, int threads, Index rows,
+                                              std::optional<Index> stored) {
   thread_local std::vector<ForwardMemory<T>> memory;
   if (memory.size() < static_cast<std::size_t>(threads))
     memory.resize(static_cast<std::size_t>(threads));
-  for (int i = 0; i < threads; ++i) memory[static_cast<std::size_t>(i)].reserve(net, rows);
+  for (int i = 0; i < threads; ++i) memory[static_cast<std::size_t>(i)].reserve(net, rows, stored);
   return memory;
 }
 
@@ -91,13 +97,21 @@ bool forward_plain(const Network<T>& net, const Rows& X, Index from, Index rows,
   return sum == T(0);
 }
 
+// The work of a forward pass of rows X.
+template <class T>
+Work work_of_pass(const Network<T>& net, const Rows& X) {
+  const double passed =
+      reads_stored(net, X) ? parameters_passed(net, X) : static_cast<double>(net.parameter_count());
+  return work_of_net(net, 2.0 * passed * static_cast<double>(X.rows), 0, 2);
+}
+
 // Rows that a thread takes through all layers at once: 128. For AMX only as many as fill its tiles,
 // if L2 holds the operands of all weights: what a layer writes is then read from L1.
 template <class T>
-Index rows_at_once(const Network<T>& net) {
+Index rows_at_once(const Network<T>& net, bool stored = false) {
   constexpr Index near = 3 << 18, tile_rows = 32; // operands: three quarters of an L2 of 2 MiB
   const bool fill = rounded::uses_tiles() && net.rounds() && net.parameter_count() <= near;
-  return fill ? tile_rows : std::min<Index>(128, chunk_rows(net));
+  return fill ? tile_rows : std::min<Index>(128, chunk_rows(net, stored));
 }
 
 // out (N, K), C-order, from rows X; false if a number in X is not finite. No allocation and no
@@ -106,15 +120,17 @@ template <class T>
 bool predict(const Network<T>& net, const Rows& X, T* out, bool all_or_nothing = false,
              Interruption* interruption = nullptr) {
   const std::shared_lock lock(net.mutex());
-  const Index chunk = rows_at_once(net);
+  const bool stored = reads_stored(net, X);
+  const Index chunk = rows_at_once(net, stored);
   const Index chunks = ceil_div(X.rows, chunk), K = net.outputs();
-  const Work work =
-      work_of_net(net, 2.0 * static_cast<double>(net.parameter_count() * X.rows), 0, 2);
+  const Work work = work_of_pass(net, X);
   std::atomic<bool> finite{true};
   const bool plain = reads_plainly(net, X);
+  std::optional<Index> numbers;
+  if (stored) numbers = most_stored_in_chunks(X, chunks);
   ForwardMemory<T>* memories = nullptr;
   const auto prepare = [&](int threads) {
-    memories = forward_memory(net, threads, std::min(X.rows, chunk)).data();
+    memories = forward_memory(net, threads, std::min(X.rows, chunk), numbers).data();
   };
   share_work(Kind::forward, work, chunks, prepare, [&](const Team& team) {
     ForwardMemory<T>& memory = memories[team.index];
@@ -124,11 +140,13 @@ bool predict(const Network<T>& net, const Rows& X, T* out, bool all_or_nothing =
         if (i > begin && stops(interruption)) return;
         const Index from = share_begin(X.rows, chunks, i);
         const Index rows = share_begin(X.rows, chunks, i + 1) - from;
-        memory.reserve(net, rows); // no more than before: allocates nothing
+        memory.reserve(net, rows, numbers); // no more than before: allocates nothing
         if (!body(from, rows)) finite = false;
       }
     };
     const auto gather = [&](Index from, Index rows) {
+      if (stored)
+        return gather_stored<T>(X, nullptr, from, 0, rows, net.input_scale(), memory.stored);
       return gather_rows<T>(X, nullptr, from, rows, net.input_scale(), memory.Y[0], 0);
     };
     if (all_or_nothing && chunks > 1) {
@@ -142,7 +160,8 @@ bool predict(const Network<T>& net, const Rows& X, T* out, bool all_or_nothing =
         if (!gather(from, rows)) return false;
         memory.rounded.store_inputs(memory.Y[0], 0, rows);
         forward_rows<T>(net, memory.Y, memory.Z, 0, rows, nullptr,
-                        net.rounds() ? &memory.rounded : nullptr);
+                        net.rounds() ? &memory.rounded : nullptr, 1,
+                        stored ? &memory.stored : nullptr);
       }
       scatter_rows<T>(memory.Y.back(), 0, rows, K, out + from * K, K);
       return true;
@@ -162,15 +181,21 @@ template <class T>
 std::optional<Evaluation> evaluate(const Network<T>& net, const Data& data,
                                    Interruption* interruption = nullptr) {
   const std::shared_lock lock(net.mutex());
-  const Index N = data.X.rows, chunk = std::min<Index>(128, chunk_rows(net));
+  const bool stored = reads_stored(net, data.X);
+  const Index N = data.X.rows, chunk = std::min<Index>(128, chunk_rows(net, stored));
   const Index chunks = ceil_div(N, chunk);
   const double divisor = batch_divisor(net, data, nullptr, 0, N);
-  const Work work = work_of_net(net, 2.0 * static_cast<double>(net.parameter_count() * N), 0, 2);
+  const Work work = work_of_pass(net, data.X);
+  const Index numbers = stored ? most_stored_in_chunks(data.X, chunks) : 0;
   std::vector<double> losses(static_cast<std::size_t>(chunks)); // added in their order below
   std::vector<Batch<T>> batches;
   const auto prepare = [&](int threads) {
     batches.resize(static_cast<std::size_t>(threads));
-    for (auto& batch : batches) batch.reserve(net, std::min(N, chunk));
+    for (auto& batch : batches)
+      if (stored)
+        batch.reserve_stored(net, std::min(N, chunk), numbers, 0);
+      else
+        batch.reserve(net, std::min(N, chunk));
   };
   std::atomic<std::int64_t> correct{0};
   std::atomic<bool> good{true};
@@ -180,6 +205,8 @@ std::optional<Evaluation> evaluate(const Network<T>& net, const Data& data,
       const Index from = share_begin(N, chunks, i);
       const Index rows = share_begin(N, chunks, i + 1) - from;
       if (stops(interruption) ||
+          (stored &&
+           !gather_stored<T>(data.X, nullptr, from, 0, rows, net.input_scale(), batch.stored)) ||
           !gather_batch<T>(net, data, nullptr, from, 0, rows, divisor, batch)) {
         good = false;
         return;

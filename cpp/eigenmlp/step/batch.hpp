@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "eigenmlp/step/rounded_batch.hpp"
+#include "eigenmlp/step/stored_batch.hpp"
 
 namespace eigenmlp {
 
@@ -25,11 +26,12 @@ struct Dropped {
 // Where the activations and deltas of a batch lie, for every layer.
 template <class T>
 struct BatchView {
-  std::vector<Panels<T>> Y;  // Y[0] = X (N, D), …, Y[L] (N, K)
+  std::vector<Panels<T>> Y;  // Y[0] = X (N, D), …, Y[L] (N, K); Y[0] is not used if X is stored
   std::vector<Panels<T>> dY; // like Y; dY[0] is null unless asked for
   std::vector<Panels<T>> Z;  // null where the activation's derivative can do without
   Dropped<T> dropped;
   RoundedBatch rounded;
+  StoredBatch<T> stored;          // X, if it is not dense
   std::int64_t* labels = nullptr; // (N,)
   double* weight = nullptr;       // (N,)
   T* scale = nullptr;             // (N,) weight / total weight
@@ -41,13 +43,28 @@ template <class T>
 struct Batch : BatchView<T> {
   using BatchView<T>::Y, BatchView<T>::dY, BatchView<T>::Z, BatchView<T>::labels;
   using BatchView<T>::weight, BatchView<T>::scale, BatchView<T>::row_loss, BatchView<T>::dropped;
-  using BatchView<T>::rounded;
+  using BatchView<T>::rounded, BatchView<T>::stored;
   Index capacity = 0;
 
+  // The same for rows that are read by their stored numbers, `count` of them at most; up to so many
+  // threads sort them.
+  bool reserve_stored(const Network<T>& net, Index rows, Index count, int threads,
+                      bool input_gradient = false, const std::vector<double>& dropout = {}) {
+    stored = stored_memory_.reserve(net, std::max(rows, capacity), count, threads);
+    return reserve_panels(net, rows, false, input_gradient, dropout);
+  }
   // Whether it lies elsewhere now: views of it are then of no use any more.
   bool reserve(const Network<T>& net, Index rows, bool input_gradient = false,
                const std::vector<double>& dropout = {}) {
-    if (rows <= capacity && (!input_gradient || dY[0].data)) return false;
+    stored = {};
+    return reserve_panels(net, rows, true, input_gradient, dropout);
+  }
+
+private:
+  bool reserve_panels(const Network<T>& net, Index rows, bool inputs, bool input_gradient,
+                      const std::vector<double>& dropout) {
+    if (rows <= capacity && (!inputs || Y[0].data) && (!input_gradient || dY[0].data)) return false;
+    rows = std::max(rows, capacity);
     capacity = 0; // stays so if memory runs out below
     const Index panel = panel_stride<T>(rows);
     Index size = 0;
@@ -63,7 +80,7 @@ struct Batch : BatchView<T> {
       panels.panel = panel;
       size += panel_count<T>(columns) * panel;
     };
-    place(Y[0], net.inputs());
+    if (inputs) place(Y[0], net.inputs());
     if (input_gradient) place(dY[0], net.inputs());
     for (std::size_t l = 1; l <= L; ++l) {
       place(Y[l], net.layers()[l - 1].K);
@@ -89,7 +106,7 @@ struct Batch : BatchView<T> {
     return true;
   }
 
-private:
+  StoredMemory<T> stored_memory_;
   Buffer<T> buffer_, row_buffer_;
   Buffer<rounded::Operand> operands_;
   Buffer<double> weight_buffer_;

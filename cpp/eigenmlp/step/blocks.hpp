@@ -40,10 +40,10 @@ struct Blocks {
 };
 
 // The blocks of a batch: 1 where the parameters outweigh the rows, and where operands are rounded,
-// whose pairs and tiles go across rows.
+// whose pairs and tiles go across rows, or inputs are stored numbers.
 template <class T>
-Blocks blocks_of(const Network<T>& net, Index rows) {
-  if (net.rounds() || weights_outweigh(net, rows)) return {rows};
+Blocks blocks_of(const Network<T>& net, Index rows, bool stored = false) {
+  if (stored || net.rounds() || weights_outweigh(net, rows)) return {rows};
   const auto fit = std::bit_floor(static_cast<std::size_t>(rows / least_block_rows));
   const Index total = std::clamp<Index>(static_cast<Index>(fit), 1, most_blocks);
   return {rows, total, 0, total};

@@ -14,33 +14,40 @@ inline bool shares_panels(Index panels, const Team& team) { return panels >= 2 *
 
 // A thread's part of `panels` panels of a batch, in chunks of rows: body(part).
 template <class T, class Body>
-void for_each_chunk(const Network<T>& net, Index rows, Index panels, const Team& team,
+void for_each_chunk(const Network<T>& net, Index rows, Index panels, const Team& team, bool stored,
                     Body&& body) {
   const bool wide = shares_panels(panels, team);
   const auto [begin, end] = wide ? std::pair(Index{0}, rows) : share_of_rows(net, rows, team);
-  in_chunks(net, begin, end, [&](Index from, Index to) {
+  const auto part = [&](Index from, Index to) {
     body(Part{from, to, wide ? team.begin(panels) : 0, wide ? team.end(panels) : panels});
     return true;
-  });
+  };
+  in_chunks(net, begin, end, part, nullptr, stored);
 }
 
 // All of phase 1 for the batch order[first], order[first + 1], … of `rows` rows; `batch` has inputs
-// of the thread's own, unless the network rounds: the operands are then gathered by all threads.
+// of the thread's own, unless the network rounds or they are stored numbers: these are gathered by
+// all threads.
 template <class T>
 RowsReport columns_phase(const Network<T>& net, const Data& data, const std::int64_t* order,
                          Index first, Index rows, double divisor, const Team& team,
                          const BatchView<T>& batch, const Dropout* dropout = nullptr) {
   const auto [begin, end] = share_of_rows(net, rows, team);
   const std::size_t L = net.layers().size();
-  bool good = net.rounds() ? gather_inputs(net, data, order, first, begin, end - begin, batch)
-                           : gather_inputs(net, data, order, first, 0, rows, batch);
+  const bool stored(batch.stored);
+  bool good = stored ? gather_stored_inputs(net, data, order, first, begin, end, batch, team.index,
+                                            team.size)
+              : net.rounds() ? gather_inputs(net, data, order, first, begin, end - begin, batch)
+                             : gather_inputs(net, data, order, first, 0, rows, batch);
   good &= gather_targets(net, data, order, first, begin, end - begin, divisor, batch);
   if (dropout) fill_masks(net, *dropout, batch, begin, end);
-  if (dropout || net.rounds()) team.wait();
+  if (dropout || net.rounds() || stored) team.wait();
   for (std::size_t l = 1; l <= L; ++l) {
-    for_each_chunk(net, rows, net.layers()[l - 1].output_panels(), team, [&](const Part& part) {
-      forward_layer(net, batch.Y, batch.Z, l, part, dropout ? &batch.dropped : nullptr,
-                    net.rounds() ? &batch.rounded : nullptr);
+    const Index panels = net.layers()[l - 1].output_panels();
+    for_each_chunk(net, rows, panels, team, stored, [&](const Part& part) {
+      forward_layer<T>(net, batch.Y, batch.Z, l, part, dropout ? &batch.dropped : nullptr,
+                       net.rounds() ? &batch.rounded : nullptr,
+                       stored && l == 1 ? &batch.stored : nullptr);
     });
     team.wait();
   }
@@ -49,7 +56,8 @@ RowsReport columns_phase(const Network<T>& net, const Data& data, const std::int
   backward_output(net, batch, begin, end);
   for (std::size_t l = L; l > 1; --l) {
     team.wait();
-    for_each_chunk(net, rows, net.layers()[l - 1].input_panels(), team, [&](const Part& part) {
+    const Index panels = net.layers()[l - 1].input_panels();
+    for_each_chunk(net, rows, panels, team, stored, [&](const Part& part) {
       backward_layer(net, batch, l, net.layers()[l - 1], part);
     });
   }

@@ -33,6 +33,17 @@ bool gather_inputs(const Network<T>& net, const Data& data, const std::int64_t* 
   return good;
 }
 
+// The same for stored numbers, of a thread's rows begin … end - 1: all that it has in the batch.
+template <class T>
+bool gather_stored_inputs(const Network<T>& net, const Data& data, const std::int64_t* order,
+                          Index first, Index begin, Index end, const BatchView<T>& batch,
+                          int thread, int threads) {
+  const bool good =
+      gather_stored<T>(data.X, order, first, begin, end, net.input_scale(), batch.stored);
+  batch.stored.sort(begin, end, thread, threads);
+  return good;
+}
+
 // Labels or targets, and weights, of `count` rows of a batch. False if a number is not finite, a
 // label is not a class, or a target is none.
 template <class T>
@@ -73,11 +84,11 @@ double batch_divisor(const Network<T>& net, const Data& data, const std::int64_t
   return total;
 }
 
-// Both.
+// Both. Stored numbers are already there: `gather_stored_inputs`.
 template <class T>
 bool gather_batch(const Network<T>& net, const Data& data, const std::int64_t* order, Index first,
                   Index begin, Index count, double divisor, const BatchView<T>& batch) {
-  const bool good = gather_inputs(net, data, order, first, begin, count, batch);
+  const bool good = batch.stored || gather_inputs(net, data, order, first, begin, count, batch);
   return gather_targets(net, data, order, first, begin, count, divisor, batch) && good;
 }
 

@@ -28,11 +28,12 @@ void activate_panels(const Network<T>& net, Panels<T> out, Panels<T> Z, std::siz
 
 // Z = X · W + b and Y = f(Z) for a part of layer l's outputs (l from 1); a softmax is left to do.
 // With dropout Y is then multiplied by its mask. With `rounded` the product reads operands from
-// there, and Y's are put there.
+// there, and Y's are put there. With `stored` the inputs are those.
 template <class T>
 void forward_layer(const Network<T>& net, const std::vector<Panels<T>>& Y,
                    const std::vector<Panels<T>>& Z, std::size_t l, const Part& part,
-                   const Dropped<T>* dropped = nullptr, const RoundedBatch* rounded = nullptr) {
+                   const Dropped<T>* dropped = nullptr, const RoundedBatch* rounded = nullptr,
+                   const StoredRows<T>* stored = nullptr) {
   const Layer<T>& layer = net.layers()[l - 1];
   const Index rows = part.end - part.begin;
   const Panels<T> out{Y[l].at(part.begin, part.c), Y[l].panel};
@@ -45,6 +46,11 @@ void forward_layer(const Network<T>& net, const std::vector<Panels<T>>& Y,
       if (rounded) rounded->store_Y(l, out.at(0, i), part.begin, rows, part.c + i);
     }
   };
+  if (stored) {
+    multiply_stored<T>(*stored, part.begin, part.end, part.c_end - part.c,
+                       {layer.W.at(0, part.c), layer.W.panel}, layer.bias(part.c), out, done);
+    return;
+  }
   multiply_rows<T>(rows, layer.D, part.c_end - part.c,
                    {Y[l - 1], rounded ? rounded->left_Y(l - 1) : rounded::Operands{}}, part.begin,
                    {layer.W, layer.rounded_W}, part.c, layer.bias(part.c), layer.W.panel, out,
@@ -68,15 +74,15 @@ void fill_masks(const Network<T>& net, const Dropout& dropout, const BatchView<T
       fill_mask(dropout, l, net.layers()[l - 1].K, begin, end, batch.dropped.mask[l]);
 }
 
-// Y[first] … Y[L] of rows begin … end - 1 from Y[first - 1].
+// Y[first] … Y[L] of rows begin … end - 1 from Y[first - 1], or from stored inputs.
 template <class T>
 void forward_rows(const Network<T>& net, const std::vector<Panels<T>>& Y,
                   const std::vector<Panels<T>>& Z, Index begin, Index end,
                   const Dropped<T>* dropped = nullptr, const RoundedBatch* rounded = nullptr,
-                  std::size_t first = 1) {
+                  std::size_t first = 1, const StoredRows<T>* stored = nullptr) {
   for (std::size_t l = first; l < Y.size(); ++l)
     forward_layer(net, Y, Z, l, {begin, end, 0, net.layers()[l - 1].output_panels()}, dropped,
-                  rounded);
+                  rounded, l == 1 ? stored : nullptr);
   forward_softmax(net, Y, begin, end);
 }
 
@@ -84,7 +90,9 @@ void forward_rows(const Network<T>& net, const std::vector<Panels<T>>& Y,
 template <class T>
 void forward_batch(const Network<T>& net, const BatchView<T>& batch, Index begin, Index end,
                    const Dropped<T>* dropped = nullptr) {
-  forward_rows(net, batch.Y, batch.Z, begin, end, dropped, net.rounds() ? &batch.rounded : nullptr);
+  forward_rows<T>(net, batch.Y, batch.Z, begin, end, dropped,
+                  net.rounds() ? &batch.rounded : nullptr, 1,
+                  batch.stored ? &batch.stored : nullptr);
 }
 
 // The output activation that goes over whole rows, if that is what the network has.
@@ -169,13 +177,17 @@ Index loss_rows(const Network<T>& net, const BatchView<T>& batch, bool labels, I
   return net.loss().rows(rows_for_loss(net, batch, labels, begin, end));
 }
 
-// All of phase 1 for rows begin … end - 1 of the batch order[first], order[first + 1], …
+// All of phase 1 for rows begin … end - 1 of the batch order[first], order[first + 1], …: those of
+// a thread of the team.
 template <class T>
 RowsReport rows_phase(const Network<T>& net, const Data& data, const std::int64_t* order,
-                      Index first, Index begin, Index end, double divisor,
+                      Index first, Index begin, Index end, double divisor, const Team& team,
                       const BatchView<T>& batch, const Dropout* dropout = nullptr,
                       Interruption* interruption = nullptr) {
   RowsReport report;
+  if (batch.stored &&
+      !gather_stored_inputs(net, data, order, first, begin, end, batch, team.index, team.size))
+    return {0, false};
   const auto chunk = [&](Index from, Index to) {
     if (!gather_batch(net, data, order, first, from, to - from, divisor, batch)) return false;
     if (dropout) fill_masks(net, *dropout, batch, from, to);
@@ -185,7 +197,7 @@ RowsReport rows_phase(const Network<T>& net, const Data& data, const std::int64_
     backward_rows(net, batch, from, to);
     return true;
   };
-  report.good = in_chunks(net, begin, end, chunk, interruption);
+  report.good = in_chunks(net, begin, end, chunk, interruption, bool(batch.stored));
   return report;
 }
 

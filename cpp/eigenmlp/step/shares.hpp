@@ -14,9 +14,10 @@ Index weight_lines(const Network<T>& net) {
   for (const auto& layer : net.layers()) lines += layer.D * layer.output_panels();
   return lines;
 }
+// `stored`, here and below: inputs are stored numbers (stored_batch.hpp), few beside all others.
 template <class T>
-Index activation_lines(const Network<T>& net, Index rows) {
-  Index lines = rows * panel_count<T>(net.inputs());
+Index activation_lines(const Network<T>& net, Index rows, bool stored = false) {
+  Index lines = stored ? 0 : rows * panel_count<T>(net.inputs());
   for (const auto& layer : net.layers()) lines += rows * layer.output_panels();
   return lines;
 }
@@ -24,14 +25,15 @@ Index activation_lines(const Network<T>& net, Index rows) {
 // Whether moving activations between threads costs less than moving weights: phase 1 then goes by
 // columns (columns_phase.hpp), not by rows.
 template <class T>
-bool weights_outweigh(const Network<T>& net, Index rows) {
-  return weight_lines(net) > activation_lines(net, rows);
+bool weights_outweigh(const Network<T>& net, Index rows, bool stored = false) {
+  return weight_lines(net) > activation_lines(net, rows, stored);
 }
 
 // Cache lines of a step that one thread writes and the others read.
 template <class T>
-double lines_exchanged(const Network<T>& net, Index rows, bool by_columns) {
-  const Index lines = 2 * activation_lines(net, rows) + (by_columns ? 0 : weight_lines(net));
+double lines_exchanged(const Network<T>& net, Index rows, bool by_columns, bool stored = false) {
+  const Index lines =
+      2 * activation_lines(net, rows, stored) + (by_columns ? 0 : weight_lines(net));
   return static_cast<double>(lines);
 }
 
@@ -45,9 +47,9 @@ Work work_of_net(const Network<T>& net, double operations, double lines, int bar
 
 // Rows that a thread takes through all layers at once, so that a layer's inputs stay in L2.
 template <class T>
-Index chunk_rows(const Network<T>& net) {
+Index chunk_rows(const Network<T>& net, bool stored = false) {
   constexpr Index budget = Index{1} << 20; // bytes, about half of an L2
-  Index widest = net.inputs();
+  Index widest = stored ? 0 : net.inputs();
   for (const auto& layer : net.layers()) widest = std::max(widest, layer.K);
   const Index fit = budget / (widest * static_cast<Index>(sizeof(T)));
   return std::max<Index>(16, net.rounds() ? fit * rounded::per_float : fit);
@@ -57,9 +59,9 @@ Index chunk_rows(const Network<T>& net) {
 // returned; also false if interrupted.
 template <class T, class Body>
 bool in_chunks(const Network<T>& net, Index begin, Index end, Body&& body,
-               Interruption* interruption = nullptr) {
+               Interruption* interruption = nullptr, bool stored = false) {
   const Index unit = net.row_unit(), units = ceil_div(end - begin, unit);
-  const Index chunks = ceil_div(units, std::max<Index>(1, chunk_rows(net) / unit));
+  const Index chunks = ceil_div(units, std::max<Index>(1, chunk_rows(net, stored) / unit));
   const auto border = [&](Index i) {
     return std::min(end, begin + share_begin(units, chunks, i) * unit);
   };

@@ -1,6 +1,7 @@
 // Where a step's numbers lie: the batch, and what each thread has of its own.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -12,22 +13,27 @@ namespace eigenmlp {
 template <class T>
 class StepMemory {
 public:
-  // For batches of up to `rows` rows, shared by up to so many threads.
-  void reserve(const Network<T>& net, Index rows, const std::vector<double>& dropout,
-               std::size_t threads) {
-    if (batch_.reserve(net, rows, false, dropout)) by_columns_.clear();
+  // For batches of up to `rows` rows, shared by up to so many threads; of `stored` numbers at most,
+  // if their rows are read so.
+  void reserve(const Network<T>& net, Index rows, std::optional<Index> stored,
+               const std::vector<double>& dropout, std::size_t threads) {
+    const bool moved = stored ? batch_.reserve_stored(net, rows, *stored, static_cast<int>(threads),
+                                                      false, dropout)
+                              : batch_.reserve(net, rows, false, dropout);
+    if (moved) by_columns_.clear();
     reports_.resize(threads);
-    if (threads == 1) return;
+    if (threads == 1 || stored) return;
     const Blocks blocks = blocks_of(net, rows);
     if (blocks.total > 1)
       reserve_parts(net, std::min(threads, static_cast<std::size_t>(blocks.total)));
     if (weights_outweigh(net, rows) && !net.rounds()) reserve_inputs(net, threads);
   }
 
-  // The batch; by columns every thread has inputs of its own, unless the network rounds.
+  // The batch; by columns every thread has inputs of its own, unless the network rounds or they are
+  // stored numbers.
   const BatchView<T>& batch(bool by_columns, int thread) const {
     const auto i = static_cast<std::size_t>(thread);
-    return by_columns && i < by_columns_.size() ? by_columns_[i] : batch_;
+    return by_columns && !batch_.stored && i < by_columns_.size() ? by_columns_[i] : batch_;
   }
   // Parts of dW, laid out like the parameters: the first `threads` threads'.
   std::span<T* const> parts(int threads) const {

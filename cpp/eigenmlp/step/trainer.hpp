@@ -15,9 +15,16 @@
 
 namespace eigenmlp {
 
-// What a step on so many rows takes.
+// What a step on so many rows of X takes. Where X is stored numbers, most of it is the update.
 template <class T>
-Work work_of_step(const Network<T>& net, Index rows) {
+Work work_of_step(const Network<T>& net, Index rows, const Rows& X) {
+  if (reads_stored(net, X)) {
+    constexpr double per_update = 60; // operations that take as long as moving a weight's numbers
+    const double operations = 6.0 * parameters_passed(net, X) * static_cast<double>(rows) +
+                              per_update * static_cast<double>(net.parameter_count());
+    const bool by_columns = weights_outweigh(net, rows, true);
+    return work_of_net(net, operations, lines_exchanged(net, rows, by_columns, true), 3);
+  }
   const bool by_blocks = blocks_of(net, rows).total > 1;
   const double lines = by_blocks ? 4.0 * static_cast<double>(weight_lines(net))
                                  : lines_exchanged(net, rows, weights_outweigh(net, rows));
@@ -82,7 +89,7 @@ public:
     const std::lock_guard busy(busy_);
     const SharingCall call;
     const Index size = std::min(epochs.batch_size, data.X.rows);
-    const int most = prepare(size);
+    const int most = prepare(size, data.X, epochs.order, epochs.count);
     RunResult result;
     std::unique_lock lock(net_.mutex());
     const Watch watch(*this, epochs.penalties != nullptr);
@@ -124,7 +131,8 @@ public:
     const std::lock_guard busy(busy_);
     const SharingCall call;
     const Index rows = data.X.rows;
-    const int most = prepare(rows), threads = choose_threads(rows, most).threads;
+    const int most = prepare(rows, data.X, nullptr, 1),
+              threads = choose_threads(rows, most).threads;
     StepResult result{};
     const std::unique_lock lock(net_.mutex());
     const Progress before = progress_;
@@ -167,15 +175,20 @@ public:
   }
 
 private:
-  // Memory for batches of up to `rows`; how many threads may share them.
-  int prepare(Index rows) {
-    const auto size = static_cast<int>(std::bit_width(static_cast<std::size_t>(rows)));
+  // Memory for batches of up to `rows` rows of X, in epochs of these orders; how many threads may
+  // share them.
+  int prepare(Index rows, const Rows& X, const std::int64_t* orders, Index epochs) {
+    stored_ = reads_stored(net_, X);
+    const auto bits = static_cast<int>(std::bit_width(static_cast<std::size_t>(rows)));
+    const int size = stored_ ? -bits : bits;
     if (size != chooser_size_) chooser_.emplace();
     chooser_size_ = size;
-    work_ = work_of_step(net_, rows);
-    weights_outweigh_ = weights_outweigh(net_, rows);
+    work_ = work_of_step(net_, rows, X);
+    weights_outweigh_ = weights_outweigh(net_, rows, stored_);
     const int most = allowed_threads(work_, rows);
-    memory_.reserve(net_, rows, settings_.dropout, static_cast<std::size_t>(most));
+    std::optional<Index> numbers;
+    if (stored_) numbers = most_stored(X, orders, epochs, rows);
+    memory_.reserve(net_, rows, numbers, settings_.dropout, static_cast<std::size_t>(most));
     overflowed_ = goes_on_ = false;
     return most;
   }
@@ -184,7 +197,7 @@ private:
     if (most <= 1) return {1, Reason::small};
     Decision chosen = chooser_->choose(work_, most);
     // Blocks are shared by a power of two of threads, another plan by any number.
-    if (const Blocks blocks = blocks_of(net_, rows); blocks.total > 1)
+    if (const Blocks blocks = blocks_of(net_, rows, stored_); blocks.total > 1)
       chosen.threads = threads_sharing(blocks, chosen.threads);
     return chosen;
   }
@@ -267,7 +280,7 @@ private:
     const Dropout dropout{settings_.dropout, settings_.dropout_key,
                           static_cast<std::uint64_t>(progress.steps), progress.rows};
     const Dropout* drop = drops_ ? &dropout : nullptr;
-    const Blocks blocks = blocks_of(net_, rows);
+    const Blocks blocks = blocks_of(net_, rows, stored_);
     const bool by_blocks = blocks.total > 1 && team.size > 1;
     const int sharing = by_blocks ? threads_sharing(blocks, team.size) : team.size;
     const Blocks own = blocks.part(sharing, std::min(team.index, sharing - 1));
@@ -275,10 +288,10 @@ private:
         by_blocks ? std::pair(own.begin(), own.end()) : share_of_rows(net_, rows, team);
     if (team.index >= sharing) begin = end;
     RowsReport& report = memory_.report(team.index);
-    report =
-        by_columns
-            ? columns_phase(net_, data, batch.order, batch.first, rows, divisor, team, view, drop)
-            : rows_phase(net_, data, batch.order, batch.first, begin, end, divisor, view, drop);
+    report = by_columns ? columns_phase(net_, data, batch.order, batch.first, rows, divisor, team,
+                                        view, drop)
+                        : rows_phase(net_, data, batch.order, batch.first, begin, end, divisor,
+                                     team, view, drop);
     if (by_blocks && begin < end && report.good)
       gradient_share(net_, view, own, Team{0, 1, nullptr}, true,
                      memory_.parts(sharing)[static_cast<std::size_t>(team.index)]);
@@ -391,6 +404,7 @@ private:
   Settings settings_;
   bool gathers_ = false, drops_ = false, weights_outweigh_ = false, watches_ = false,
        goes_on_ = false;
+  bool stored_ = false;                                // inputs are read by their stored numbers
   std::optional<WeightSquares<T>> squares_of_weights_; // where there is a penalty
   double penalty_ = 0;                                 // of the batch
   Buffer<T> gradient_;          // gathered for the next update, where the step keeps it
@@ -399,8 +413,8 @@ private:
   StepMemory<T> memory_;
   Work work_{0}; // of a step
   std::optional<SharedChooser> chooser_;
-  int chooser_size_ = 0;                // bits of the rows that it is for
-  bool over_ = false;                   // written by thread 0 between two barriers
+  int chooser_size_ = 0; // bits of the rows that it is for; less than 0: of stored numbers
+  bool over_ = false;    // written by thread 0 between two barriers
   std::atomic<bool> overflowed_{false}; // an update made a parameter infinite
   Pace pace_;
 };

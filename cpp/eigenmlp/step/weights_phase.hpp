@@ -77,6 +77,7 @@ void sum_rectangle(const Network<T>& net, const BatchView<T>& batch, std::size_t
   constexpr Index p = panel_width<T>;
   const Layer<T>& layer = net.layers()[l];
   const Panels<const T> X = batch.Y[l], dY = batch.dY[l + 1];
+  const StoredBatch<T>* stored = l == 0 && batch.stored ? &batch.stored : nullptr;
   const Index strips = ceil_div(part.k_end - part.k, strip_panels<T>);
   const Index step = blocks.count > 1 ? tree_panels
                      : net.rounds()   ? most_block_panels
@@ -89,11 +90,18 @@ void sum_rectangle(const Network<T>& net, const BatchView<T>& batch, std::size_t
       const Index k = part.k + share_begin(part.k_end - part.k, strips, s);
       const Index C = part.k + share_begin(part.k_end - part.k, strips, s + 1) - k;
       const Panels<T> sum = target(d * p, k);
-      sum_blocks(
-          blocks, block_rows, C, from_zero, sum, [&](Index n, Index rows, bool zero, auto out) {
-            multiply_over_rows<T>(batch.rounded, l, rows, block_rows, C, {X.at(n, 0), X.panel}, d,
-                                  {dY.at(n, 0), dY.panel}, k, zero, out);
-          });
+      if (stored) {
+        for (Index c = 0; from_zero && c < C; ++c) Run<T>(sum.at(0, c), block_rows * p) = T(0);
+        stored->for_each_part(d, d_end, [&](auto* from, auto* to) {
+          add_stored<T>(from, to, d * p, block_rows, C, {dY.at(0, k), dY.panel}, sum);
+        });
+      } else {
+        sum_blocks(
+            blocks, block_rows, C, from_zero, sum, [&](Index n, Index rows, bool zero, auto out) {
+              multiply_over_rows<T>(batch.rounded, l, rows, block_rows, C, {X.at(n, 0), X.panel}, d,
+                                    {dY.at(n, 0), dY.panel}, k, zero, out);
+            });
+      }
       done(d * p, block_rows, k, C, sum);
       if (d == 0 && net.has_bias()) {
         const Panels<T> bias = target(layer.D, k);
