@@ -287,6 +287,16 @@ def test_sparse_rows(digits: Any, solver: str, make: str) -> None:
         assert (mine == his).all()  # the rows that are gathered are the same to the bit
 
 
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.0, "alpha": 0.0}], ids=str)
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+def test_wide_sparse_rows(solver: str, options: dict[str, float]) -> None:
+    """Whose zeros the core never meets."""
+    X = scipy.sparse.random(300, 2000, 0.02, "csr", random_state=0)
+    y = np.random.default_rng(0).integers(0, 3, 300)
+    ours, theirs = both("MLPClassifier", solver=solver, max_iter=5, batch_size=64, **options)
+    assert_equal(ours.fit(X, y), theirs.fit(X, y), X)
+
+
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_float32_stays_float32(digits: Any, targets: Any, solver: str, kind: str) -> None:

@@ -1,4 +1,8 @@
-"""Rows X as SciPy's sparse matrices: the same numbers as dense ones, and errors that say where."""
+"""Rows X as SciPy's sparse matrices: the same numbers as dense ones, and errors that say where.
+
+The core gathers rows with their zeros where many numbers are stored, and reads the stored numbers
+alone where they are few: most tests are about both, MANY and FEW.
+"""
 
 import weakref
 
@@ -7,15 +11,18 @@ import pytest
 import scipy.sparse as sp
 
 import eigenmlp as em
+from eigenmlp._backends.core import core
 from eigenmlp.sklearn import MLPClassifier
 
 SIZES = [37, 12, 4]
 ROWS = 50
+MANY, FEW = 0.2, 0.05
+both = pytest.mark.parametrize("density", [MANY, FEW])
 
 
-def matrix(dtype=np.float32, rows=ROWS, kind=sp.csr_matrix):
+def matrix(dtype=np.float32, rows=ROWS, kind=sp.csr_matrix, density=MANY):
     rng = np.random.default_rng(0)
-    dense = rng.standard_normal((rows, SIZES[0])) * (rng.random((rows, SIZES[0])) < 0.2)
+    dense = rng.standard_normal((rows, SIZES[0])) * (rng.random((rows, SIZES[0])) < density)
     if np.dtype(dtype).kind != "f":
         dense = np.abs(dense * 50)
     return kind(dense.astype(dtype))
@@ -57,9 +64,10 @@ CALLS = {
 @pytest.mark.parametrize("backend", ["native", "numpy"])
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_same_numbers_as_dense(call, backend, dtype):
-    """Bit for bit: both go through the same panels."""
-    X, y = matrix(dtype), labels()
+@both
+def test_same_numbers_as_dense(call, backend, dtype, density):
+    """Bit for bit: sums run in the same order, and zeros add nothing."""
+    X, y = matrix(dtype, density=density), labels()
     results = [
         CALLS[call](net(backend, dtype=dtype), rows, y) for rows in (X, np.asarray(X.todense()))
     ]
@@ -68,8 +76,9 @@ def test_same_numbers_as_dense(call, backend, dtype):
 
 @pytest.mark.parametrize("kind", [sp.csr_matrix, sp.csr_array, sp.csc_matrix, sp.coo_array])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, np.int64, np.longdouble, bool])
-def test_kinds_and_scalars(kind, dtype):
-    X = matrix(dtype).astype(dtype)
+@both
+def test_kinds_and_scalars(kind, dtype, density):
+    X = matrix(dtype, density=density).astype(dtype)
     expected = net(input_scale=0.25).loss(X.toarray(), labels())
     assert net(input_scale=0.25).loss(kind(X), labels()) == expected
 
@@ -83,6 +92,90 @@ def test_indices_of_two_types_and_places_that_come_twice():
     twice = sp.csr_matrix(halves, shape=X.shape)
     assert twice.nnz == 2 * X.nnz
     assert net().loss(twice, labels()) == expected
+
+
+OPTIMIZERS = {
+    "sgd": em.SGD(0.1),
+    "decay": em.SGD(0.1, weight_decay=0.1),
+    "momentum": em.SGD(0.1, momentum=0.9, nesterov=True),
+    "adam": em.Adam(0.01, penalty=0.1),
+    "rmsprop": em.RMSprop(0.01),
+    "limits": em.SGD(0.1, clip_norm=0.5, l1=1e-3, max_norm=1.0),
+}
+
+
+def train(X, y, optimizer, dtype="float64", batch_size=100, **options):
+    n = em.MLP([X.shape[1], 20, 4], dtype=dtype, seed=0, **options.pop("net", {}))
+    trainer = em.Trainer(n, optimizer, batch_size, seed=0, **options)
+    losses = trainer.run(X, y, 3).loss
+    return np.concatenate([n.parameters, losses, n.forward(X).ravel()])
+
+
+def wide(dtype="float64", rows=300, columns=500):
+    """About 10 numbers a row, places out of order, some twice; and rows without any."""
+    rng = np.random.default_rng(0)
+    counts = rng.integers(0, 20, rows) * (rng.random(rows) < 0.9)
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    places = rng.integers(0, columns - 20, starts[-1])
+    return sp.csr_matrix((rng.standard_normal(starts[-1]).astype(dtype), places, starts),
+                         (rows, columns))  # fmt: skip
+
+
+@pytest.mark.parametrize("options", [{}, {"accumulate": 2, "net": {"dropout": 0.3}}], ids=str)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_training_on_few_numbers(name, options):
+    """As on dense rows to rounding, whose sums run in blocks; places that come twice add up."""
+    X, y = wide(), labels(300)
+    results = [train(rows, y, OPTIMIZERS[name], **options) for rows in (X, X.toarray())]
+    np.testing.assert_allclose(*results, rtol=1e-9, atol=1e-11)
+    twin = train(X, y, OPTIMIZERS[name], **{**options, "net": {**options.get("net", {}),
+                                                              "backend": "numpy"}})  # fmt: skip
+    np.testing.assert_allclose(results[0], twin, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_same_bits_for_every_number_of_threads(name, dtype):
+    X, y = wide(dtype), labels(300)
+    results = []
+    for threads in (1, 2, 3, 8):
+        core.force_threads(threads)
+        try:
+            results.append(train(X, y, OPTIMIZERS[name], dtype, 64).tobytes())
+        finally:
+            core.force_threads(0)
+    assert len(set(results)) == 1
+
+
+def test_plain_sgd_leaves_columns_without_numbers_alone():
+    X, y = wide(), labels(300)
+    n = em.MLP([500, 20, 4], dtype="float64", seed=0)
+    before = n.weights[0]
+    em.Trainer(n, em.SGD(0.1), 100, seed=0).run(X, y, 1)
+    unused = np.setdiff1d(np.arange(500), X.indices)
+    assert len(unused) >= 20
+    assert np.array_equal(n.weights[0][unused], before[unused])
+    assert (n.weights[0][np.unique(X.indices)] != before[np.unique(X.indices)]).any(axis=1).all()
+
+
+def test_few_numbers_whose_indices_are_of_two_types_or_come_twice():
+    X = matrix(np.float64, density=FEW)
+    n = net(dtype="float64")
+    expected = n.loss_and_gradient(X, labels())
+    X.indices, X.indptr = X.indices.astype(np.int64), X.indptr.astype(np.int64)
+    loss, gradient = n.loss_and_gradient(X, labels())
+    assert loss == expected[0] and np.array_equal(gradient, expected[1])
+    halves = np.repeat(X.data / 2, 2), np.repeat(X.indices, 2), 2 * X.indptr
+    loss, gradient = n.loss_and_gradient(sp.csr_matrix(halves, shape=X.shape), labels())
+    assert loss == pytest.approx(expected[0], rel=1e-14)
+    np.testing.assert_allclose(gradient, expected[1], rtol=1e-12, atol=1e-15)
+
+
+def test_bfloat16_rounds_few_numbers_too():
+    options = {"compute_dtype": "bfloat16"}
+    X, y = matrix(density=FEW), labels()
+    n = net(**options)
+    assert n.loss(X, y) == n.loss(X.toarray(), y)
 
 
 def spread(part):
@@ -218,18 +311,19 @@ def test_outputs_inside_the_matrix():
 
 
 @pytest.mark.parametrize("backend", ["native", "numpy"])
-def test_refusals(backend):
-    n, X, y = net(backend), matrix(), labels()
+@both
+def test_refusals(backend, density):
+    n, X, y = net(backend), matrix(density=density), labels()
     with pytest.raises(ValueError, match=r"X: expected shape \(N, D\) with D = 37, got \(37, 50\)"):
         n.fit(X.T, y)
     with pytest.raises(ValueError, match=r"X: expected at least one row, got shape \(0, 37\)"):
         n.forward(X[:0])
-    bad = matrix()
+    bad = matrix(density=density)
     bad.data[7] = np.nan
     row, column = np.argwhere(np.isnan(bad.toarray()))[0]
     with pytest.raises(ValueError, match=rf"got nan at X\[{row}, {column}\]"):
         n.fit(bad, y)
-    large = matrix(np.float64)
+    large = matrix(np.float64, density=density)
     large.data[3] = 1e300
     with pytest.raises(ValueError, match=r"expected finite float32 numbers, got 1e\+300 at X\["):
         n.loss(large, y)
@@ -243,8 +337,9 @@ def test_refusals(backend):
 
 
 @pytest.mark.parametrize(("part", "value"), [("indices", 37), ("indices", -1), ("indptr", 10**6)])
-def test_matrices_that_do_not_hold_together(part, value):
-    X = matrix()
+@both
+def test_matrices_that_do_not_hold_together(part, value, density):
+    X = matrix(density=density)
     getattr(X, part)[5] = value
     for call in ("forward", "fit", "step"):
         with pytest.raises(ValueError, match="X: expected a CSR matrix that holds together"):

@@ -17,6 +17,7 @@ struct Adam {
   static constexpr std::array state = {"mean", "mean_square"};
 
   static int states_used(const double*) { return 2; }
+  static bool rests(const double*) { return false; }
 
   static Numbers numbers(const double* h, double lr, double t) {
     const auto [rate, root] = corrections(h, lr, t);

@@ -11,6 +11,7 @@ struct AdamW {
   static constexpr std::array state = Adam::state;
 
   static int states_used(const double*) { return 2; }
+  static bool rests(const double*) { return false; }
 
   static Numbers numbers(const double* h, double lr, double t) {
     Numbers result = Adam::numbers(h, lr, t);

@@ -15,6 +15,7 @@ struct Optimizer {
   void (*update)(const UpdateRows<T>&);
   Numbers (*numbers)(const double* hyper, double lr, double t);
   int (*states_used)(const double* hyper);
+  bool (*rests)(const double* hyper); // a gradient of 0 leaves a weight and its states as they are
   std::array<const char*, most_hyper> hyper;  // names, null beyond the last
   std::array<const char*, most_states> state; // names, null beyond the last
 };
@@ -22,7 +23,8 @@ struct Optimizer {
 namespace detail {
 template <class T, class O>
 constexpr Optimizer<T> optimizer_entry() {
-  Optimizer<T> entry{O::name, &O::template update<T>, &O::numbers, &O::states_used, {}, {}};
+  Optimizer<T> entry{O::name, &O::template update<T>, &O::numbers, &O::states_used, &O::rests, {},
+                     {}};
   for (std::size_t i = 0; i < O::hyper.size(); ++i) entry.hyper[i] = O::hyper[i];
   for (std::size_t i = 0; i < O::state.size(); ++i) entry.state[i] = O::state[i];
   return entry;

@@ -17,6 +17,7 @@ struct RmsProp {
   static constexpr std::array state = {"mean_square", "velocity", "mean"};
 
   static int states_used(const double* h) { return h[4] != 0 ? 3 : h[3] != 0 ? 2 : 1; }
+  static bool rests(const double*) { return false; }
 
   static Numbers numbers(const double* h, double lr, double) {
     return {lr, h[0], 1 - h[0], h[1], h[2], h[3], h[4]};

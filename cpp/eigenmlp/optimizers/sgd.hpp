@@ -16,6 +16,7 @@ struct Sgd {
   static constexpr std::array state = {"velocity"};
 
   static int states_used(const double* h) { return h[0] != 0 ? 1 : 0; }
+  static bool rests(const double* h) { return h[0] == 0 && h[2] == 0; }
 
   // Of a gradient's way into the velocity, and of the velocity's into W.
   static Numbers numbers(const double* h, double lr, double) {

@@ -10,8 +10,9 @@
 
 namespace eigenmlp {
 
-// A stored number takes the first layer as long as so many zeros that lie in panels.
-inline constexpr Index zeros_per_number = 16;
+// A stored number takes the first layer as long as so many zeros that lie in panels: measured for
+// 64 to 128 outputs and 200 to 20,000 columns, 6 to 9 in a step and 3 to 8 in predictions.
+inline constexpr Index zeros_per_number = 8;
 
 // Stored numbers of row `row`; of rows that do not hold together, whatever comes out.
 inline Index stored_in_row(const Rows& X, Index row) {
@@ -103,6 +104,23 @@ struct StoredBatch : StoredRows<T> {
     for (int t = 0; t < *sorted_by; ++t) {
       const Index* table = tables + t * (panels + 1);
       body(sorted + table[d], sorted + table[d_end]);
+    }
+  }
+
+  // Calls body(from, to) for runs of panels d … d_end - 1 that have numbers, and for the first of
+  // all, which the bias goes with.
+  template <class Body>
+  void for_each_run(Index d, Index d_end, Body&& body) const {
+    const auto has_numbers = [&](Index i) {
+      bool any = i == 0;
+      for_each_part(i, i + 1, [&](auto* from, auto* to) { any |= from != to; });
+      return any;
+    };
+    for (Index from = d; from < d_end;) {
+      Index to = from;
+      while (to < d_end && has_numbers(to)) ++to;
+      if (from < to) body(from, to);
+      from = to + 1; // panel `to` has none
     }
   }
 };

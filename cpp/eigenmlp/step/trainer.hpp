@@ -385,6 +385,7 @@ private:
   Rule<T> rule(double lr, const Progress& progress) {
     Rule<T> rule{};
     rule.optimizer = &optimizer_;
+    rule.rests = optimizer_.rests(hyper_.data());
     rule.l1 = static_cast<T>(settings_.limits.l1);
     if (watches_) rule.squares = squares_of_weights_->layers();
     const Numbers numbers =

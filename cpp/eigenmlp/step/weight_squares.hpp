@@ -14,7 +14,7 @@ public:
   explicit WeightSquares(const Network<T>& net) : net_(net) {
     Index size = 0;
     for (const auto& layer : net.layers()) size += layer.input_panels() * layer.output_panels();
-    tiles_.resize(static_cast<std::size_t>(size));
+    tiles_.reset(size);
     double* at = tiles_.data();
     for (const auto& layer : net.layers()) {
       layers_.push_back(at);
@@ -34,13 +34,12 @@ public:
     }
   }
 
-  double sum() const {
-    return Eigen::Map<const Eigen::ArrayXd>(tiles_.data(), static_cast<Index>(tiles_.size())).sum();
-  }
+  // Aligned: Eigen would begin a sum where an address is, and its order would follow that.
+  double sum() const { return ConstRun<double>(tiles_.data(), tiles_.size()).sum(); }
 
 private:
   const Network<T>& net_;
-  std::vector<double> tiles_;
+  Buffer<double> tiles_;
   std::vector<double*> layers_;
 };
 

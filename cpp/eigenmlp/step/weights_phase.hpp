@@ -122,6 +122,7 @@ struct Rule {
   std::array<T*, most_states> state;     // laid out like the parameters, or null
   T l1 = 0, l2 = 0, scale = 1, clip = 1; // see final_gradient
   double* const* squares = nullptr; // of each layer, where Σ W² of every tile goes; null: nowhere
+  bool rests = false;               // the optimizer leaves alone what has no gradient
 
   // What the optimizer is given, of a panel's row G of weights (or biases) W:
   // (scale · G + l1 · sign(W) + l2 · W) · clip, without l1 and l2 for biases.
@@ -133,6 +134,8 @@ struct Rule {
       out[j] = (scale * G[j] + l * sign + decay * W[j]) * clip;
     }
   }
+  // Whether weights without a gradient stay as they are.
+  bool skips_zeros() const { return rests && l1 == T(0) && l2 == T(0); }
   bool changes_gradient() const {
     return l1 != T(0) || l2 != T(0) || scale != T(1) || clip != T(1);
   }
@@ -174,8 +177,9 @@ bool update_rows(const Network<T>& net, const Layer<T>& layer, Index d, Index co
   return (ConstRun<T>(u.W, u.n) * T(0)).sum() == T(0); // Inf · 0 and NaN · 0 are NaN
 }
 
-// The optimizer's step on a thread's share of the weights; no gradient is kept. False if that made
-// a weight infinite.
+// The optimizer's step on a thread's share of the weights; no gradient is kept. Rows of W that no
+// stored number belongs to are passed over where the rule allows. False if that made a weight
+// infinite.
 template <class T>
 bool update_share(const Network<T>& net, const BatchView<T>& batch, const Blocks& blocks,
                   const Team& team, bool by_columns, const Rule<T>& rule) {
@@ -183,7 +187,7 @@ bool update_share(const Network<T>& net, const BatchView<T>& batch, const Blocks
   constexpr Index scratch_panel = most_block_panels * p * p;
   alignas(cache_line) T scratch[strip_panels<T> * scratch_panel];
   bool finite = true;
-  for_each_share(net, team, by_columns, [&](std::size_t l, const Rectangle& part) {
+  const auto update = [&](std::size_t l, const Rectangle& part) {
     const Layer<T>& layer = net.layers()[l];
     sum_rectangle(
         net, batch, l, blocks, part, true,
@@ -193,6 +197,14 @@ bool update_share(const Network<T>& net, const BatchView<T>& batch, const Blocks
             finite &= update_rows<T>(net, layer, d, count, k + c, dW.at(0, c), rule);
           if (d < layer.D) refresh_blocks(layer, d / p, ceil_div(d + count, p), k, k + C);
         });
+  };
+  for_each_share(net, team, by_columns, [&](std::size_t l, const Rectangle& part) {
+    if (l == 0 && batch.stored && rule.skips_zeros())
+      batch.stored.for_each_run(part.d, part.d_end, [&](Index d, Index d_end) {
+        update(l, {d, d_end, part.k, part.k_end});
+      });
+    else
+      update(l, part);
   });
   return finite;
 }

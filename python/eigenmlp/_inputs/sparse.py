@@ -1,4 +1,4 @@
-"""SciPy's sparse matrices as rows X: the core gathers CSR rows as they are, without zeros."""
+"""SciPy's sparse matrices as rows X: the core reads the stored numbers of CSR rows as they are."""
 
 from __future__ import annotations
 

@@ -14,7 +14,6 @@ from .._inputs import sparse
 from .._inputs.mapped import intact
 from ..mlp import MLP
 from ..threads import limited
-from . import _wide
 from ._network import NetworkMixin
 
 Array = NDArray[Any]
@@ -69,10 +68,6 @@ class OutputsMixin(NetworkMixin):
 
     def _outputs(self, net: MLP, X: Any) -> Array | None:
         """None if the core cannot read X as it is."""
-        if not isinstance(X, np.ndarray) and _wide.is_wide(net, X):
-            Y = _wide.forward(net, X)
-            if Y is not None:
-                return Y
         if self.n_threads is None:
             return net._network.forward(X)  # type: ignore[no-any-return]
         with limited(self.n_threads):
