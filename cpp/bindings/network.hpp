@@ -10,6 +10,9 @@
 
 namespace eigenmlp::bindings {
 
+// Outputs that wait in memory of their own until all of them are known to be good.
+inline constexpr std::size_t most_bytes_apart = std::size_t{1} << 25;
+
 template <class T>
 void register_network(py::module_& m, const char* name) {
   using Net = Network<T>;
@@ -55,13 +58,19 @@ void register_network(py::module_& m, const char* name) {
               return py::none();
             T* to = static_cast<T*>(array.mutable_data());
             const auto size = static_cast<std::size_t>(array.size());
-            // Outputs that would overwrite rows still to be read go elsewhere first.
-            std::vector<T> apart(may_overlap(*rows, to, size * sizeof(T)) ? size : 0);
+            // Outputs that would overwrite rows still to be read go elsewhere first, and so do
+            // those of which all or none shall be written: else X is read once more before, to
+            // check it.
+            const bool all_or_nothing = !out.is_none(), one_go = rows->rows <= rows_at_once(net);
+            std::unique_ptr<T[]> apart;
+            if (may_overlap(*rows, to, size * sizeof(T)) ||
+                (all_or_nothing && !one_go && size * sizeof(T) <= most_bytes_apart))
+              apart = std::make_unique_for_overwrite<T[]>(size);
             const bool finite = interruptible([&](Interruption& interruption) {
-              return predict(net, *rows, apart.empty() ? to : apart.data(), !out.is_none(),
+              return predict(net, *rows, apart ? apart.get() : to, all_or_nothing && !apart,
                              &interruption);
             });
-            if (finite) std::copy(apart.begin(), apart.end(), to);
+            if (finite && apart) std::copy_n(apart.get(), size, to);
             return finite ? std::move(result) : py::none();
           },
           py::arg("X"), py::arg("out") = py::none())

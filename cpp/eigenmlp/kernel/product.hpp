@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <span>
 
 #include "eigenmlp/kernel/panels.hpp"
 #include "eigenmlp/kernel/tile.hpp"
@@ -13,13 +14,16 @@ namespace eigenmlp {
 template <class T>
 inline constexpr Index depth_block = static_cast<Index>(128 * sizeof(float) / sizeof(T));
 
-// Tile i of n reads ahead its share of the block of B that comes after this one: `rows` rows from
-// `next`. For a few tiles that would take longer than their products.
+// `rows` rows of B from `next` come after this block: each of n tiles reads ahead its share of
+// them, and the first is told so. For a few tiles that would take longer than their products.
+// Returns how far the next tile's share is.
 template <class T>
-void read_ahead(Tile<T>& t, const T* next, Index rows, Index i, Index n) {
+Index read_ahead(Tile<T>& t, const T* next, Index rows, Index n) {
   constexpr Index p = panel_width<T>;
-  t.next = next + share_begin(rows, n, i) * p;
-  t.next_rows = n >= 4 ? ceil_div(ceil_div(rows, n), ceil_div(t.depth, p)) : 0;
+  const Index share = ceil_div(rows, n);
+  t.next = next;
+  t.next_rows = n >= 4 ? ceil_div(share, ceil_div(t.depth, p)) : 0;
+  return share * p;
 }
 
 // One row of zeros, for sums that start at zero.
@@ -45,6 +49,7 @@ void multiply(Index rows, Index depth, Index panels, Panels<const T> A, Panels<c
     const Index C = share_begin(panels, strips, s + 1) - c;
     const auto& tiles = tile_table<T, direction>[static_cast<std::size_t>(C - 1)];
     const Index groups = ceil_div(rows, tile_rows<T, direction>(static_cast<int>(C)));
+    const Index each = groups == 1 ? rows : rows / groups, more = rows - groups * each;
     Tile<T> t{};
     t.A_panel = A.panel;
     t.A_row = A_row;
@@ -53,22 +58,22 @@ void multiply(Index rows, Index depth, Index panels, Panels<const T> A, Panels<c
     for (Index k = 0; k < depth; k += depth_block<T>) {
       t.depth = std::min(depth - k, depth_block<T>);
       t.B = B.at(k, c);
-      for (Index g = 0; g < groups; ++g) {
-        const Index r = share_begin(rows, groups, g);
-        const Index R = share_begin(rows, groups, g + 1) - r;
+      Index ahead = 0;
+      t.next_rows = 0;
+      if (const Index K = k + t.depth; K < depth)
+        ahead = read_ahead(t, B.at(K, c), std::min(depth - K, depth_block<T>), groups);
+      else if (s + 1 < strips)
+        ahead = read_ahead(t, B.at(0, c + C), std::min(depth, depth_block<T>), groups);
+      for (Index g = 0, r = 0; g < groups; ++g, t.next += ahead) {
+        const Index R = each + (g < more);
         t.A = direction == Sum::over_plain ? A.data + r * A_row + k : A.at(r, k / p);
         t.out = out.at(r, c);
         const bool starts = k == 0 && init != out.data;
         t.init = starts ? init + c * init_panel : t.out;
         t.init_panel = starts ? init_panel : out.panel;
         t.init_row = starts ? 0 : p;
-        if (const Index K = k + t.depth; K < depth)
-          read_ahead(t, B.at(K, c), std::min(depth - K, depth_block<T>), g, groups);
-        else if (s + 1 < strips)
-          read_ahead(t, B.at(0, c + C), std::min(depth, depth_block<T>), g, groups);
-        else
-          t.next_rows = 0;
         tiles[static_cast<std::size_t>(R - 1)](t);
+        r += R;
       }
     }
     done(c, C);
@@ -77,35 +82,44 @@ void multiply(Index rows, Index depth, Index panels, Panels<const T> A, Panels<c
 
 // out[d, :] (+)= Σ_n A[n, d] · B[n, :] for the first `columns` columns d of A, and C panels of B;
 // the sum goes on from `out` unless `from_zero`. dW = Xᵀ · dY:  A = X, B = dY.
+// What lies `beside` row 0 of `out`, and on, comes into L2 meanwhile.
 template <class T>
 void multiply_transposed(Index n, Index columns, Index C, Panels<const T> A, Panels<const T> B,
-                         bool from_zero, Panels<T> out) {
+                         bool from_zero, Panels<T> out, std::span<const Beside<T>> beside = {}) {
   constexpr Index p = panel_width<T>;
   const auto& tiles = tile_table<T, Sum::over_rows>[static_cast<std::size_t>(C - 1)];
   const Index fit = rows_that_fit<T>(static_cast<int>(C));
   Tile<T> t{};
   t.B_panel = B.panel;
   t.out_panel = out.panel;
-  for (Index k = 0; k < n; k += depth_block<T>) {
+  t.besides = static_cast<int>(beside.size());
+  // A tile's rows of what lies beside are shared by the blocks of its sum.
+  const Index rows_beside = ceil_div(fit, ceil_div(n, depth_block<T>));
+  Index first_beside = 0;
+  for (Index k = 0; k < n; k += depth_block<T>, first_beside += rows_beside) {
     t.depth = std::min(n - k, depth_block<T>);
     t.B = B.at(k, 0);
     const bool zero = from_zero && k == 0, ends = k + t.depth == n;
     const T* next = ends ? B.at(0, C) : B.at(k + t.depth, 0); // after the end, the next strip
     const Index next_rows = std::min(ends ? n : n - k - t.depth, depth_block<T>);
-    const Index tiles_a_panel = ceil_div(p, fit);
+    t.beside_each = ceil_div(rows_beside, std::max<Index>(1, t.depth / p - 1));
+    const Index share = read_ahead(t, next, next_rows, panel_count<T>(columns) * ceil_div(p, fit));
     for (Index d = 0; d < columns; d += p) {
       const Index width = std::min(p, columns - d), groups = ceil_div(width, fit);
-      for (Index g = 0; g < groups; ++g) {
-        const Index r = share_begin(width, groups, g);
-        const Index R = share_begin(width, groups, g + 1) - r;
+      const Index each = groups == 1 ? width : width / groups, more = width - groups * each;
+      for (Index g = 0, r = 0; g < groups; ++g, t.next += share) {
+        const Index R = each + (g < more);
+        t.beside_rows = std::min(rows_beside, R - first_beside);
+        for (std::size_t i = 0; i < beside.size(); ++i)
+          t.beside[i] = {beside[i].at + d / p * beside[i].block + (r + first_beside) * p,
+                         beside[i].panel, 0};
         t.A = A.at(k, d / p) + r;
-        read_ahead(t, next, next_rows, d / p * tiles_a_panel + g,
-                   panel_count<T>(columns) * tiles_a_panel);
         t.out = out.at(d + r, 0);
         t.init = zero ? zero_row<T>() : t.out;
         t.init_panel = zero ? 0 : out.panel;
         t.init_row = zero ? 0 : p;
         tiles[static_cast<std::size_t>(R - 1)](t);
+        r += R;
       }
     }
   }

@@ -12,6 +12,7 @@
 //   Sum::over_rows      A(r, k) = A[k][r]               Xᵀ · dY: sums over the batch
 #pragma once
 
+#include <algorithm>
 #include <array>
 
 #include "eigenmlp/kernel/types.hpp"
@@ -34,6 +35,15 @@ constexpr bool reads_lines(Sum direction) {
   return direction == Sum::over_columns || direction == Sum::over_pairs;
 }
 
+// What lies beside a result of Xᵀ · dY and is read and written with it once it is there: rows of C
+// panels, and p rows further on the same again.
+template <class T>
+struct Beside {
+  const T* at;
+  Index panel, block; // from a panel to the next, from p rows to the next p
+};
+inline constexpr int most_beside = 5;
+
 template <class T>
 struct Tile {
   const T* A;
@@ -49,6 +59,10 @@ struct Tile {
   Index depth;     // terms of the sum
   const T* next;   // what the tiles after this one read of B, as far apart as B's panels:
   Index next_rows; // so many rows of it come into L2 with every p terms
+  // over_rows only: what lies beside `out`, `beside_rows` rows of it, some with every p terms.
+  std::array<Beside<T>, most_beside> beside;
+  int besides;
+  Index beside_rows, beside_each;
 };
 
 inline constexpr int vector_registers =
@@ -143,7 +157,16 @@ void tile(const Tile<T>& t) {
   };
   const T* a = t.A;
   const T* next = t.next;
+  Index row_beside = 0;
   const auto prefetch = [&] {
+    if constexpr (direction == Sum::over_rows) {
+      const Index end = std::min(t.beside_rows, row_beside + t.beside_each);
+      for (; row_beside < end; ++row_beside)
+        for (int i = 0; i < t.besides; ++i)
+#pragma GCC unroll 32
+          for (int c = 0; c < C; ++c)
+            __builtin_prefetch(t.beside[i].at + row_beside * p + c * t.beside[i].panel, 1, 2);
+    }
     if constexpr (direction != Sum::over_rows) { // the rows below, which the next tile reads
 #pragma GCC unroll 32
       for (int r = 0; r < R; ++r) __builtin_prefetch(a + (R + r) * row_step);

@@ -105,11 +105,12 @@ void multiply_rows(Index rows, Index depth, Index panels, const Factor<T>& A, In
 }
 
 // out (+)= Xᵀ · dY over n rows, for panels d … of layer l's inputs X (`columns` columns of them)
-// and panels k … k + C - 1 of dY; of what is rounded, if it is there.
+// and panels k … k + C - 1 of dY; of what is rounded, if it is there. `beside` as
+// for multiply_transposed.
 template <class T>
 void multiply_over_rows(const RoundedBatch& r, std::size_t l, Index n, Index columns, Index C,
                         Panels<const T> X, Index d, Panels<const T> dY, Index k, bool from_zero,
-                        Panels<T> out) {
+                        Panels<T> out, std::span<const Beside<T>> beside) {
   if constexpr (can_round<T>)
     if (!r.empty()) {
       rounded::multiply_over_rows(n, columns, C, r.Y[l], r.Yt[l], d, r.dY[l + 1], r.dYt[l + 1], k,
@@ -117,7 +118,7 @@ void multiply_over_rows(const RoundedBatch& r, std::size_t l, Index n, Index col
       return;
     }
   multiply_transposed<T>(n, columns, C, {X.at(0, d), X.panel}, {dY.at(0, k), dY.panel}, from_zero,
-                         out);
+                         out, beside);
 }
 
 } // namespace eigenmlp

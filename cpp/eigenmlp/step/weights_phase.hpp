@@ -69,11 +69,12 @@ void for_each_share(const Network<T>& net, const Team& team, bool by_columns, Bo
 // Sums a rectangle of dW (and, with its first rows, of db) over the rows of some blocks, strip by
 // strip. target(d, k) gives the panels that the sum of the rows from d and panels from k goes into;
 // done(d, rows, k, C, sum) is called when `rows` rows of W from d (or the bias: d = layer.D,
-// rows = 1) are summed, in C panels from k.
-template <class T, class Target, class Done>
+// rows = 1) are summed, in C panels from k. beside(d, k, memory) says what `done` will read and
+// write of rows from d and panels from k.
+template <class T, class Target, class Besides, class Done>
 void sum_rectangle(const Network<T>& net, const BatchView<T>& batch, std::size_t l,
                    const Blocks& blocks, const Rectangle& part, bool from_zero, Target&& target,
-                   Done&& done, Interruption* interruption = nullptr) {
+                   Besides&& besides, Done&& done, Interruption* interruption = nullptr) {
   constexpr Index p = panel_width<T>;
   const Layer<T>& layer = net.layers()[l];
   const Panels<const T> X = batch.Y[l], dY = batch.dY[l + 1];
@@ -96,10 +97,12 @@ void sum_rectangle(const Network<T>& net, const BatchView<T>& batch, std::size_t
           add_stored<T>(from, to, d * p, block_rows, C, {dY.at(0, k), dY.panel}, sum);
         });
       } else {
+        std::array<Beside<T>, most_beside> beside;
+        const std::span<const Beside<T>> near(beside.data(), besides(d, k, beside));
         sum_blocks(
             blocks, block_rows, C, from_zero, sum, [&](Index n, Index rows, bool zero, auto out) {
               multiply_over_rows<T>(batch.rounded, l, rows, block_rows, C, {X.at(n, 0), X.panel}, d,
-                                    {dY.at(n, 0), dY.panel}, k, zero, out);
+                                    {dY.at(n, 0), dY.panel}, k, zero, out, near);
             });
       }
       done(d * p, block_rows, k, C, sum);
@@ -177,6 +180,21 @@ bool update_rows(const Network<T>& net, const Layer<T>& layer, Index d, Index co
   return (ConstRun<T>(u.W, u.n) * T(0)).sum() == T(0); // Inf · 0 and NaN · 0 are NaN
 }
 
+// What update_rows and refresh_blocks read and write from panel d of W's rows and panel k of its
+// columns; returns how much of `beside` that is.
+template <class T>
+std::size_t beside_update(const Network<T>& net, const Layer<T>& layer, Index d, Index k,
+                          const Rule<T>& rule, std::array<Beside<T>, most_beside>& beside) {
+  constexpr Index p = panel_width<T>;
+  static_assert(most_beside >= most_states + 2);
+  std::size_t n = 0;
+  beside[n++] = {layer.W.at(d * p, k), layer.W.panel, p * p};
+  for (T* state : rule.state)
+    if (state) beside[n++] = {net.like_W(layer, state).at(d * p, k), layer.W.panel, p * p};
+  if (layer.Wt.data) beside[n++] = {layer.Wt.at(k * p, d), p * p, layer.Wt.panel};
+  return n;
+}
+
 // The optimizer's step on a thread's share of the weights; no gradient is kept. Rows of W that no
 // stored number belongs to are passed over where the rule allows. False if that made a weight
 // infinite.
@@ -192,6 +210,9 @@ bool update_share(const Network<T>& net, const BatchView<T>& batch, const Blocks
     sum_rectangle(
         net, batch, l, blocks, part, true,
         [&](Index, Index) { return Panels<T>{scratch, scratch_panel}; },
+        [&](Index d, Index k, auto& beside) {
+          return blocks.total == 1 ? beside_update(net, layer, d, k, rule, beside) : std::size_t{0};
+        },
         [&](Index d, Index count, Index k, Index C, Panels<T> dW) {
           for (Index c = 0; c < C; ++c)
             finite &= update_rows<T>(net, layer, d, count, k + c, dW.at(0, c), rule);
@@ -267,6 +288,7 @@ void gradient_share(const Network<T>& net, const BatchView<T>& batch, const Bloc
     sum_rectangle(
         net, batch, l, blocks, part, from_zero,
         [&](Index d, Index k) { return Panels<T>{dW.at(d, k), dW.panel}; },
+        [](Index, Index, auto&) { return std::size_t{0}; },
         [](Index, Index, Index, Index, Panels<T>) {}, interruption);
   });
 }
