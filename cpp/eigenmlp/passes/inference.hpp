@@ -111,7 +111,7 @@ template <class T>
 Index rows_at_once(const Network<T>& net, bool stored = false) {
   constexpr Index near = 3 << 18, tile_rows = 32; // operands: three quarters of an L2 of 2 MiB
   const bool fill = rounded::uses_tiles() && net.rounds() && net.parameter_count() <= near;
-  return fill ? tile_rows : std::min<Index>(128, chunk_rows(net, stored));
+  return fill ? tile_rows : std::min<Index>(128, chunk_rows(net, stored, near_bytes()));
 }
 
 // out (N, K), C-order, from rows X; false if a number in X is not finite. No allocation and no

@@ -1,6 +1,7 @@
 // Who does what: how many threads a step is worth, by rows or by columns, and which rows are whose.
 #pragma once
 
+#include "eigenmlp/kernel/cache.hpp"
 #include "eigenmlp/network/network.hpp"
 #include "eigenmlp/threads/interruption.hpp"
 #include "eigenmlp/threads/work.hpp"
@@ -45,10 +46,11 @@ Work work_of_net(const Network<T>& net, double operations, double lines, int bar
   return {as_float32<T>(operations) / speedup, speedup > 1 ? lines / 2 : lines, barriers};
 }
 
-// Rows that a thread takes through all layers at once, so that a layer's inputs stay in L2.
+// Rows that a thread takes through all layers at once, so that a layer's inputs are within a
+// `budget` of bytes: the same on every machine where results are added by chunks, this machine's
+// near_bytes() elsewhere.
 template <class T>
-Index chunk_rows(const Network<T>& net, bool stored = false) {
-  constexpr Index budget = Index{1} << 20; // bytes, about half of an L2
+Index chunk_rows(const Network<T>& net, bool stored = false, Index budget = Index{1} << 20) {
   Index widest = stored ? 0 : net.inputs();
   for (const auto& layer : net.layers()) widest = std::max(widest, layer.K);
   const Index fit = budget / (widest * static_cast<Index>(sizeof(T)));
@@ -61,7 +63,8 @@ template <class T, class Body>
 bool in_chunks(const Network<T>& net, Index begin, Index end, Body&& body,
                Interruption* interruption = nullptr, bool stored = false) {
   const Index unit = net.row_unit(), units = ceil_div(end - begin, unit);
-  const Index chunks = ceil_div(units, std::max<Index>(1, chunk_rows(net, stored) / unit));
+  const Index fit = std::max<Index>(1, chunk_rows(net, stored, near_bytes()) / unit);
+  const Index chunks = ceil_div(units, fit);
   const auto border = [&](Index i) {
     return std::min(end, begin + share_begin(units, chunks, i) * unit);
   };
