@@ -94,7 +94,10 @@ void multiply_transposed(Index n, Index columns, Index C, Panels<const T> A, Pan
   t.out_panel = out.panel;
   t.besides = static_cast<int>(beside.size());
   // A tile's rows of what lies beside are shared by the blocks of its sum.
-  const Index rows_beside = ceil_div(fit, ceil_div(n, depth_block<T>));
+  const bool any = !beside.empty();
+  const Index rows_beside = any ? ceil_div(fit, ceil_div(n, depth_block<T>)) : 0;
+  std::array<Beside<T>, most_beside> near; // the tile's
+  t.beside = near.data();
   Index first_beside = 0;
   for (Index k = 0; k < n; k += depth_block<T>, first_beside += rows_beside) {
     t.depth = std::min(n - k, depth_block<T>);
@@ -102,7 +105,7 @@ void multiply_transposed(Index n, Index columns, Index C, Panels<const T> A, Pan
     const bool zero = from_zero && k == 0, ends = k + t.depth == n;
     const T* next = ends ? B.at(0, C) : B.at(k + t.depth, 0); // after the end, the next strip
     const Index next_rows = std::min(ends ? n : n - k - t.depth, depth_block<T>);
-    t.beside_each = ceil_div(rows_beside, std::max<Index>(1, t.depth / p - 1));
+    t.beside_each = any ? ceil_div(rows_beside, std::max<Index>(1, t.depth / p - 1)) : 0;
     const Index share = read_ahead(t, next, next_rows, panel_count<T>(columns) * ceil_div(p, fit));
     for (Index d = 0; d < columns; d += p) {
       const Index width = std::min(p, columns - d), groups = ceil_div(width, fit);
@@ -111,8 +114,8 @@ void multiply_transposed(Index n, Index columns, Index C, Panels<const T> A, Pan
         const Index R = each + (g < more);
         t.beside_rows = std::min(rows_beside, R - first_beside);
         for (std::size_t i = 0; i < beside.size(); ++i)
-          t.beside[i] = {beside[i].at + d / p * beside[i].block + (r + first_beside) * p,
-                         beside[i].panel, 0};
+          near[i] = {beside[i].at + d / p * beside[i].block + (r + first_beside) * p,
+                     beside[i].panel, 0};
         t.A = A.at(k, d / p) + r;
         t.out = out.at(d + r, 0);
         t.init = zero ? zero_row<T>() : t.out;

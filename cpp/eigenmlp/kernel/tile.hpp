@@ -60,7 +60,7 @@ struct Tile {
   const T* next;   // what the tiles after this one read of B, as far apart as B's panels:
   Index next_rows; // so many rows of it come into L2 with every p terms
   // over_rows only: what lies beside `out`, `beside_rows` rows of it, some with every p terms.
-  std::array<Beside<T>, most_beside> beside;
+  const Beside<T>* beside;
   int besides;
   Index beside_rows, beside_each;
 };
