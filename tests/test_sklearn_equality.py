@@ -300,7 +300,15 @@ def test_wide_sparse_rows(solver: str, options: dict[str, float]) -> None:
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_float32_stays_float32(digits: Any, targets: Any, solver: str, kind: str) -> None:
-    """scikit-learn's own float32 is the yardstick: both are its distance from float64 away."""
+    """scikit-learn's own float32 is the yardstick: both are its distance from float64 away.
+
+    The root of the mean square: Adam divides a gradient by its own size, so that where that is
+    next to nothing rounding alone decides on a step, and the largest distance is a matter of luck.
+    """
+
+    def distance(a: Any, b: Any) -> float:
+        return float(np.sqrt(np.mean((a - b) ** 2)))
+
     X, y = digits
     y = y if kind == "MLPClassifier" else targets.astype(np.float32)
     ours, theirs = both(kind, solver=solver, max_iter=4)
@@ -310,8 +318,8 @@ def test_float32_stays_float32(digits: Any, targets: Any, solver: str, kind: str
     output = ours.predict_proba if kind == "MLPClassifier" else ours.predict
     assert output(X.astype(np.float32)).dtype == np.float32
     for mine, his, right in zip(ours.coefs_, theirs.coefs_, exact.coefs_, strict=True):
-        rounding = np.abs(his - right).max()
-        assert np.abs(mine - right).max() <= 4 * rounding + 4 * np.finfo(np.float32).eps
+        rounding = distance(his, right) + np.finfo(np.float32).eps
+        assert distance(mine, right) <= 4 * rounding
 
 
 def test_warnings_and_errors_are_of_the_same_class(digits: Any) -> None:
