@@ -28,11 +28,27 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BUILDS = ROOT / "build" / "sanitize"
 TESTS = [
-    *("tests/test_core_against_twin.py", "tests/test_sparse.py", "tests/test_segments.py"),
-    *("tests/test_derivatives.py", "tests/test_choice_networks.py", "tests/test_bad_input.py"),
-    *("tests/test_model_files.py", "tests/test_onnx_load.py", "tests/test_datasets.py"),
+    *(
+        "tests/core/test_core_against_twin.py",
+        "tests/inputs/test_sparse.py",
+        "tests/core/test_segments.py",
+    ),
+    *(
+        "tests/network/test_derivatives.py",
+        "tests/network/test_choice_networks.py",
+        "tests/inputs/test_bad_input.py",
+    ),
+    *(
+        "tests/files/test_model_files.py",
+        "tests/interchange/test_onnx_load.py",
+        "tests/files/test_datasets.py",
+    ),
 ]
-SHORT_TESTS = ["tests/test_sparse.py", "tests/test_segments.py", "tests/test_datasets.py"]
+SHORT_TESTS = [
+    "tests/inputs/test_sparse.py",
+    "tests/core/test_segments.py",
+    "tests/files/test_datasets.py",
+]
 CHECKS = "address;undefined;float-cast-overflow"
 LEFT_OUT: list[str] = []
 # Without those of alignment, null and type, which are half of the time to compile.

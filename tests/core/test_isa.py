@@ -1,0 +1,231 @@
+"""Every variant of the core that this machine can run, each in a process of its own."""
+
+import importlib.util
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import eigenmlp as em
+from eigenmlp._backends import _cpu, core
+from support.paths import ROOT
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+MODULES = core._MODULES
+BUILT = [x for x in MODULES if importlib.util.find_spec(f"eigenmlp._backends.{MODULES[x]}")]
+SUPPORTED = _cpu.supported_levels()
+USABLE = [x for x in SUPPORTED if x in BUILT]
+
+TRAIN_AND_COMPARE = f"""
+import sys
+sys.path.insert(0, {str(ROOT / "tests")!r})
+import numpy as np, eigenmlp as em
+from support.bounds import assert_within, rounding_bounds
+from support.names import ACTIVATIONS, DTYPES, LOSSES
+from support.problems import make_data, make_net, both
+for activation in ACTIVATIONS:
+    for loss in LOSSES if activation == "tanh" else LOSSES[:1]:
+        for dtype in DTYPES:
+            sizes, rows = [37, 50, 17, 10], 29
+            net = make_net(sizes, activation=activation, loss=loss, dtype=dtype)
+            X, T = make_data(sizes, loss, rows, dtype)
+            before = net.loss(X, T)
+            net.fit(X, T, epochs=3, batch_size=8, optimizer=em.SGD(0.02, momentum=0.5))
+            assert net.loss(X, T) < before
+            net, twin = both(net)
+            bounds = rounding_bounds(net, X, T)
+            assert_within(net.forward(X), twin.forward(X), bounds.Y, activation)
+            gradients = [x.loss_and_gradient(X, T)[1] for x in (net, twin)]
+            assert_within(*gradients, bounds.gradient, activation + loss + dtype)
+print(em.info()["isa"])
+"""
+
+TRAIN_ROUNDED = """
+import warnings
+import numpy as np, eigenmlp as em
+warnings.simplefilter("ignore")  # of v4 and below
+X = np.linspace(-1, 1, 640, dtype=np.float32).reshape(64, 10)
+net = em.MLP([10, 32, 3], compute_dtype="bfloat16", seed=0)
+net.fit(X, np.arange(64) % 3, epochs=2)
+print(em.info()["isa"], *em.info()["supported_isa"])
+"""
+
+
+def test_there_is_a_variant_and_the_best_is_used() -> None:
+    assert em.info()["isa"] == os.environ.get("EIGENMLP_ISA", USABLE[0])
+    assert em.info()["supported_isa"] == SUPPORTED
+    assert em.info()["build_flags"] and em.info()["compiler"] and em.info()["eigen"]
+
+
+@pytest.mark.parametrize("level", USABLE)
+def test_variant(level: str, in_subprocess: Run) -> None:
+    done = in_subprocess(TRAIN_AND_COMPARE, env={**os.environ, "EIGENMLP_ISA": level})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [level]
+
+
+@pytest.mark.parametrize("level", [x for x in USABLE if x != em.info()["isa"]])
+def test_rounded_operands_of_the_other_variants(level: str, in_subprocess: Run) -> None:
+    tests = Path(__file__).parent / "test_bfloat16.py"
+    program = f"""
+import sys, eigenmlp, pytest
+assert eigenmlp.info()["isa"] == {level!r}
+sys.exit(pytest.main(["-q", "-x", "-p", "no:xdist", {str(tests)!r}]))
+"""
+    environment = {**os.environ, "EIGENMLP_ISA": level}
+    done = in_subprocess(program, timeout=600, env=environment, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# By vendor and what the processor and the system have, in the order of `_cpu.levels_of`.
+CHOICES = {
+    "AMD, Zen 5": ("AuthenticAMD", "v2 v3 v4 bf16", "bf16 v4 v3 v2"),
+    "Hygon": ("HygonGenuine", "v2 v3 v4 bf16", "bf16 v4 v3 v2"),
+    "AMD, Zen 3": ("AuthenticAMD", "v2 v3", "v3 v2"),
+    "Intel with AMX": ("GenuineIntel", "v2 v3 v4 bf16 amx", "amx v4 bf16 v3 v2"),
+    "Intel that hides or refuses AMX": ("GenuineIntel", "v2 v3 v4 bf16", "v4 bf16 v3 v2"),
+    "Intel without bfloat16": ("GenuineIntel", "v2 v3 v4", "v4 v3 v2"),
+    "an unknown one": ("Somebody Else", "v2 v3 v4 bf16", "v4 bf16 v3 v2"),
+    "an old one": ("GenuineIntel", "", ""),
+}
+
+
+@pytest.mark.parametrize("machine", CHOICES)
+def test_order_of_the_levels(machine: str) -> None:
+    vendor, has, expected = CHOICES[machine]
+    flags = [level in has.split() for level in ("v2", "v3", "v4", "bf16", "amx")]
+    assert _cpu.levels_of(vendor, *flags) == expected.split()
+
+
+def test_levels_are_those_of_the_kernels_list_of_flags() -> None:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        pytest.skip("needs Linux's /proc/cpuinfo")
+    if "x86_64" not in em.info()["machine"]:
+        assert SUPPORTED == ["baseline"]
+        return
+    fields = dict(re.findall(r"^(\w+)\s*: (.*)$", text.partition("\n\n")[0], re.MULTILINE))
+    flags = set(fields["flags"].split())
+    v2 = flags >= {"cx16", "lahf_lm", "popcnt", "pni", "sse4_1", "sse4_2", "ssse3"}
+    v3 = v2 and flags >= {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"}
+    v4 = v3 and flags >= {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
+    bf16 = v4 and "avx512_bf16" in flags
+    amx = bf16 and flags >= {"amx_bf16", "amx_tile"}
+    expected = _cpu.levels_of(fields["vendor_id"], v2, v3, v4, bf16, amx)
+    assert [x for x in expected if x != "amx" or x in SUPPORTED] == SUPPORTED
+
+
+@pytest.mark.skipif(
+    not (sys.platform == "linux" and platform.libc_ver()[0] == "glibc"), reason="needs glibc"
+)
+@pytest.mark.parametrize("module", ["_cpu", *sorted({MODULES[x] for x in BUILT})])
+def test_modules_run_on_glibc_2_28(module: str) -> None:
+    """They name the versions of the functions that they take from it."""
+    if platform.machine() != "x86_64" or "lang" in em.info()["compiler"]:
+        pytest.skip("the old versions are asked for on x86-64 with GCC only")
+    binary = Path(importlib.util.find_spec(f"eigenmlp._backends.{module}").origin).read_bytes()
+    versions = {tuple(map(int, x.split(b"."))) for x in re.findall(rb"GLIBC_([0-9.]+)", binary)}
+    assert versions and max(versions) <= (2, 28)
+
+
+def refused(run: Run, level: str, program: str = "import eigenmlp") -> str:
+    """The last line of the error."""
+    done = run(program, env={**os.environ, "EIGENMLP_ISA": level})
+    assert done.returncode != 0 and not done.stdout
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: EIGENMLP_ISA=") and repr(level) in last
+    return last
+
+
+@pytest.mark.parametrize("level", ["v9", "avx2", "V3"])
+def test_unknown(level: str, in_subprocess: Run) -> None:
+    text = refused(in_subprocess, level)
+    assert all(x in text for x in USABLE)
+
+
+def hide(missing: list[str] | None = None, supported: list[str] | None = None) -> str:
+    """A program that imports the package as if variants were missing, or the processor older."""
+    return f"""
+import importlib.util, sys, types
+find_spec = importlib.util.find_spec
+missing = {[f"eigenmlp._backends.{MODULES[x]}" for x in missing or []]!r}
+importlib.util.find_spec = lambda name, *rest: None if name in missing else find_spec(name, *rest)
+supported = {supported!r}
+if supported is not None:
+    folder = find_spec("eigenmlp").submodule_search_locations[0]
+    cpu = types.ModuleType("eigenmlp._backends._cpu")
+    cpu.version, cpu.supported_levels = "0", lambda: supported
+    sys.modules["eigenmlp._backends._cpu"] = cpu
+import eigenmlp
+print(eigenmlp.info()["isa"])
+"""
+
+
+def test_forced_but_not_built(in_subprocess: Run) -> None:
+    level = USABLE[0]
+    text = refused(in_subprocess, level, hide(missing=[level]))
+    assert "not built" in text
+    assert str([x for x in BUILT if MODULES[x] != MODULES[level]]) in text
+
+
+def test_forced_but_not_supported(in_subprocess: Run) -> None:
+    text = refused(in_subprocess, USABLE[0], hide(supported=["v0"]))
+    assert "processor" in text and "['v0']" in text
+
+
+def test_none_is_usable(in_subprocess: Run) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "EIGENMLP_ISA"}
+    done = in_subprocess(hide(supported=["v0"]), env=environment)
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError") and str(BUILT) in last and "v0" in last
+
+
+@pytest.mark.skipif(len(USABLE) < 2, reason="a single variant is installed")
+def test_the_next_best_is_used(in_subprocess: Run) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "EIGENMLP_ISA"}
+    done = in_subprocess(hide(supported=USABLE[1:]), env=environment)
+    assert done.stdout.split() == [USABLE[1]], done.stderr
+    others = [x for x in USABLE if MODULES[x] != MODULES[USABLE[0]]]
+    if others:
+        done = in_subprocess(hide(missing=USABLE[:1]), env=environment)
+        assert done.stdout.split() == others[:1], done.stderr
+
+
+NO_PERMISSION = """
+import ctypes, struct
+libc = ctypes.CDLL(None, use_errno=True)
+ALLOW, FAIL = 0x7FFF0000, 0x00050000 | 1  # EPERM
+ARCH_PRCTL, ASKS = 158, 0x1023
+rules = [(0x20, 0, 0, 0), (0x15, 0, 3, ARCH_PRCTL), (0x20, 0, 0, 16), (0x15, 0, 1, ASKS),
+         (0x06, 0, 0, FAIL), (0x06, 0, 0, ALLOW)]
+program = b"".join(struct.pack("HBBI", *rule) for rule in rules)
+class Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("rules", ctypes.c_char_p)]
+argument = Program(len(rules), program)
+assert libc.prctl(38, 1, 0, 0, 0) == 0  # no new privileges: asked for before a filter
+if libc.prctl(22, 2, ctypes.byref(argument), 0, 0):
+    print("no filter"); raise SystemExit
+"""
+
+
+def test_amx_is_not_used_where_the_system_refuses_it(in_subprocess: Run) -> None:
+    """Linux's own answer, with a filter of system calls in its place."""
+    if "amx" not in USABLE:
+        pytest.skip("this machine, or this installation, has no AMX")
+    environment = {k: v for k, v in os.environ.items() if k != "EIGENMLP_ISA"}
+    program = NO_PERMISSION + TRAIN_ROUNDED
+    done = in_subprocess(program, env=environment)
+    if done.stdout.startswith("no filter"):
+        pytest.skip("this system takes no filter of system calls")
+    assert done.returncode == 0, done.stderr
+    level, *supported = done.stdout.split()
+    assert level == next(x for x in USABLE if x in supported) and "amx" not in supported
+    last = refused(in_subprocess, "amx", NO_PERMISSION + "import eigenmlp")
+    assert "operating system" in last and str(supported) in last

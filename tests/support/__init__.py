@@ -1,0 +1,1 @@
+"""What several tests need: names, problems, bounds of rounding, paths."""
