@@ -6,11 +6,14 @@ folder is on the path, where a folder `sklearn` would make it seem that scikit-l
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy.typing as npt
 import pytest
+
+import eigenmlp as em
+from eigenmlp._backends.core import core
 
 pytest.register_assert_rewrite("support")
 
@@ -36,3 +39,19 @@ def digits() -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """500 of scikit-learn's digits in [0, 1], and their labels."""
     X, y = pytest.importorskip("sklearn.datasets").load_digits(return_X_y=True)
     return X[:500] / 16, y[:500]
+
+
+@pytest.fixture
+def all_threads(threads_as_before: None) -> Iterator[None]:
+    """As many threads as are allowed, whatever was measured."""
+    core.force_threads(1024)
+    yield
+    core.force_threads(0)
+
+
+@pytest.fixture
+def threads_as_before() -> Iterator[None]:
+    """Whatever a test sets, the number of threads is what it was."""
+    before = em.get_num_threads()
+    yield
+    em.set_num_threads(before)

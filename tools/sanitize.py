@@ -28,26 +28,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BUILDS = ROOT / "build" / "sanitize"
 TESTS = [
-    *(
-        "tests/core/test_core_against_twin.py",
-        "tests/inputs/test_sparse.py",
-        "tests/core/test_segments.py",
-    ),
-    *(
-        "tests/network/test_derivatives.py",
-        "tests/network/test_choice_networks.py",
-        "tests/inputs/test_bad_input.py",
-    ),
-    *(
-        "tests/files/test_model_files.py",
-        "tests/interchange/test_onnx_load.py",
-        "tests/files/test_datasets.py",
-    ),
+    *("tests/core/test_core_against_twin.py", "tests/core/test_trajectories_against_twin.py"),
+    *("tests/core/test_segments.py", "tests/network/test_choice_networks.py"),
+    *("tests/network/test_derivatives.py", "tests/network/test_derivatives_against_twin.py"),
+    *("tests/inputs/test_sparse.py", "tests/inputs/test_bad_arrays.py"),
+    *("tests/inputs/test_bad_settings.py", "tests/inputs/test_forms_of_input.py"),
+    *("tests/inputs/test_any_input.py", "tests/files", "tests/interchange/test_onnx_load.py"),
+    *("tests/interchange/test_onnx_graphs.py", "tests/interchange/test_onnx_damaged.py"),
 ]
 SHORT_TESTS = [
-    "tests/inputs/test_sparse.py",
-    "tests/core/test_segments.py",
-    "tests/files/test_datasets.py",
+    *("tests/inputs/test_sparse.py", "tests/core/test_segments.py", "tests/files/test_datasets.py"),
 ]
 CHECKS = "address;undefined;float-cast-overflow"
 LEFT_OUT: list[str] = []

@@ -10,7 +10,6 @@ from ._backends import _cpu
 from ._backends.core import core, level, version
 from .threads import get_num_threads
 
-
 _BFLOAT16 = {"amx": "AMX", "bf16": "AVX-512-BF16"}
 
 

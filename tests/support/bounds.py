@@ -167,3 +167,13 @@ def assert_within(actual: Any, expected: Any, bound: Any, what: str) -> None:
     assert np.isfinite(excess).all(), f"{what}: not finite"
     worst = np.unravel_index(int(excess.argmax()), excess.shape)
     assert excess.max() <= 1, f"{what}{[int(i) for i in worst]}: {excess.max():.3g} of its bound"
+
+
+def assert_same(found: list[Any], expected: list[Any], backend: str, what: str = "") -> None:
+    """The same bits; NumPy's products add in an order that depends on strides."""
+    for a, b in zip(found, expected, strict=True):
+        if backend == "native":
+            np.testing.assert_array_equal(a, b, what)
+        else:  # some 20 terms a sum and four steps: 100 units in the last place of numbers near 1
+            unit = 100 * float(np.finfo(np.float32).eps)
+            np.testing.assert_allclose(a, b, rtol=unit, atol=unit, err_msg=what)
