@@ -79,7 +79,7 @@ _MODULES = {
 _MODULE_OF = {
     name: module
     for module, names in {
-        "_differences": ("GradientEntry",),
+        "_network.differences": ("GradientEntry",),
         "choices": ("Choices",),
         "gradient_check": ("GradientReport", "check_gradients"),
         "history": ("History",),
