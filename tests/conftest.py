@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 
 import eigenmlp as em
-from eigenmlp._backends.core import core
+from eigenmlp._core.loading import core
 
 pytest.register_assert_rewrite("support")
 

@@ -4,7 +4,7 @@
 exits with 1. Needs pybind11-stubgen, an installed eigenmlp built with pybind11 3, and, to write,
 ruff.
 
-All variants of the core have one interface, so one stub serves them: `_backends/_variant`, which
+All variants of the core have one interface, so one stub serves them: `_core/_variant`, which
 exists for type checkers only. What the generator knows too loosely is narrowed here: numbers and
 arrays are asked for as the core stores them, and values that differ between builds are left out.
 """
@@ -19,26 +19,26 @@ import sys
 import tempfile
 from pathlib import Path
 
-PACKAGE = Path(__file__).parents[1] / "python" / "eigenmlp" / "_backends"
+PACKAGE = Path(__file__).parents[1] / "python" / "eigenmlp" / "_core"
 HEADER = "# Written by tools/stubs.py from the compiled modules: change those, then run it again."
 NUMBERS = {"SupportsInt": "int", "SupportsFloat": "float"}
 
 
 def generate() -> dict[str, str]:
     """Path below the package → the stub's text, not yet formatted."""
-    from eigenmlp._backends.core import core
+    from eigenmlp._core.loading import core
 
     variant = core.__name__.rpartition(".")[2]  # not always as the level is called
     with tempfile.TemporaryDirectory() as folder:
         for module in ("_cpu", variant):
             subprocess.run(
                 [
-                    *(sys.executable, "-m", "pybind11_stubgen", f"eigenmlp._backends.{module}"),
+                    *(sys.executable, "-m", "pybind11_stubgen", f"eigenmlp._core.{module}"),
                     *("-o", folder, "--exit-code"),
                 ],
                 check=True,
             )
-        made = Path(folder, "eigenmlp", "_backends")
+        made = Path(folder, "eigenmlp", "_core")
         return {
             str(path.relative_to(made)).replace(variant, "_variant"): _narrowed(
                 path.read_text(encoding="utf-8"), variant

@@ -11,7 +11,7 @@ True
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ._backends.core import version as __version__
+from ._core.loading import version as __version__
 from .errors import DivergenceError
 from .info import info
 from .threads import get_num_threads, set_num_threads

@@ -6,8 +6,8 @@ import platform
 
 import numpy as np
 
-from ._backends import _cpu
-from ._backends.core import core, level, version
+from ._core import _cpu
+from ._core.loading import core, level, version
 from .threads import get_num_threads
 
 _BFLOAT16 = {"amx": "AMX", "bf16": "AVX-512-BF16"}

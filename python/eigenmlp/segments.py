@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._backends.core import core
+from ._core.loading import core
 from ._inputs import checks
 from ._inputs.mapped import intact
 

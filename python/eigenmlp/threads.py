@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ._backends.core import core
+from ._core.loading import core
 
 
 def set_num_threads(n: int) -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._backends.facade import RunResult, make_trainer
+from ._backends.facade import make_trainer
+from ._backends.protocols import RunResult
 from ._basics.shown import shown
 from ._basics.turns import Turns
 from ._files import trainer as trainer_file

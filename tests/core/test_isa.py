@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 import eigenmlp as em
-from eigenmlp._backends import _cpu, core
+from eigenmlp._core import _cpu, loading
 from support.paths import ROOT
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-MODULES = core._MODULES
-BUILT = [x for x in MODULES if importlib.util.find_spec(f"eigenmlp._backends.{MODULES[x]}")]
+MODULES = loading._MODULES
+BUILT = [x for x in MODULES if importlib.util.find_spec(f"eigenmlp._core.{MODULES[x]}")]
 SUPPORTED = _cpu.supported_levels()
 USABLE = [x for x in SUPPORTED if x in BUILT]
 
@@ -130,7 +130,7 @@ def test_modules_run_on_glibc_2_28(module: str) -> None:
     """They name the versions of the functions that they take from it."""
     if platform.machine() != "x86_64" or "lang" in em.info()["compiler"]:
         pytest.skip("the old versions are asked for on x86-64 with GCC only")
-    binary = Path(importlib.util.find_spec(f"eigenmlp._backends.{module}").origin).read_bytes()
+    binary = Path(importlib.util.find_spec(f"eigenmlp._core.{module}").origin).read_bytes()
     versions = {tuple(map(int, x.split(b"."))) for x in re.findall(rb"GLIBC_([0-9.]+)", binary)}
     assert versions and max(versions) <= (2, 28)
 
@@ -155,14 +155,14 @@ def hide(missing: list[str] | None = None, supported: list[str] | None = None) -
     return f"""
 import importlib.util, sys, types
 find_spec = importlib.util.find_spec
-missing = {[f"eigenmlp._backends.{MODULES[x]}" for x in missing or []]!r}
+missing = {[f"eigenmlp._core.{MODULES[x]}" for x in missing or []]!r}
 importlib.util.find_spec = lambda name, *rest: None if name in missing else find_spec(name, *rest)
 supported = {supported!r}
 if supported is not None:
     folder = find_spec("eigenmlp").submodule_search_locations[0]
-    cpu = types.ModuleType("eigenmlp._backends._cpu")
+    cpu = types.ModuleType("eigenmlp._core._cpu")
     cpu.version, cpu.supported_levels = "0", lambda: supported
-    sys.modules["eigenmlp._backends._cpu"] = cpu
+    sys.modules["eigenmlp._core._cpu"] = cpu
 import eigenmlp
 print(eigenmlp.info()["isa"])
 """

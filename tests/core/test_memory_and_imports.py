@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import eigenmlp as em
-from eigenmlp._backends.core import core
+from eigenmlp._core.loading import core
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -84,8 +84,8 @@ print(callable(em.info), em.optimizers.SGD is em.SGD, hasattr(em, "Sgd"))
     done = in_subprocess(program)
     modules, missing, answers = done.stdout.splitlines()
     assert set(modules.split()) == {
-        *(f"eigenmlp.{name}" for name in ("_backends", "errors", "info", "threads")),
-        *(f"eigenmlp._backends.{name}" for name in ("_cpu", "core")),
+        *(f"eigenmlp.{name}" for name in ("_core", "errors", "info", "threads")),
+        *(f"eigenmlp._core.{name}" for name in ("_cpu", "loading")),
         core.__name__,
     }
     assert missing == "[]"

@@ -44,7 +44,7 @@ def test_threadpoolctl_limits_the_threads_of_a_call(in_subprocess: Run) -> None:
     program = """
 import os, numpy as np, eigenmlp as em
 from threadpoolctl import threadpool_limits
-from eigenmlp._backends.core import core
+from eigenmlp._core.loading import core
 X, y = np.zeros((256, 784), np.float32), np.zeros(256, int)
 em.set_num_threads(4)
 core.force_threads(4)
@@ -81,7 +81,7 @@ def test_bad_environment(bad: str, in_subprocess: Run) -> None:
 # ---- threads that cannot start
 AFTER_A_LIMIT = """
 import os, resource, sys, numpy as np, eigenmlp as em
-from eigenmlp._backends.core import core
+from eigenmlp._core.loading import core
 extra, user = int(sys.argv[1]), int(sys.argv[2])
 rng = np.random.default_rng(0)
 X, y = rng.normal(size=(1024, 784)).astype(np.float32), rng.integers(0, 10, 1024)

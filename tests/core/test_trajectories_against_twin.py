@@ -8,7 +8,7 @@ import pytest
 
 import eigenmlp as em
 from eigenmlp import reference
-from eigenmlp._backends.core import core
+from eigenmlp._core.loading import core
 from eigenmlp.optimizers import OPTIMIZERS, Optimizer
 from eigenmlp.reference import loss as reference_losses
 from eigenmlp.reference.activation import ROW_ACTIVATIONS, find

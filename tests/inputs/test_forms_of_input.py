@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import eigenmlp as em
-from eigenmlp._backends.core import core
+from eigenmlp._core.loading import core
 from support.bounds import assert_same
 from support.names import LOSS_NAMES as LOSSES
 from support.problems import make_data

@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse as sp
 
 import eigenmlp as em
-from eigenmlp._backends.core import core
+from eigenmlp._core.loading import core
 from eigenmlp.sklearn import MLPClassifier
 
 SIZES = [37, 12, 4]

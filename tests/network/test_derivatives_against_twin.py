@@ -7,7 +7,7 @@ import pytest
 
 import eigenmlp as em
 from eigenmlp import reference
-from eigenmlp._backends.core import core
+from eigenmlp._core.loading import core
 from eigenmlp.reference import derivatives
 from eigenmlp.reference.loss import find as find_loss
 from support.bounds import ULPS, assert_within

@@ -8,14 +8,14 @@ import sys
 
 import pytest
 
-from eigenmlp._backends import _cpu, core
+from eigenmlp._core import _cpu, loading
 from support.paths import ROOT
 
-PACKAGE = ROOT / "python" / "eigenmlp" / "_backends"
+PACKAGE = ROOT / "python" / "eigenmlp" / "_core"
 STUBS = {
     "_cpu.pyi": _cpu,
-    "_variant/__init__.pyi": core.core,
-    "_variant/derivatives.pyi": core.core.derivatives,
+    "_variant/__init__.pyi": loading.core,
+    "_variant/derivatives.pyi": loading.core.derivatives,
 }
 
 
@@ -76,7 +76,7 @@ def test_stub_has_the_names_and_parameters_of_its_module(stub):
 def test_stubs_are_what_the_generator_writes():
     if importlib.util.find_spec("pybind11_stubgen") is None:
         pytest.skip("pybind11-stubgen is not installed")
-    if "SupportsInt" not in core.core.set_max_threads.__doc__:
+    if "SupportsInt" not in loading.core.set_max_threads.__doc__:
         pytest.skip("built with pybind11 2, which describes types in another way")
     command = [sys.executable, str(ROOT / "tools" / "stubs.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)

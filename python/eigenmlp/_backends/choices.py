@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._core.loading import core
 from ..choices import Choices, best
-from .core import core
 
 if TYPE_CHECKING:
     from ..losses import Loss
-    from .facade import Network, Trainer
+    from .protocols import Network, Trainer
 
 Array = NDArray[Any]
 

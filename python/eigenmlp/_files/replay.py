@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from .._backends.facade import Network
+    from .._backends.protocols import Network
     from ..mlp import MLP
 
 Array = NDArray[Any]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._backends.core import core
+from .._core.loading import core
 from .foreign import is_foreign, is_sparse, unmasked
 
 _OWNERS = (bytes, bytearray)  # of memory that lies in no file

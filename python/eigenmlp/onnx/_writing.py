@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._backends.core import version
+from .._core.loading import version
 from .._inputs import checks
 from .._interchange import travelling as travelling
 from ..activations import Activation

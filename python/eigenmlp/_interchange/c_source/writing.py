@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..._backends.core import version
+from ..._core.loading import version
 from ...activations import Activation
 from .. import travelling as travelling
 from .classes import declaration, definition
