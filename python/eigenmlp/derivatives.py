@@ -7,22 +7,23 @@ what is rounded has no derivative.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._backends.facade import derivatives_of, scores_of
 from ._inputs import checks
-
-if TYPE_CHECKING:
-    from .mlp import MLP
+from ._network.network import DenseNetwork
 
 Array = NDArray[Any]
 
 
 def jvp(
-    net: MLP, X: ArrayLike, dX: ArrayLike | None = None, d_parameters: ArrayLike | None = None
+    net: DenseNetwork,
+    X: ArrayLike,
+    dX: ArrayLike | None = None,
+    d_parameters: ArrayLike | None = None,
 ) -> tuple[Array, Array]:
     """Outputs, and their derivative along a direction of inputs, parameters or both.
 
@@ -64,7 +65,7 @@ def jvp(
 
 
 def input_gradient(
-    net: MLP, X: ArrayLike, y: ArrayLike | None = None, output: int | None = None
+    net: DenseNetwork, X: ArrayLike, y: ArrayLike | None = None, output: int | None = None
 ) -> Array:
     """Gradients (N, D) by the inputs: of each row's own loss, or of one output.
 
@@ -107,7 +108,7 @@ def input_gradient(
 
 
 def per_sample_gradients(
-    net: MLP, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    net: DenseNetwork, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
 ) -> Array:
     """Gradients (N, P) by the parameters, one for each row, whose mean is the loss's gradient.
 
@@ -133,7 +134,7 @@ def per_sample_gradients(
 
 
 def hessian_vector_product(
-    net: MLP,
+    net: DenseNetwork,
     X: ArrayLike,
     y: ArrayLike,
     v: ArrayLike,
@@ -176,7 +177,7 @@ def hessian_vector_product(
 
 
 def hessian(
-    net: MLP,
+    net: DenseNetwork,
     X: ArrayLike,
     y: ArrayLike,
     parameters: ArrayLike | None = None,
@@ -207,7 +208,7 @@ def hessian(
 
 
 def taylor(
-    net: MLP,
+    net: DenseNetwork,
     X: ArrayLike,
     y: ArrayLike,
     direction: ArrayLike,
@@ -267,7 +268,7 @@ def taylor(
 
 
 def taylor_outputs(
-    net: MLP,
+    net: DenseNetwork,
     X: ArrayLike,
     order: int,
     direction: ArrayLike | None = None,
@@ -320,7 +321,9 @@ def taylor_outputs(
     return outputs
 
 
-def _loss_data(net: MLP, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Any:
+def _loss_data(
+    net: DenseNetwork, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
+) -> Any:
     if net._of_choices:
         raise ValueError(
             f"loss: expected a sum over rows, got {net._loss}, whose terms span several rows; "
@@ -329,11 +332,11 @@ def _loss_data(net: MLP, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | 
     return net._data(X, y, sample_weight)
 
 
-def _rows(net: MLP, X: ArrayLike, what: str = "X") -> Any:
+def _rows(net: DenseNetwork, X: ArrayLike, what: str = "X") -> Any:
     return net._rows(X, what)
 
 
-def _moves(net: MLP, rows: Array, dX: ArrayLike | None, what: str) -> Any:
+def _moves(net: DenseNetwork, rows: Array, dX: ArrayLike | None, what: str) -> Any:
     if dX is None:
         return None
     moves = _rows(net, dX, what)
@@ -343,14 +346,14 @@ def _moves(net: MLP, rows: Array, dX: ArrayLike | None, what: str) -> Any:
     return moves
 
 
-def _flat(net: MLP, vector: ArrayLike, what: str) -> Array:
+def _flat(net: DenseNetwork, vector: ArrayLike, what: str) -> Array:
     return checks.flat(vector, net.parameter_count, net._dtype, what)
 
 
-def _check_l2(net: MLP, l2: float) -> None:
+def _check_l2(net: DenseNetwork, l2: float) -> None:
     checks.number(l2, "l2", 0.0, below=checks.largest(net._dtype))
 
 
-def _penalty(net: MLP, l2: float) -> Array:
+def _penalty(net: DenseNetwork, l2: float) -> Array:
     """l2 where `parameters` holds a weight, 0 where it holds a bias (P,)."""
     return np.asarray(l2, dtype=net._dtype) * net._is_weight()

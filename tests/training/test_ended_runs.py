@@ -129,12 +129,10 @@ class OutOfMemory:
 @pytest.fixture
 def out_of_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Lets the n-th native run from now on fail."""
-    import eigenmlp.trainer
+    from eigenmlp._training import stepper
 
-    fails, make = [0], eigenmlp.trainer.make_trainer
-    monkeypatch.setattr(
-        "eigenmlp.trainer.make_trainer", lambda *args: OutOfMemory(make(*args), fails)
-    )
+    fails, make = [0], stepper.make_trainer
+    monkeypatch.setattr(stepper, "make_trainer", lambda *args: OutOfMemory(make(*args), fails))
 
     def at(run: int) -> None:
         fails[0] = run
@@ -203,7 +201,7 @@ def test_a_network_without_memory_draws_nothing(monkeypatch: pytest.MonkeyPatch)
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr("eigenmlp.mlp.make_network", fail)
+        patch.setattr("eigenmlp._network.network.make_network", fail)
         with pytest.raises(MemoryError):
             em.MLP([8, 4, 2], seed=generator)
     with pytest.raises(ValueError, match="init"):

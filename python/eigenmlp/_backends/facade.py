@@ -28,7 +28,7 @@ def warn_without_bfloat16() -> None:
         "operands in float32, which brings no speed; AMX or AVX-512-BF16 would"
     )
     _warned.append(text)
-    warnings.warn(text, stacklevel=3)
+    warnings.warn(text, stacklevel=4)
 
 
 def make_network(

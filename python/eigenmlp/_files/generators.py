@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,18 +10,6 @@ from .._basics.shown import shown
 
 _GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
 _LIMITS = {"pos": 624, "buffer_pos": 4, "has_uint32": 1, "uinteger": 2**32 - 1}
-
-
-@contextmanager
-def unmoved_if(nothing_done: Callable[[], bool], rng: np.random.Generator) -> Iterator[None]:
-    """After an error the generator is as it was, if nothing was done with what it drew."""
-    before = rng.bit_generator.state
-    try:
-        yield
-    except BaseException:
-        if nothing_done():
-            rng.bit_generator.state = before
-        raise
 
 
 def generator_state(rng: np.random.Generator) -> dict[str, Any]:

@@ -6,14 +6,13 @@ was saved. What rounding alone may do follows from the arithmetic: see `_bound`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from .._backends.protocols import Network
-    from ..mlp import MLP
+from .._backends.protocols import Network
+from .._network.network import DenseNetwork
 
 Array = NDArray[Any]
 
@@ -39,7 +38,7 @@ def sample(network: Network, inputs: int, input_scale: float) -> dict[str, Array
     return {X_NAME: X, Y_NAME: Y}
 
 
-def check(net: MLP, arrays: dict[str, Array]) -> None:
+def check(net: DenseNetwork, arrays: dict[str, Array]) -> None:
     """Refuse a network that does not give the outputs that a file says."""
     X = arrays[X_NAME]
     with np.errstate(all="ignore"):
@@ -57,7 +56,7 @@ def check(net: MLP, arrays: dict[str, Array]) -> None:
         )
 
 
-def _bound(net: MLP, X: Array) -> Array:
+def _bound(net: DenseNetwork, X: Array) -> Array:
     """How far the outputs (N, K) of two correct implementations may be apart; Inf or NaN: any.
 
     A probabilistic error analysis (Higham and Mary 2019, https://doi.org/10.1137/18M1226312) along

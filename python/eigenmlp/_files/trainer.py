@@ -6,33 +6,34 @@ import copy
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
 from .._basics.shown import shown
 from .._inputs import checks
+from .._network.network import DenseNetwork
+from .._training.training import Training
 from ..optimizers import OPTIMIZERS, Optimizer
 from ..schedules import Plateau, describe, restored
 from . import generators
 from . import model as model_file
-
-if TYPE_CHECKING:
-    from ..trainer import Trainer
+from . import network as network_file
 
 Array = NDArray[Any]
+Kind = TypeVar("Kind", bound=Training)
 
 
-def save(trainer: Trainer, path: str | Path) -> None:
+def save(trainer: Training, path: str | Path) -> None:
     """`Trainer.save`."""
     with trainer._at_rest():
         config, arrays, settings = _contents(trainer)
     model_file.write_model(path, config, arrays, settings)
 
 
-def _contents(trainer: Trainer) -> tuple[dict[str, Any], dict[str, Array], dict[str, Any]]:
+def _contents(trainer: Training) -> tuple[dict[str, Any], dict[str, Array], dict[str, Any]]:
     net, optimizer = trainer.net, trainer.optimizer
-    arrays = net._named_arrays()
+    arrays = network_file.named_arrays(net)
     for name in trainer._trainer.state_names:
         state = trainer._trainer.get_state(name)
         arrays |= model_file.named_arrays(net._sizes, net._bias, state, f"{name}.")
@@ -56,11 +57,13 @@ def _contents(trainer: Trainer) -> tuple[dict[str, Any], dict[str, Array], dict[
 
 
 def load(
-    kind: type[Trainer], path: str | Path, optimizer: Optimizer | None, backend: str
-) -> Trainer:
-    """`Trainer.load`."""
-    from ..mlp import MLP
-
+    kind: type[Kind],
+    network: type[DenseNetwork],
+    path: str | Path,
+    optimizer: Optimizer | None,
+    backend: str,
+) -> Kind:
+    """`Trainer.load`: a trainer of a class, with a network of a class."""
     config, arrays, settings = model_file.read_model(path)
     if settings is None:
         raise ValueError(f"{path}: expected a saved Trainer, got a network: use MLP.load")
@@ -75,7 +78,7 @@ def load(
             f"got {shown(optimizer)}; for another, make a new Trainer with trainer.net"
         )
     with model_file.sensible(path):
-        net = MLP._from_file(config, arrays, backend)
+        net = network_file.restored(network, config, arrays, backend)
         net._rng = generators.restored_generator(settings["generator"])
         trainer = kind(
             net,
@@ -98,7 +101,7 @@ def load(
     return trainer
 
 
-def _restore_progress(trainer: Trainer, progress: Sequence[Any], arrays: dict[str, Array]) -> None:
+def _restore_progress(trainer: Training, progress: Sequence[Any], arrays: dict[str, Array]) -> None:
     net = trainer.net
     if not isinstance(progress, list) or len(progress) != 4:
         raise ValueError(f"progress: expected 4 numbers, got {shown(progress)}")

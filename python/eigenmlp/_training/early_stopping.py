@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import NDArray
 
+from .._network.network import DenseNetwork
 from ..history import History
-
-if TYPE_CHECKING:
-    from ..mlp import MLP
 
 Array = NDArray[Any]
 
@@ -23,7 +21,7 @@ class Best:
     which gets the history.
     """
 
-    def __init__(self, patience: int | None, net: MLP, history: History) -> None:
+    def __init__(self, patience: int | None, net: DenseNetwork, history: History) -> None:
         self.patience, self.net, self.history = patience, net, history
         self.loss, self.epoch = math.inf, 0
         self.parameters: Array | None = None

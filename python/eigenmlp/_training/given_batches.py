@@ -5,15 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .._inputs.foreign import has, is_sparse
 from ..history import History
-
-if TYPE_CHECKING:
-    from ..trainer import Trainer
+from .stepper import Stepper
 
 _AS_THEY_COME = np.empty((1, 0), dtype=np.int64)
 
@@ -25,7 +23,7 @@ def is_batches(X: object, y: object) -> bool:
 
 
 def run_epoch(
-    trainer: Trainer, batches: Iterable[Any], history: History, moment: ExitStack
+    trainer: Stepper, batches: Iterable[Any], history: History, moment: ExitStack
 ) -> bool:
     """One epoch; False if an iterator was used up by an earlier one, so that nothing was done.
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._basics.shown import shown
 from .._inputs import checks
-from ..mlp import MLP
+from .._network.network import DenseNetwork
 
 Array = NDArray[Any]
 
@@ -89,9 +89,9 @@ def bare(ax: Any) -> None:
         spine.set_visible(False)
 
 
-def network(net: object, function: str) -> MLP:
+def network(net: object, function: str) -> DenseNetwork:
     """`net`, if it is a network."""
-    if not isinstance(net, MLP):
+    if not isinstance(net, DenseNetwork):
         raise TypeError(f"{function}: expected an MLP, got {type(net).__name__}")
     return net
 
@@ -118,7 +118,7 @@ def labels_of(y: ArrayLike, rows: int) -> Array:
     return labels.astype(np.int64)
 
 
-def predicted_labels(net: MLP, X: ArrayLike, function: str) -> Array:
+def predicted_labels(net: DenseNetwork, X: ArrayLike, function: str) -> Array:
     """Labels (N,): the largest of several outputs, or one output on either side of its middle."""
     config = net.config
     Y = net.forward(X)
@@ -135,17 +135,21 @@ def predicted_labels(net: MLP, X: ArrayLike, function: str) -> Array:
     )
 
 
-def hidden(net: MLP, X: ArrayLike, layer: int) -> Array:
+def hidden(net: DenseNetwork, X: ArrayLike, layer: int) -> Array:
     """The outputs (N, H) of hidden layer `layer`, 0 being the first: those of a shorter network."""
     config, sizes = net.config, net.layer_sizes
     names = [*config["activation"], config["output_activation"]]
-    short = MLP(
-        sizes[: layer + 2],
-        activation=names[:layer],
-        output_activation=names[layer],
-        loss="squared_error",
-        init="zeros",
-        **{key: config[key] for key in ("bias", "dtype", "input_scale", "backend")},
+    short = DenseNetwork(
+        **{
+            **config,
+            "layer_sizes": sizes[: layer + 2],
+            "activation": names[:layer],
+            "output_activation": names[layer],
+            "loss": "squared_error",
+            "init": "zeros",
+            "compute_dtype": None,
+            "dropout": 0.0,
+        }
     )
     short.parameters = net.parameters[: short.parameter_count]
     return short.forward(X)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from .._basics.shown import shown
 from .._inputs import checks
-from ..mlp import MLP
+from .._network.network import DenseNetwork
 from . import _common
 
 Array = _common.Array
@@ -20,7 +20,7 @@ MOST_CLASSES = 20  # more distinct targets than this are colours on a scale
 
 
 def codes(
-    net: MLP | ArrayLike | None,
+    net: DenseNetwork | ArrayLike | None,
     X: ArrayLike | None = None,
     y: ArrayLike | None = None,
     method: str = "pca",
@@ -93,7 +93,7 @@ def codes(
 
 def _rows(net: Any, X: Any, layer: int | None) -> tuple[Array, str]:
     """What is laid out (N, H), and what to call it."""
-    if not isinstance(net, MLP):
+    if not isinstance(net, DenseNetwork):
         H = _common.rows_of(X, what="X") if net is None else _common.rows_of(net, what="codes")
         return H, f"{'inputs' if net is None else 'codes'} ({H.shape[1]} dimensions)"
     count = len(net.layer_sizes) - 2

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .._basics.shown import shown
 from .._inputs import checks
-from ..history import History
+from .._inputs.foreign import has
 from . import _common
 
 MANY = 400  # of more points than these a running mean is drawn over them
+
+
+class History(Protocol):
+    """What an `eigenmlp.History` has of losses."""
+
+    loss: list[float]
+    val_loss: list[float]
 
 
 def loss_curve(losses: History | ArrayLike, ax: Any = None, label: str | None = None) -> Any:
@@ -50,13 +57,13 @@ def loss_curve(losses: History | ArrayLike, ax: Any = None, label: str | None = 
     >>> ax.get_xlabel(), len(ax.lines)
     ('epoch', 1)
     """
-    is_history = isinstance(losses, History)
-    training = checks.numbers(losses.loss if isinstance(losses, History) else losses, "losses")
+    is_history = _is_history(losses)
+    training = checks.numbers(losses.loss if _is_history(losses) else losses, "losses")
     if training.ndim != 1 or training.size == 0:
         raise ValueError(f"losses: expected at least one loss (steps,), got shape {training.shape}")
     if label is not None and not isinstance(label, str):
         raise TypeError(f"label: expected a str or None, got {shown(label)}")
-    validation = np.asarray(losses.val_loss if isinstance(losses, History) else [])
+    validation = np.asarray(losses.val_loss if _is_history(losses) else [])
     ax = _common.axes(ax)
     color = _free_color(ax)
     unit = "epoch" if is_history else "step"
@@ -85,6 +92,11 @@ def loss_curve(losses: History | ArrayLike, ax: Any = None, label: str | None = 
     if is_history and len(training) <= 10:
         ax.set_xticks(steps)
     return ax
+
+
+def _is_history(losses: object) -> TypeGuard[History]:
+    """Whether these are the losses of epochs, not numbers (also of a table with such columns)."""
+    return has(losses, "loss") and has(losses, "val_loss") and not has(losses, "__array__")
 
 
 def _free_color(ax: Any) -> str:

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._inputs import checks
-from ..mlp import MLP
+from .._network.network import DenseNetwork
 from . import _common
 
 Array = _common.Array
 
 
 def decision_regions(
-    net: MLP, X: ArrayLike, y: ArrayLike, ax: Any = None, resolution: int = 200
+    net: DenseNetwork, X: ArrayLike, y: ArrayLike, ax: Any = None, resolution: int = 200
 ) -> Any:
     """What a network of two inputs says of every point of the plane, with the data on top.
 
@@ -104,7 +104,7 @@ def _regions(ax: Any, x0: Array, x1: Array, said: Array) -> None:
 
 
 def _values(
-    ax: Any, net: MLP, x0: Array, x1: Array, grid: Array, rows: Array, targets: Array
+    ax: Any, net: DenseNetwork, x0: Array, x1: Array, grid: Array, rows: Array, targets: Array
 ) -> None:
     """One output as a colour, with the rows in the colours of their targets."""
     config = net.config
@@ -122,7 +122,7 @@ def _values(
     ax.figure.colorbar(mesh, ax=ax, label=f"{name}; dots: target", shrink=0.85)
 
 
-def confusion_matrix(net: MLP, X: ArrayLike, y: ArrayLike, ax: Any = None) -> Any:
+def confusion_matrix(net: DenseNetwork, X: ArrayLike, y: ArrayLike, ax: Any = None) -> Any:
     """How many rows of each class were taken for which: rows are true classes, columns guesses.
 
     Colours are shares of a row's class; errors are coloured on a scale of their own, so that

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..mlp import MLP
+from .._network.network import DenseNetwork
 from . import _common
 from .weights import image_shape
 
@@ -15,7 +15,7 @@ Array = _common.Array
 
 
 def digit_graph(
-    net: MLP,
+    net: DenseNetwork,
     X: ArrayLike,
     y: ArrayLike,
     shape: tuple[int, int] | None = None,
@@ -116,7 +116,7 @@ def digit_graph(
     return ax
 
 
-def _favourites(net: MLP) -> Array:
+def _favourites(net: DenseNetwork) -> Array:
     """For each unit of the first hidden layer, the output to which its paths' weights add most."""
     product = net.weights[1].astype(np.float64)
     for W in net.weights[2:]:

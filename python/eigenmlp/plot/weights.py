@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 
 from .._basics.shown import shown
 from .._inputs import checks
-from ..mlp import MLP
+from .._network.network import DenseNetwork
 from . import _common
 
 
-def weights(net: MLP | ArrayLike, layer: int = 0, ax: Any = None) -> Any:
+def weights(net: DenseNetwork | ArrayLike, layer: int = 0, ax: Any = None) -> Any:
     """A layer's weight matrix W (in, out) as an image: red above zero, blue below, white at zero.
 
     Parameters
@@ -51,7 +51,7 @@ def weights(net: MLP | ArrayLike, layer: int = 0, ax: Any = None) -> Any:
     )
     ax.figure.colorbar(image, ax=ax, label="weight", shrink=0.85)
     below, above, name = "input of the layer", "output of the layer", "W"
-    if isinstance(net, MLP):
+    if isinstance(net, DenseNetwork):
         last = layer == len(net.layer_sizes) - 2
         below = "input" if layer == 0 else f"hidden unit of layer {layer}"
         above = "output" if last else f"hidden unit of layer {layer + 1}"
@@ -65,7 +65,7 @@ def weights(net: MLP | ArrayLike, layer: int = 0, ax: Any = None) -> Any:
 
 
 def first_layer(
-    net: MLP | ArrayLike,
+    net: DenseNetwork | ArrayLike,
     shape: tuple[int, int] | None = None,
     ax: Any = None,
     columns: int | None = None,
@@ -141,9 +141,9 @@ def image_shape(shape: tuple[int, int] | None, pixels: int) -> tuple[int, int]:
     return rows, cols
 
 
-def _matrix(net: MLP | ArrayLike, layer: int) -> Any:
+def _matrix(net: DenseNetwork | ArrayLike, layer: int) -> Any:
     """W (in, out) as float64."""
-    if not isinstance(net, MLP):
+    if not isinstance(net, DenseNetwork):
         return _common.rows_of(net, what="weights")
     layers = len(net.layer_sizes) - 1
     if checks.integer(layer, "layer", least=0) >= layers:

@@ -1,0 +1,228 @@
+"""An optimizer's state under a network: single steps, and what a copy or a pickle holds of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._backends.facade import make_trainer
+from .._backends.protocols import RunResult
+from .._basics.shown import shown
+from .._basics.turns import Turns
+from .._basics.unmoved import unmoved_if
+from .._inputs import checks, mapped
+from .._network.network import DenseNetwork
+from ..choices import Choices
+from ..errors import DivergenceError
+from ..optimizers import OPTIMIZERS, Optimizer, learning_rates
+from ..schedules import ReduceOnPlateau
+
+Array = NDArray[Any]
+Kind = TypeVar("Kind", bound="Stepper")
+
+_CHANGED = "X, y: expected data that stay as they were checked, got NaN, Inf or labels out of range"
+
+
+class Stepper:
+    """A network, an optimizer with its state, and a generator: `eigenmlp.Trainer` without runs."""
+
+    def __init__(
+        self,
+        net: DenseNetwork,
+        optimizer: Optimizer,
+        batch_size: int = 64,
+        seed: int | np.random.Generator | None = None,
+        *,
+        accumulate: int = 1,
+    ) -> None:
+        if not isinstance(optimizer, tuple(OPTIMIZERS.values())):
+            raise TypeError(
+                f"optimizer: expected an object of one of {[*OPTIMIZERS]}, such as em.Adam(1e-3), "
+                f"got {shown(optimizer)}"
+            )
+        self._turns, self._changing = Turns(), False
+        self.net = net
+        self.optimizer = optimizer
+        self.batch_size = checks.integer(batch_size, "batch_size")
+        self.accumulate = checks.integer(accumulate, "accumulate")
+        self.epochs = 0
+        if not callable(optimizer.lr):
+            learning_rates(optimizer.lr, 0, 1, checks.largest(net._dtype))
+        limits = {name: x for name, x in optimizer.limits().items() if x is not None}
+        _check_hyper({**optimizer.hyper(), **limits}, net._dtype)
+        if optimizer.penalty and net._of_choices:
+            raise ValueError(
+                f"penalty: expected 0 with a loss over choices, got {optimizer.penalty}"
+            )
+        schedule = optimizer.lr if isinstance(optimizer.lr, ReduceOnPlateau) else None
+        self._plateau = schedule.start() if schedule else None
+        self._rng = net._rng if seed is None else checks.generator(seed)
+        # Takes users' arrays as they are, or says None.
+        self._direct = net._backend == "native" and not (net._has_class_weights or net._of_choices)
+        with unmoved_if(lambda: True, self._rng):
+            self._dropout_key = int(self._rng.integers(2**64, dtype=np.uint64)) if net._drops else 0
+            self._make_trainer()
+
+    def _make_trainer(self) -> None:
+        net = self.net
+        self._trainer = make_trainer(
+            net._backend,
+            net._network,
+            self.optimizer,
+            net._dtype,
+            self.accumulate,
+            net._dropout,
+            self._dropout_key,
+        )
+
+    @contextmanager
+    def _changes(self) -> Iterator[None]:
+        """Around what leaves parameters, state, counters and generator of different moments."""
+        with self._turns.lock:
+            self._changing = True
+            try:
+                yield
+            finally:
+                self._changing = False
+
+    @contextmanager
+    def _at_rest(self) -> Iterator[None]:
+        """Around what reads several of them: waits for other threads, not for itself."""
+        with self._turns, self._turns.lock:
+            if self._changing:
+                raise RuntimeError(
+                    "this trainer is in the middle of a run; it can be used again when that has "
+                    "ended"
+                )
+            yield
+
+    @property
+    def _has_begun(self) -> bool:
+        """Whether anything was updated, or gathered for an update."""
+        steps, batches = self._trainer.get_progress()[:2]
+        return steps > 0 or batches > 0
+
+    @property
+    def steps(self) -> int:
+        """Updates done so far."""
+        return self._trainer.steps
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next update."""
+        return self._learning_rates(1)[0]
+
+    # ---- one step
+
+    def step(self, Xb: ArrayLike, yb: ArrayLike | Choices) -> float:
+        """Train on one batch of any size; returns its loss before the update.
+
+        With `accumulate`, every so many batches make an update.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For unusable data; nothing is changed then.
+        DivergenceError
+            If the loss is not finite; nothing is changed then.
+        """
+        lr = self.optimizer.lr
+        if callable(lr):
+            lr = self._learning_rates(1)[0]
+        for array, name in ((Xb, "X"), (yb, "y")):
+            mapped.intact(array, name)
+        with self._turns.lock:
+            loss = self._trainer.step(Xb, yb, lr) if self._direct else None  # type: ignore[arg-type]
+        if loss is None:
+            X, T, weights = self.net._data(Xb, yb, None)
+            with self._turns.lock:
+                loss = self._trainer.step(X, T, lr, weights)
+            if loss is None:
+                raise ValueError(_CHANGED)
+        if not math.isfinite(loss):
+            raise DivergenceError(self.epochs + 1, self.steps + 1, loss)
+        return loss
+
+    def apply(self, gradient: ArrayLike) -> None:
+        """One optimizer step with a gradient (P,) of the user's own."""
+        net = self.net
+        vector = checks.flat(gradient, net.parameter_count, net._dtype, "gradient")
+        with self._turns.lock:
+            done = self._trainer.apply(vector, self._learning_rates(1)[0])
+        if not done:
+            raise DivergenceError(self.epochs + 1, self.steps + 1, math.inf)
+
+    def _flush(self) -> None:
+        """The update by what earlier calls of `step` have gathered, if anything."""
+        with self._turns.lock:
+            if self._trainer.get_progress()[1] == 0:
+                return
+            done = self._trainer.flush(self._learning_rates(1)[0])
+        if not done:
+            raise DivergenceError(self.epochs + 1, self.steps + 1, math.inf)
+
+    def _refuse(self, result: RunResult, step: int) -> None:
+        """What kept a native run from its end, as an error; `step` counts within the epoch."""
+        if result.diverged_step >= 0:
+            raise DivergenceError(self.epochs + 1, step, result.diverged_loss)
+        if result.refused:
+            raise ValueError(_CHANGED)
+        if result.interrupted:
+            raise result.error or KeyboardInterrupt
+
+    def _learning_rates(self, count: int) -> list[float]:
+        limit = checks.largest(self.net._dtype)
+        lr = self.optimizer.lr if self._plateau is None else self._plateau.lr
+        return learning_rates(lr, self.steps, count, limit)
+
+    # ---- copies
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Of one moment, also what pickle and deepcopy will ask of `net` and generator later."""
+        with self._at_rest():
+            state = self._state()
+            now = {"parameters": self.net.parameters, "generator": self._rng.bit_generator.state}
+            return {**state, **now}
+
+    def __copy__(self: Kind) -> Kind:
+        with self._at_rest():
+            new = type(self).__new__(type(self))
+            new.__setstate__(self._state())  # shares net and generator, which stay as they are
+            return new
+
+    def _state(self) -> dict[str, Any]:
+        inner = self._trainer
+        gathered = inner.get_gathered() if inner.get_progress()[1] else None
+        left_out = ("_trainer", "_turns", "_changing")
+        state = {k: v for k, v in self.__dict__.items() if k not in left_out}
+        memory = {name: inner.get_state(name) for name in inner.state_names}
+        return {**state, "memory": memory, "progress": (*inner.get_progress(), gathered)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        memory, progress = state.pop("memory"), state.pop("progress")
+        parameters, rng = state.pop("parameters", None), state.pop("generator", None)
+        self.__dict__.update(state)
+        self._turns, self._changing = Turns(), False
+        if parameters is not None:
+            self.net.parameters = parameters
+        if rng is not None:
+            self._rng.bit_generator.state = rng
+        self._make_trainer()
+        for name, flat in memory.items():
+            self._trainer.set_state(name, flat)
+        self._trainer.set_progress(*progress)
+
+
+def _check_hyper(hyper: dict[str, float], dtype: str) -> None:
+    """Refuse what `dtype` cannot hold, and an eps that it would take for 0."""
+    least, most = float(np.finfo(dtype).tiny), checks.largest(dtype)
+    for name, value in hyper.items():
+        if value > most:
+            raise ValueError(f"{name}: expected at most {most:g} in {dtype}, got {value}")
+    if hyper.get("eps", least) < least:
+        raise ValueError(f"eps: expected at least {least:g} in {dtype}, got {hyper['eps']}")

@@ -1,0 +1,177 @@
+"""Runs: the loop over epochs, and the native calls it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._basics.shown import shown
+from .._basics.unmoved import unmoved_if
+from .._inputs import checks, mapped
+from ..choices import Choices
+from ..history import History
+from ..schedules import ReduceOnPlateau
+from . import given_batches
+from .early_stopping import Best
+from .progress import progress_bar
+from .stepper import Stepper
+
+Array = NDArray[Any]
+Batches = Iterable["tuple[ArrayLike, ArrayLike]"]
+Callback = Callable[[int, History, Any], "bool | None"]  # the last is the network
+
+_ORDERS = 1 << 21  # row numbers that are shuffled ahead of a native call: 16 MiB
+_STEPS = 100_000  # learning rates and epochs that one native call gets at most
+_OPERATIONS = 1 << 36  # of one native call: a second or so
+_BAR_SECONDS = 0.1
+
+
+class Training(Stepper):
+    """A stepper that runs over epochs: `eigenmlp.Trainer` without files."""
+
+    def run(
+        self,
+        X: ArrayLike | Batches,
+        y: ArrayLike | Choices | None = None,
+        epochs: int = 1,
+        *,
+        validation: tuple[ArrayLike, ArrayLike | Choices] | None = None,
+        sample_weight: ArrayLike | None = None,
+        shuffle: bool = True,
+        callbacks: Sequence[Callback] = (),
+        progress: bool | str = False,
+        early_stopping: int | None = None,
+    ) -> History:
+        """Train for `epochs` epochs; parameters and errors as in `MLP.fit`."""
+        batches = given_batches.is_batches(X, y)
+        if batches and sample_weight is not None:
+            raise ValueError("sample_weight: expected None with batches (Xb, yb), got weights")
+        data = None if batches else self.net._data(X, y, sample_weight)  # type: ignore[arg-type]
+        epochs = checks.integer(epochs, "epochs", least=0)
+        checked_validation = self._checked_validation(validation)
+        callbacks = _checked_callbacks(callbacks)
+        if early_stopping is not None:
+            checks.integer(early_stopping, "early_stopping")
+        shuffle = checks.checked_bool(shuffle, "shuffle")
+        one_by_one = (
+            bool(callbacks)
+            or validation is not None
+            or early_stopping is not None
+            or self._plateau is not None
+        )
+        self._flush()
+        history = History(rows=0 if data is None else len(data[1]))
+        best = Best(early_stopping, self.net, history)
+        epoch = 0
+        with best, progress_bar(epochs, progress) as bar:
+            while epoch < epochs:
+                left, count = epochs - epoch, 1
+                self._turns.give_way()
+                with ExitStack() as moment:
+                    if data is None:
+                        if not given_batches.run_epoch(self, X, history, moment):  # type: ignore[arg-type]
+                            break
+                    else:
+                        moment.enter_context(self._changes())
+                        if left > 1 and not one_by_one:
+                            count = self._epochs_at_once(left, history, bar is not None)
+                        self._run_native(data, count, bool(shuffle), history)
+                    if checked_validation is not None:
+                        self._validate_epoch(checked_validation, history)
+                    if isinstance(self.optimizer.lr, ReduceOnPlateau) and self._plateau is not None:
+                        loss = (history.val_loss or history.loss)[-1]
+                        self._plateau = self.optimizer.lr.after_epoch(self._plateau, loss)
+                epoch += count
+                if bar is not None:
+                    bar.advance(count, history)
+                over = best.is_over()  # before callbacks, which may change the network
+                done = [call(epoch, history, self.net) for call in callbacks]
+                if over or any(done):
+                    break
+        return history
+
+    def _epochs_at_once(self, left: int, history: History, bar: bool) -> int:
+        """Epochs for the next native call: few enough for memory, for a bar that moves, and for
+        other threads that wait for this one.
+        """
+        rows = history.rows
+        steps = self._updates(rows)
+        limit = min(_ORDERS // rows if self.batch_size < rows else _STEPS, _STEPS // steps)
+        limit = max(1, min(limit, _OPERATIONS // (6 * self.net.parameter_count * rows)))
+        if bar:
+            mean = sum(history.seconds) / len(history.seconds) if history.seconds else _BAR_SECONDS
+            limit = min(limit, max(1, int(_BAR_SECONDS / max(mean, 1e-9))))
+        return min(left, limit)
+
+    def _run_native(
+        self, data: tuple[Array, Array, Array | None], epochs: int, shuffle: bool, history: History
+    ) -> None:
+        X, T, weights = data
+        N = len(T)  # rows, or choices between rows
+        steps = self._updates(N)
+        lr = np.array(self._learning_rates(epochs * steps))
+        shuffle = shuffle and self.batch_size < N  # within one batch it changes only rounding
+        orders = np.empty((epochs, N if shuffle else 0), dtype=np.int64)
+        check = mapped.watch(X=X, y=T, sample_weight=weights)
+        if check is not None:
+            check()
+        before = self._rng.bit_generator.state
+        with unmoved_if(lambda: True, self._rng):  # memory runs out before the first step
+            if shuffle:
+                for order in orders:
+                    order[:] = self._rng.permutation(N)
+            result = self._trainer.run(
+                X, T, weights, min(self.batch_size, N), orders, lr, whole=True, check=check
+            )
+        done = result.epochs
+        if shuffle and done < epochs:  # the generator is where the epochs that began have left it
+            self._rng.bit_generator.state = before
+            in_an_epoch = result.steps > done * steps or self._trainer.get_progress()[1] > 0
+            for _ in range(done + in_an_epoch):
+                self._rng.permutation(N)
+        self.epochs += done
+        history.loss += result.losses[:done].tolist()
+        history.seconds += result.seconds[:done].tolist()
+        history.accuracy += [count / N for count in result.correct[:done].tolist() if count >= 0]
+        self._refuse(result, result.diverged_step % steps + 1)
+        if check is not None:
+            check()
+
+    def _updates(self, rows: int) -> int:
+        """Updates of an epoch."""
+        batches = -(-rows // self.batch_size)
+        return -(-batches // self.accumulate)
+
+    def _checked_validation(self, validation: object) -> tuple[Array, Array, Array | None] | None:
+        if validation is None:
+            return None
+        if not (isinstance(validation, (tuple, list)) and len(validation) == 2):
+            raise TypeError(f"validation: expected (X, y), got {type(validation).__name__}")
+        try:
+            return self.net._data(validation[0], validation[1], None)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"validation: {error}") from None
+
+    def _validate_epoch(
+        self, validation: tuple[Array, Array, Array | None], history: History
+    ) -> None:
+        for name, array in zip(("X", "y"), validation[:2], strict=True):
+            mapped.intact(array, f"validation: {name}")
+        loss, correct = self.net._network.evaluate(*validation)
+        history.val_loss.append(float(loss))
+        if correct >= 0:
+            history.val_accuracy.append(correct / len(validation[1]))
+
+
+def _checked_callbacks(callbacks: object) -> Sequence[Callback]:
+    if callable(callbacks) or not checks.is_several(callbacks):
+        raise TypeError(f"callbacks: expected a sequence of callables, got {shown(callbacks)}")
+    checked = checks.items(callbacks, "callbacks")
+    for callback in checked:
+        if not callable(callback):
+            raise TypeError(f"callbacks: expected callables, got {shown(callback)}")
+    return checked
