@@ -1,29 +1,9 @@
-"""What the readers of operators get, and how they take it."""
+"""How the readers of operators take what they get."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
-
+from ._operators import Attributes, Inputs
 from ._terms import Constant, Term, Value
-
-if TYPE_CHECKING:
-    from ._reading import Reader
-
-Inputs: TypeAlias = list[Value | None]  # None for one left out
-Attributes: TypeAlias = dict[str, Any]  # by name
-# The value of a node's first output; None if a network has no place for that.
-Read: TypeAlias = Callable[["Reader", Inputs, Attributes], Value | None]
-
-
-def either(*reads: Read) -> Read:
-    """An operator of several uses: what the first gives that finds a place for it."""
-
-    def read(reader: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
-        values = (one(reader, inputs, attributes) for one in reads)
-        return next((value for value in values if value is not None), None)
-
-    return read
 
 
 def first(inputs: Inputs) -> Value | None:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ._arguments import (
-    Attributes,
-    Inputs,
-    Read,
     axis_of,
     first,
     first_term,
@@ -16,6 +11,9 @@ from ._arguments import (
     scalar_of,
     term_and_other,
 )
+from ._chain import Chain
+from ._functions import DOMAIN
+from ._operators import Attributes, Inputs, Read, operator
 from ._terms import (
     Above,
     Constant,
@@ -29,13 +27,11 @@ from ._terms import (
     scaled,
 )
 
-if TYPE_CHECKING:
-    from ._reading import Reader
-
 # ---- layers
 
 
-def gemm(reader: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+@operator("Gemm")
+def gemm(chain: Chain, inputs: Inputs, attributes: Attributes) -> Value | None:
     """alpha X W + beta b."""
     X, W, b = [*inputs, None][:3] if len(inputs) in (2, 3) else (None, None, None)
     if not isinstance(W, Constant) or integer(attributes, "transA"):
@@ -44,26 +40,28 @@ def gemm(reader: Reader, inputs: Inputs, attributes: Attributes) -> Value | None
     weights = W.array.T if integer(attributes, "transB") else W.array
     if b is not None and beta == 0:
         b = None
-    term = reader.layer(X, weights, None)
+    term = chain.layer(X, weights, None)
     if alpha != 1:
-        reader.layers[-1] = reader.layers[-1]._replace(W=weights * weights.dtype.type(alpha))
+        chain.layers[-1] = chain.layers[-1]._replace(W=weights * weights.dtype.type(alpha))
     if b is None:
         return term
     if not isinstance(b, Constant):
         return None
     if beta != 1 and b.array.dtype.kind == "f":
         b = Constant(b.array * b.array.dtype.type(beta))
-    return reader.add_bias(term, b)
+    return chain.add_bias(term, b)
 
 
-def matmul(reader: Reader, inputs: Inputs, _: Attributes) -> Value | None:
+@operator("MatMul")
+def matmul(chain: Chain, inputs: Inputs, _: Attributes) -> Value | None:
     """X W."""
     if len(inputs) != 2 or not isinstance(inputs[1], Constant):
         return None
-    return reader.layer(inputs[0], inputs[1].array, None)
+    return chain.layer(inputs[0], inputs[1].array, None)
 
 
-def add(reader: Reader, inputs: Inputs, _: Attributes) -> Value | None:
+@operator("Add")
+def add(chain: Chain, inputs: Inputs, _: Attributes) -> Value | None:
     """A bias, or the 1 of 1 + erf."""
     term, other = term_and_other(inputs) or (None, None)
     if term is None or not isinstance(other, Constant):
@@ -71,13 +69,14 @@ def add(reader: Reader, inputs: Inputs, _: Attributes) -> Value | None:
     factor = term.factors[0]
     if isinstance(factor, Function) and factor.name == "erf" and other.scalar == 1:
         return function("1+erf", factor.of) if term == Term(1.0, (factor,)) else None
-    return reader.add_bias(term, other)
+    return chain.add_bias(term, other)
 
 
 # ---- terms
 
 
-def mul(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
+@operator("Mul")
+def mul(_: Chain, inputs: Inputs, __: Attributes) -> Value | None:
     """A product of terms, or a term times a number."""
     pair = term_and_other(inputs)
     if pair is None:
@@ -89,14 +88,16 @@ def mul(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
     return None if number is None else scaled(term, number)
 
 
-def div(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
+@operator("Div")
+def div(_: Chain, inputs: Inputs, __: Attributes) -> Value | None:
     """A term divided by a number."""
     number = scalar_of(inputs[1]) if len(inputs) == 2 else None
     term = first_term(inputs)
     return scaled(term, 1 / number) if number and term is not None else None
 
 
-def sub(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
+@operator("Sub")
+def sub(_: Chain, inputs: Inputs, __: Attributes) -> Value | None:
     """1 - p: the probability of the other class of two."""
     if len(inputs) != 2 or scalar_of(inputs[0]) != 1:
         return None
@@ -107,7 +108,7 @@ def sub(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
 def of_term(name: str, attribute: str = "", default: float = 0.0) -> Read:
     """A function of one term, whose parameter may be an attribute; also of outputs as (N,)."""
 
-    def read(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+    def read(_: Chain, inputs: Inputs, attributes: Attributes) -> Value | None:
         value = first(inputs)
         is_column = isinstance(value, Tail) and value.kind == "column"
         term = value.term if isinstance(value, Tail) and is_column else first_term(inputs)
@@ -121,14 +122,15 @@ def of_term(name: str, attribute: str = "", default: float = 0.0) -> Read:
 def with_parameter(name: str) -> Read:
     """A function of one term, whose parameter is the second input."""
 
-    def read(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
+    def read(_: Chain, inputs: Inputs, __: Attributes) -> Value | None:
         term, number = first_term(inputs), scalar_of(inputs[1]) if len(inputs) == 2 else None
         return None if term is None or number is None else function(name, term, number)
 
     return read
 
 
-def gelu(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+@operator("Gelu")
+def gelu(_: Chain, inputs: Inputs, attributes: Attributes) -> Value | None:
     """Gelu, not its formula with tanh."""
     term = first_term(inputs)
     if "approximate" in attributes and attributes["approximate"].s != b"none":
@@ -136,7 +138,8 @@ def gelu(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
     return None if term is None else function("gelu", term)
 
 
-def swish(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+@operator("Swish")
+def swish(_: Chain, inputs: Inputs, attributes: Attributes) -> Value | None:
     """Silu, if its factor is 1."""
     term = first_term(inputs)
     if real(attributes, "alpha", 1.0) != 1:
@@ -147,7 +150,7 @@ def swish(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
 def over_classes(name: str) -> Read:
     """Softmax or LogSoftmax over the outputs of each row."""
 
-    def read(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+    def read(_: Chain, inputs: Inputs, attributes: Attributes) -> Value | None:
         term = first_term(inputs)
         if term is None or axis_of(attributes, -1) not in (-1, 1):
             return None
@@ -156,13 +159,15 @@ def over_classes(name: str) -> Read:
     return read
 
 
-def greater(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
+@operator("Greater")
+def greater(_: Chain, inputs: Inputs, __: Attributes) -> Value | None:
     """A term above a number."""
     number, term = scalar_of(inputs[1]) if len(inputs) == 2 else None, first_term(inputs)
     return None if term is None or number is None else Above(term, number)
 
 
-def where(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
+@operator("Where")
+def where(_: Chain, inputs: Inputs, __: Attributes) -> Value | None:
     """PyTorch's softplus: z where that is so large that softplus(z) is z."""
     if len(inputs) != 3:
         return None
@@ -171,3 +176,23 @@ def where(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
         return None
     is_softplus = rest == function("softplus", z)
     return rest if is_softplus and above.number >= 20 else None
+
+
+# ---- functions, each of a term
+
+operator("Elu")(of_term("elu", "alpha", 1.0))
+operator("Erf")(of_term("erf"))
+operator("Exp")(of_term("exp"))
+operator("LeakyRelu")(of_term("leaky_relu", "alpha", 0.01))
+operator("LogSoftmax")(over_classes("log_softmax"))
+operator("PRelu")(with_parameter("leaky_relu"))
+operator("Relu")(of_term("relu"))
+operator("Sigmoid")(of_term("sigmoid"))
+operator("Softmax")(over_classes("softmax"))
+operator("Softplus")(of_term("softplus"))
+operator("Tanh")(of_term("tanh"))
+operator("Elu", DOMAIN)(with_parameter("elu"))
+operator("Gelu", DOMAIN)(of_term("gelu"))
+operator("LeakyRelu", DOMAIN)(with_parameter("leaky_relu"))
+operator("Silu", DOMAIN)(of_term("silu"))
+operator("Softplus", DOMAIN)(of_term("softplus"))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ._arguments import (
-    Attributes,
-    Inputs,
     axis_of,
     first,
     first_term,
     integer,
     real,
 )
+from ._chain import Chain
+from ._operators import Attributes, Inputs, operator
 from ._terms import (
     Above,
     Constant,
@@ -21,11 +19,9 @@ from ._terms import (
     Value,
 )
 
-if TYPE_CHECKING:
-    from ._reading import Reader
 
-
-def argmax(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+@operator("ArgMax")
+def argmax(_: Chain, inputs: Inputs, attributes: Attributes) -> Value | None:
     """The likeliest class; the first of equals."""
     value = first(inputs)
     if axis_of(attributes, 0) not in (-1, 1) or integer(attributes, "select_last_index"):
@@ -35,7 +31,8 @@ def argmax(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
     return Tail("classes", value) if isinstance(value, Term) else None
 
 
-def concat(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+@operator("Concat")
+def concat(_: Chain, inputs: Inputs, attributes: Attributes) -> Value | None:
     """1 - p and p side by side."""
     if len(inputs) != 2 or axis_of(attributes, 0) not in (-1, 1):
         return None
@@ -45,24 +42,28 @@ def concat(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
     return None
 
 
-def zip_map(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
+@operator("ZipMap", "ai.onnx.ml")
+def zip_map(_: Chain, inputs: Inputs, __: Attributes) -> Value | None:
     """Probabilities by the names of classes."""
     value = first(inputs)
     return value if isinstance(value, (Term, Tail)) else None
 
 
-def extract(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
+@operator("ArrayFeatureExtractor", "ai.onnx.ml")
+def extract(_: Chain, inputs: Inputs, __: Attributes) -> Value | None:
     """The names of classes."""
     names, labels = inputs if len(inputs) == 2 else (None, None)
     return labels if isinstance(names, Constant) and isinstance(labels, Tail) else None
 
 
-def gather(reader: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+@operator("Gather")
+def gather(chain: Chain, inputs: Inputs, attributes: Attributes) -> Value | None:
     """The names of classes."""
-    return extract(reader, inputs, attributes) if axis_of(attributes, 0) == 0 else None
+    return extract(chain, inputs, attributes) if axis_of(attributes, 0) == 0 else None
 
 
-def binarizer(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+@operator("Binarizer", "ai.onnx.ml")
+def binarizer(_: Chain, inputs: Inputs, attributes: Attributes) -> Value | None:
     """Which probabilities are above 1/2."""
     term, threshold = first_term(inputs), real(attributes, "threshold", 0.0)
     return Tail("above", term) if term is not None and Above(term, threshold).is_label else None

@@ -6,35 +6,23 @@ import json
 import math
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._files.container import opened
 from .._inputs.description import described
-from ..activations import ACTIVATIONS, Activation
+from ..activations import ACTIVATIONS
 from ..losses import Loss
 from ..mlp import MLP
-from . import _functions, _heads
+from . import _arithmetic, _functions, _heads, _labels, _shapes, _sizes
+from ._chain import Chain
 from ._operators import ATTRIBUTES, OPERATORS
 from ._package import onnx
-from ._tensors import array_of
-from ._terms import (
-    Constant,
-    Term,
-    Value,
-    Z,
-    activation,
-    as_row,
-)
+from ._terms import Constant, Term, Value, Z
 
-
-class Affine(NamedTuple):
-    """A layer as the file has it."""
-
-    W: NDArray[Any]  # (in, out)
-    b: NDArray[Any] | None  # (out,)
+_READ_BY = (_arithmetic, _labels, _shapes, _sizes)  # whose import fills the table of operators
 
 
 class Reader:
@@ -42,15 +30,9 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.layers: list[Affine] = []
-        self.activations: list[Activation] = []  # of the layers but the last
-        self.input_scale = 1.0
-        self.input_shape: list[int | None] = []
+        self.chain = Chain(path.parent)
         self.functions: dict[tuple[str, str], bytes] = {}
-        self.what = ""  # the node at hand
         self.values: dict[str, Value] = {}
-        self.numbers = 0  # in all arrays of the file
-        self.used = 0  # as weights and biases
 
     def network(self, loss: Loss | None, backend: str) -> MLP:
         """The network that the file holds."""
@@ -86,139 +68,86 @@ class Reader:
             (f.domain, f.name): f.SerializeToString(deterministic=True) for f in model.functions
         }
         for tensor in graph.initializer:
-            self.values[tensor.name] = Constant(self.array(tensor))
+            self.values[tensor.name] = Constant(self.chain.array(tensor))
         inputs = [x for x in graph.input if x.name not in self.values]
         if len(inputs) != 1:
             raise ValueError(f"expected one input, got {[x.name for x in inputs]}")
         sizes = inputs[0].type.tensor_type.shape.dim
-        self.input_shape = [x.dim_value if x.HasField("dim_value") else None for x in sizes]
+        self.chain.input_shape = [x.dim_value if x.HasField("dim_value") else None for x in sizes]
         self.values[inputs[0].name] = Term(1.0, (Z(0),))
         for node in graph.node:
             self.visit(node)
 
-    def array(self, tensor: Any) -> NDArray[Any]:
-        """An array of the file, counted."""
-        array = array_of(tensor, self.path.parent)
-        self.numbers += array.size
-        return array
-
     def visit(self, node: Any) -> None:
         """Find out what a node's first output is."""
-        self.what = f"node {node.name or ', '.join(node.output)!r} ({node.op_type})"
+        self.chain.what = f"node {node.name or ', '.join(node.output)!r} ({node.op_type})"
         domain = "" if node.domain == "ai.onnx" else node.domain
-        read = OPERATORS.get((domain, node.op_type))
-        if read is None:
+        reads = OPERATORS.get((domain, node.op_type))
+        if reads is None:
             known = sorted({name for _, name in OPERATORS})
             label = f"{domain}.{node.op_type}" if domain else node.op_type
-            raise ValueError(f"{self.what}: expected one of {known!s:.160}…, got {label:.60}")
+            raise ValueError(f"{self.chain.what}: expected one of {known!s:.160}…, got {label:.60}")
         if domain == _functions.DOMAIN:
             self.check_function(node.op_type)
         unknown = [name for name in node.input if name and name not in self.values]
         if unknown or not node.output:
-            raise ValueError(f"{self.what}: expected values that are there, got {unknown}")
+            raise ValueError(f"{self.chain.what}: expected values that are there, got {unknown}")
         inputs = [self.values[name] if name else None for name in node.input]
         attributes = {a.name: a for a in node.attribute}
         for name, attribute in attributes.items():
             came = type(attribute).AttributeType.Name(attribute.type)
             if ATTRIBUTES.get(name, came) != came:
-                raise ValueError(f"{self.what}: {name}: expected {ATTRIBUTES[name]}, got {came}")
-        value = read(self, inputs, attributes)
+                raise ValueError(
+                    f"{self.chain.what}: {name}: expected {ATTRIBUTES[name]}, got {came}"
+                )
+        values = (read(self.chain, inputs, attributes) for read in reads)
+        value = next((value for value in values if value is not None), None)
         if value is None:
             raise ValueError(
-                f"{self.what}: expected inputs and attributes that fit a chain of layers"
+                f"{self.chain.what}: expected inputs and attributes that fit a chain of layers"
             )
         if node.output[0] in self.values:
-            raise ValueError(f"{self.what}: expected a new name, got {node.output[0]!r}")
+            raise ValueError(f"{self.chain.what}: expected a new name, got {node.output[0]!r}")
         self.values[node.output[0]] = value
 
     def check_function(self, operator: str) -> None:
         """A function within the file must be what `export` writes."""
         ours = _functions.function(operator).SerializeToString(deterministic=True)
         if self.functions.get((_functions.DOMAIN, operator)) != ours:
-            raise ValueError(f"{self.what}: expected the function that eigenmlp writes")
-
-    # ---- layers
-
-    def layer(self, value: Value | None, W: NDArray[Any], b: NDArray[Any] | None) -> Term:
-        """``value @ W + b``, as the next layer."""
-        if W.ndim != 2 or W.dtype.kind != "f" or 0 in W.shape:
-            raise ValueError(f"{self.what}: expected weights (in, out), got {W.dtype} {W.shape}")
-        D = self.take(value)
-        if D not in (None, W.shape[0]):
-            raise ValueError(f"{self.what}: expected weights ({D}, out), got {W.shape}")
-        self.layers.append(Affine(W, b))
-        self.used += W.size + (0 if b is None else b.size)
-        if self.used > self.numbers:
-            raise ValueError(
-                f"{self.what}: expected at most {self.numbers} weights, as the file has, got "
-                f"{self.used}: some are shared"
-            )
-        return Term(1.0, (Z(len(self.layers), b is not None),))
-
-    def take(self, value: Value | None) -> int | None:
-        """Make a value the next layer's input; its width if that is known."""
-        if isinstance(value, Term) and value.z == Z(0):
-            self.input_scale = value.coefficient
-            if not self.layers:
-                return self.width()
-        found = activation(value) if isinstance(value, Term) else None
-        if found is None or found[0] != self.last() or not self.layers:
-            raise ValueError(f"{self.what}: expected a known activation of the layer before")
-        self.activations.append(found[1])
-        return int(self.layers[-1].W.shape[1])
-
-    def last(self) -> Z:
-        """The z of the last layer so far."""
-        return Z(len(self.layers), not self.layers or self.layers[-1].b is not None)
-
-    def width(self) -> int | None:
-        """D as the graph's input says; None if it does not."""
-        sizes = self.input_shape[1:]
-        if not sizes or any(x is None or x <= 0 for x in sizes):
-            return None
-        return math.prod(int(x) for x in sizes if x is not None)
-
-    def add_bias(self, term: Term, value: Constant) -> Term | None:
-        """term + value, if that is a bias for the last layer; None if it cannot be."""
-        if not self.layers or term != Term(1.0, (self.last(),)) or self.last().has_bias:
-            return None
-        W = self.layers[-1].W
-        b = as_row(value, W.shape[1])
-        if b is None:
-            return None
-        self.used += b.size
-        self.layers[-1] = Affine(W, b)
-        return Term(1.0, (self.last(),))
+            raise ValueError(f"{self.chain.what}: expected the function that eigenmlp writes")
 
     # ---- the whole
 
     def assembled(self, model: Any, loss: Loss | None, backend: str) -> MLP:
         """The network, once every node is known."""
-        if not self.layers:
+        if not self.chain.layers:
             raise ValueError("expected at least one Gemm or MatMul, got none")
         missing = [x.name for x in model.graph.output if x.name not in self.values]
         if missing or not model.graph.output:
             raise ValueError(f"expected outputs that nodes give, got {missing or 'none'}")
         outputs = [self.values[x.name] for x in model.graph.output]
-        dtypes = {x.dtype.name for layer in self.layers for x in layer if x is not None}
+        dtypes = {x.dtype.name for layer in self.chain.layers for x in layer if x is not None}
         if len(dtypes) != 1:
             raise ValueError(f"expected weights of one dtype, got {sorted(dtypes)}")
-        sizes = [self.layers[0].W.shape[0], *(layer.W.shape[1] for layer in self.layers)]
+        sizes = [
+            self.chain.layers[0].W.shape[0],
+            *(layer.W.shape[1] for layer in self.chain.layers),
+        ]
         given = self.given_config(model)
-        head = _heads.head(outputs, self.last(), loss, given)
-        bias = any(layer.b is not None for layer in self.layers)
+        head = _heads.head(outputs, self.chain.last(), loss, given)
+        bias = any(layer.b is not None for layer in self.chain.layers)
         config = {
             "layer_sizes": sizes,
-            "activation": [one.text for one in self.activations],
+            "activation": [one.text for one in self.chain.activations],
             "output_activation": head.activation.text,
             "loss": head.loss.text,
             "bias": bias,
             "dtype": dtypes.pop(),
-            "input_scale": self.input_scale,
+            "input_scale": self.chain.input_scale,
         }
         net = MLP(**{**config, **self.exact(config, given)}, init="zeros", backend=backend)
         parts: list[NDArray[Any]] = []
-        for W, b in self.layers:
+        for W, b in self.chain.layers:
             parts.append(W.ravel())
             if bias:
                 parts.append(np.zeros(W.shape[1], W.dtype) if b is None else b)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ._arguments import (
-    Attributes,
-    Inputs,
     axis_of,
     first,
     first_term,
     integer,
     scalar_of,
 )
+from ._chain import Chain
+from ._operators import Attributes, Inputs, operator
 from ._package import onnx
 from ._sizes import numbers_of
 from ._terms import (
@@ -26,23 +24,23 @@ from ._terms import (
     Value,
 )
 
-if TYPE_CHECKING:
-    from ._reading import Reader
 
-
-def same(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
+@operator("Identity")
+def same(_: Chain, inputs: Inputs, __: Attributes) -> Value | None:
     """Identity."""
     return first(inputs)
 
 
-def dropout(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
+@operator("Dropout")
+def dropout(_: Chain, inputs: Inputs, __: Attributes) -> Value | None:
     """Dropout, which is for training."""
     if len(inputs) == 3 and scalar_of(inputs[2]) not in (None, 0.0):
         return None
     return first(inputs)
 
 
-def cast(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+@operator("Cast")
+def cast(_: Chain, inputs: Inputs, attributes: Attributes) -> Value | None:
     """Numbers to floats, labels to whatever."""
     value = first(inputs)
     proto = onnx().TensorProto
@@ -61,7 +59,8 @@ def cast(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
     return value
 
 
-def transpose(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+@operator("Transpose")
+def transpose(_: Chain, inputs: Inputs, attributes: Attributes) -> Value | None:
     """Of a matrix of the file."""
     value = first(inputs)
     axes = [*attributes["perm"].ints] if "perm" in attributes else [1, 0]
@@ -70,12 +69,14 @@ def transpose(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None
     return Constant(value.array.T)
 
 
-def flatten(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+@operator("Flatten")
+def flatten(_: Chain, inputs: Inputs, attributes: Attributes) -> Value | None:
     """Rows stay rows."""
     return first_term(inputs) if axis_of(attributes, 1) == 1 else None
 
 
-def reshape(reader: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+@operator("Reshape")
+def reshape(chain: Chain, inputs: Inputs, attributes: Attributes) -> Value | None:
     """Rows stay rows: to (N, D) or (N, K); outputs to one column or none, labels to whatever."""
     value, shape = inputs if len(inputs) == 2 else (None, None)
     if isinstance(value, Tail):
@@ -84,34 +85,36 @@ def reshape(reader: Reader, inputs: Inputs, attributes: Attributes) -> Value | N
     if not isinstance(value, Term) or sizes is None:
         return None
     if sizes == (-1,):
-        return _column(reader, value)
+        return _column(chain, value)
     if len(sizes) != 2:
         return None
     rows, columns = sizes
-    batch = reader.input_shape[0] if reader.input_shape else None
+    batch = chain.input_shape[0] if chain.input_shape else None
     copies = -1 if integer(attributes, "allowzero") else 0
     if rows not in (None, copies, -1, batch) or (rows == -1 and columns == -1):
         return None
-    width = reader.layers[-1].W.shape[1] if reader.layers else reader.width()
+    width = chain.layers[-1].W.shape[1] if chain.layers else chain.width()
     if columns == -1 or width in (None, columns):
         return value
     return Tail("column", value) if columns == 1 else None
 
 
-def column(reader: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+@operator("Gather")
+def column(chain: Chain, inputs: Inputs, attributes: Attributes) -> Value | None:
     """Outputs (N, 1) to (N,): the first of one."""
     value, place = inputs if len(inputs) == 2 else (None, None)
     is_first = scalar_of(place) in (0, -1) and axis_of(attributes, 0) in (1, -1)
-    return _column(reader, value) if is_first else None
+    return _column(chain, value) if is_first else None
 
 
-def _column(reader: Reader, value: Value | None) -> Value | None:
+def _column(chain: Chain, value: Value | None) -> Value | None:
     """Outputs (N, 1) as (N,)."""
-    is_column = bool(reader.layers) and reader.layers[-1].W.shape[1] == 1
+    is_column = bool(chain.layers) and chain.layers[-1].W.shape[1] == 1
     return Tail("column", value) if isinstance(value, Term) and is_column else None
 
 
-def squeeze(reader: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+@operator("Squeeze")
+def squeeze(chain: Chain, inputs: Inputs, attributes: Attributes) -> Value | None:
     """Outputs (N, 1) to (N,); labels to whatever."""
     value = first(inputs)
     if isinstance(value, Tail):
@@ -119,16 +122,17 @@ def squeeze(reader: Reader, inputs: Inputs, attributes: Attributes) -> Value | N
     axes: list[int] = [*attributes["axes"].ints] if "axes" in attributes else []
     if len(inputs) == 2 and isinstance(inputs[1], Constant):
         axes = inputs[1].array.ravel().tolist()
-    return _column(reader, value) if axes in ([], [1], [-1]) else None
+    return _column(chain, value) if axes in ([], [1], [-1]) else None
 
 
-def constant(reader: Reader, _: Inputs, attributes: Attributes) -> Value | None:
+@operator("Constant")
+def constant(chain: Chain, _: Inputs, attributes: Attributes) -> Value | None:
     """A number, numbers, or an array."""
     if len(attributes) != 1:
         return None
     ((name, attribute),) = attributes.items()
     if name == "value":
-        return Constant(reader.array(attribute.t))
+        return Constant(chain.array(attribute.t))
     fields = {
         "value_float": ("f", np.float32),
         "value_floats": ("floats", np.float32),

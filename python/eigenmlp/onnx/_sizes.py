@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from ._arguments import (
-    Attributes,
-    Inputs,
     axis_of,
     first_term,
 )
+from ._chain import Chain
+from ._operators import Attributes, Inputs, operator
 from ._terms import (
     Constant,
     Sizes,
@@ -19,23 +18,21 @@ from ._terms import (
     Z,
 )
 
-if TYPE_CHECKING:
-    from ._reading import Reader
-
 UNKNOWN = -1  # a size that the file does not tell; as Reshape has it, too
 _MOST = 8  # sizes of one array: what lies above is no shape, and could grow without end
 
 
-def shape(reader: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+@operator("Shape")
+def shape(chain: Chain, inputs: Inputs, attributes: Attributes) -> Value | None:
     """Of rows: their number, and the sizes of one."""
     term = first_term(inputs)
     if term is None:
         return None
     layer = _layer_of(term)
     if layer:
-        sizes = [None, int(reader.layers[layer - 1].W.shape[1])]
-    elif reader.input_shape:
-        sizes = [None, *(x if x and x > 0 else UNKNOWN for x in reader.input_shape[1:])]
+        sizes = [None, int(chain.layers[layer - 1].W.shape[1])]
+    elif chain.input_shape:
+        sizes = [None, *(x if x and x > 0 else UNKNOWN for x in chain.input_shape[1:])]
     else:
         return None
     start = int(attributes["start"].i) if "start" in attributes else None
@@ -43,7 +40,8 @@ def shape(reader: Reader, inputs: Inputs, attributes: Attributes) -> Value | Non
     return _limited(tuple(sizes[start:end]))
 
 
-def gather(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+@operator("Gather")
+def gather(_: Chain, inputs: Inputs, attributes: Attributes) -> Value | None:
     """Some of the sizes."""
     value, which = inputs if len(inputs) == 2 else (None, None)
     places = numbers_of(which)
@@ -54,7 +52,8 @@ def gather(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
     return Sizes(chosen) if len(chosen) == len(places) else None
 
 
-def slice_(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
+@operator("Slice")
+def slice_(_: Chain, inputs: Inputs, __: Attributes) -> Value | None:
     """Sizes from a start to an end."""
     if not inputs or not isinstance(inputs[0], Sizes):
         return None
@@ -65,7 +64,8 @@ def slice_(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
     return Sizes(inputs[0].sizes[start:end]) if axis == 0 else None
 
 
-def concat(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
+@operator("Concat")
+def concat(_: Chain, inputs: Inputs, attributes: Attributes) -> Value | None:
     """Sizes one after the other."""
     parts = [numbers_of(x) for x in inputs]
     if None in parts or axis_of(attributes, 1) != 0:
@@ -73,7 +73,8 @@ def concat(_: Reader, inputs: Inputs, attributes: Attributes) -> Value | None:
     return _limited(tuple(x for part in parts for x in part or ()))
 
 
-def mul(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
+@operator("Mul")
+def mul(_: Chain, inputs: Inputs, __: Attributes) -> Value | None:
     """A product of two sizes of a row."""
     parts = [numbers_of(x) or () for x in inputs]
     sizes = [x for part in parts for x in part if x is not None]
@@ -82,7 +83,9 @@ def mul(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
     return _limited((UNKNOWN if UNKNOWN in sizes else math.prod(sizes),))
 
 
-def same(_: Reader, inputs: Inputs, __: Attributes) -> Value | None:
+@operator("Squeeze")
+@operator("Unsqueeze")
+def same(_: Chain, inputs: Inputs, __: Attributes) -> Value | None:
     """Sizes, whether they count as a number or as a vector."""
     return inputs[0] if inputs and isinstance(inputs[0], Sizes) else None
 
