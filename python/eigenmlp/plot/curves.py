@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeGuard
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -58,12 +58,13 @@ def loss_curve(losses: History | ArrayLike, ax: Any = None, label: str | None = 
     ('epoch', 1)
     """
     is_history = _is_history(losses)
-    training = checks.numbers(losses.loss if _is_history(losses) else losses, "losses")
+    given: Any = losses
+    training = checks.numbers(given.loss if is_history else given, "losses")
     if training.ndim != 1 or training.size == 0:
         raise ValueError(f"losses: expected at least one loss (steps,), got shape {training.shape}")
     if label is not None and not isinstance(label, str):
         raise TypeError(f"label: expected a str or None, got {shown(label)}")
-    validation = np.asarray(losses.val_loss if _is_history(losses) else [])
+    validation = np.asarray(given.val_loss if is_history else [])
     ax = _common.axes(ax)
     color = _free_color(ax)
     unit = "epoch" if is_history else "step"
@@ -94,7 +95,7 @@ def loss_curve(losses: History | ArrayLike, ax: Any = None, label: str | None = 
     return ax
 
 
-def _is_history(losses: object) -> TypeGuard[History]:
+def _is_history(losses: object) -> bool:
     """Whether these are the losses of epochs, not numbers (also of a table with such columns)."""
     return has(losses, "loss") and has(losses, "val_loss") and not has(losses, "__array__")
 

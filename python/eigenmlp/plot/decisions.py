@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._inputs import checks
+from .._network import loss_outputs
 from .._network.network import DenseNetwork
 from . import _common
 
@@ -109,8 +110,9 @@ def _values(
     """One output as a colour, with the rows in the colours of their targets."""
     config = net.config
     probability = str(config["loss"]).startswith("sigmoid_cross_entropy")
-    Y = (net.predict_proba(grid) if probability else net.forward(grid))[:, 0]
-    Y = Y.reshape(len(x1), len(x0))
+    Y = net.forward(grid)[:, 0].reshape(len(x1), len(x0))
+    if probability:
+        Y = loss_outputs.sigmoid(Y)
     bounded = probability or str(config["output_activation"]).startswith("sigmoid")
     ends = np.array([0.0, 1.0]) if bounded else np.concatenate([Y.ravel(), targets])
     kind = {"cmap": "cividis", "vmin": float(ends.min()), "vmax": float(ends.max())}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -25,40 +25,21 @@ from ..activations import Activation
 from ..mlp import MLP
 from ..threads import limited
 from . import _lbfgs, _stochastic, _validation
-from ._constraints import CONSTRAINTS
-from ._outputs import OutputsMixin, brief
+from ._constraints import ACTIVATION_NAMES, CONSTRAINTS
+from ._fitted import Fitted
+from ._outputs import brief
 from ._problem import Problem
 from ._validation import Validation
 
 Array = NDArray[Any]
 
-# scikit-learn's names of activations that have another name here.
-ACTIVATION_NAMES = {"logistic": "sigmoid"}
 STOCHASTIC_SOLVERS = ("sgd", "adam")
 
 
-class BaseMLP(OutputsMixin, BaseEstimator, ABC):
+class BaseMLP(Fitted, BaseEstimator, ABC):
     """Fitting; targets and predictions are the subclasses' work."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
-
-    # What fitting leaves, beside the network.
-    n_iter_: int
-    t_: int
-    n_layers_: int
-    n_outputs_: int
-    out_activation_: str
-    loss_: float
-    loss_curve_: list[float]
-    best_loss_: Any
-    validation_scores_: Any
-    best_validation_score_: Any
-    stopped_: bool
-    _learning_rate: float
-    _turns: Turns  # of the threads that fit this estimator or read all of it
-    _policy: tuple[str, float, float]  # of the learning rate: its name, start and power_t
-    _no_improvement_count: int
-    _counts_calls: bool = False  # whether those are calls of `partial_fit`, not epochs of `fit`
 
     @abstractmethod
     def _validate_input(
@@ -73,10 +54,6 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
     @abstractmethod
     def _chosen_loss(self) -> Any:
         """The loss of the core."""
-
-    @abstractmethod
-    def _score(self, X: Any, y: Any, sample_weight: Array | None = None) -> float:
-        """Of rows that were checked before."""
 
     # ---- fitting
 
@@ -295,11 +272,6 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
         weights: Array = _check_sample_weight(sample_weight, X).astype(np.float64)
         return with_some_weight(weights)
 
-    def _call_back(self, epoch: int) -> bool:
-        """Tell the callbacks; True if one of them wants to end."""
-        calls: Sequence[Callable[[int, Any], bool | None]] = self.callbacks or ()
-        return any([call(epoch, self) for call in calls])
-
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> None:
         if getattr(self, "stopped_", False):
             return
@@ -308,14 +280,6 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
         if self.early_stopping and over and not getattr(self, "stopped_", False):
             self.stopped_ = True
             self._restore_best()
-
-    def _restore_best(self) -> None:
-        """The parameters of the best validation score."""
-        core = self._network()._network  # which takes what is not finite
-        if self._best_parameters is None:
-            self._best_parameters = core.get_parameters()
-        core.set_parameters(self._best_parameters)
-        self._parameters_changed()
 
     def _check_solver(self) -> bool:
         if self.solver not in STOCHASTIC_SOLVERS:
@@ -336,7 +300,7 @@ class BaseMLP(OutputsMixin, BaseEstimator, ABC):
         ValueError
             If an activation or the loss is not one of scikit-learn's.
         """
-        from ._convert import to_sklearn
+        from ._to_sklearn import to_sklearn
 
         return to_sklearn(self)
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 if TYPE_CHECKING:
-    from ._base import BaseMLP
+    from ._fitted import Fitted
     from ._problem import Problem
 
 
-def fit(estimator: BaseMLP, problem: Problem) -> None:
+def fit(estimator: Fitted, problem: Problem) -> None:
     """Minimise the loss with its penalty over all rows."""
     net = estimator._network()
     core, dtype = net._network, net.dtype

@@ -20,7 +20,7 @@ from ..trainer import Trainer
 from . import _saved
 
 if TYPE_CHECKING:
-    from ._base import BaseMLP
+    from ._fitted import Fitted
     from ._problem import Problem
     from ._validation import Validation
 
@@ -30,7 +30,7 @@ _AHEAD = 1 << 21  # row numbers that are shuffled ahead of a native call
 
 
 def fit(
-    estimator: BaseMLP, problem: Problem, validation: Validation | None, incremental: bool
+    estimator: Fitted, problem: Problem, validation: Validation | None, incremental: bool
 ) -> None:
     """Train until the loss (or the validation score) no longer improves, or for one epoch."""
     run = _Run(estimator, problem, validation)
@@ -73,7 +73,7 @@ def fit(
 class _Run:
     """The loop over epochs of one call of `fit` or `partial_fit`."""
 
-    def __init__(self, estimator: BaseMLP, problem: Problem, validation: Validation | None) -> None:
+    def __init__(self, estimator: Fitted, problem: Problem, validation: Validation | None) -> None:
         self.estimator, self.problem, self.validation = estimator, problem, validation
         self.scores_stop = bool(estimator.early_stopping)
         self.rows = problem.rows
@@ -277,7 +277,7 @@ def _batch_size(asked: int | str, rows: int) -> int:
     return min(int(asked), rows)
 
 
-def _make_optimizer(estimator: BaseMLP) -> Optimizer:
+def _make_optimizer(estimator: Fitted) -> Optimizer:
     e = estimator
     if e.solver == "sgd":
         return sgd(e.momentum, e.nesterovs_momentum, e.alpha)

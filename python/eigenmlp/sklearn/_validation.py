@@ -15,7 +15,7 @@ from .._inputs.foreign import is_sparse
 from .._inputs.mapped import intact
 
 if TYPE_CHECKING:
-    from ._base import BaseMLP
+    from ._fitted import Fitted
 
 Array = NDArray[Any]
 
@@ -29,7 +29,7 @@ class Validation:
     weights: Array | None
 
 
-def given(estimator: BaseMLP, validation_data: tuple[Any, Any] | None) -> Validation | None:
+def given(estimator: Fitted, validation_data: tuple[Any, Any] | None) -> Validation | None:
     """The user's own rows, checked but for what the targets are."""
     if validation_data is None:
         return None
@@ -49,7 +49,7 @@ def given(estimator: BaseMLP, validation_data: tuple[Any, Any] | None) -> Valida
     return Validation(X, y, None)
 
 
-def expect_scores(estimator: BaseMLP, validation: Validation) -> None:
+def expect_scores(estimator: Fitted, validation: Validation) -> None:
     """Refuse targets that cannot be scored, before the first step."""
     try:
         if is_classifier(estimator) and validation.y.ndim == 1:
@@ -62,7 +62,7 @@ def expect_scores(estimator: BaseMLP, validation: Validation) -> None:
 
 
 def split(
-    estimator: BaseMLP, X: Any, T: Array, y: Any, weights: Array | None
+    estimator: Fitted, X: Any, T: Array, y: Any, weights: Array | None
 ) -> tuple[Any, Array, Any, Array | None, Validation]:
     """Rows to train on, and rows to validate with, drawn as scikit-learn draws them."""
     # As booleans, which scikit-learn's errors name.
