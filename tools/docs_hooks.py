@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from mkdocs.structure.files import File, Files
 LINKED = (
     ("bench/results", ("*.png",), "guide/results"),
     ("examples", ("*.py", "figures/*.png"), "examples"),
+    ("python/eigenmlp", ("**/*.py",), "source/python/eigenmlp"),
+    ("cpp", ("**/*.hpp", "**/*.cpp"), "source/cpp"),
 )
 
 
@@ -21,3 +24,9 @@ def on_files(files: Files, config: Any) -> Files:
             name = path.relative_to(root / folder).as_posix()
             files.append(File.generated(config, f"{place}/{name}", abs_src_path=str(path)))
     return files
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
+    """Links from pages to the source lead to its copy in the site."""
+    up = "../" * page.file.src_uri.count("/")
+    return re.sub(r"\]\((?:\.\./)+(python|cpp)/", rf"]({up}source/\1/", markdown)
