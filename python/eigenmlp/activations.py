@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ._inputs.description import Described
+from ._inputs.description import Bounds, Described
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,7 @@ class LeakyRelu(Activation):
     negative_slope: float = 0.01
 
     name: ClassVar[str] = "leaky_relu"
-
-    def __post_init__(self) -> None:
-        self._number("negative_slope", least=0.0)
+    _bounds: ClassVar[Bounds] = {"negative_slope": {"least": 0.0}}
 
 
 @dataclass(frozen=True)
@@ -79,9 +77,7 @@ class Sigmoid(Activation):
     slope: float = 1.0
 
     name: ClassVar[str] = "sigmoid"
-
-    def __post_init__(self) -> None:
-        self._number("slope", above=0.0)
+    _bounds: ClassVar[Bounds] = {"slope": {"above": 0.0}}
 
 
 @dataclass(frozen=True)
@@ -111,9 +107,7 @@ class Elu(Activation):
     alpha: float = 1.0
 
     name: ClassVar[str] = "elu"
-
-    def __post_init__(self) -> None:
-        self._number("alpha", least=0.0)
+    _bounds: ClassVar[Bounds] = {"alpha": {"least": 0.0}}
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ._basics.shown import shown
 from ._inputs import checks
-from ._inputs.description import Described
+from ._inputs.description import Bounds, Described
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Loss(Described):
 
     def __post_init__(self) -> None:
         checks.known(self.reduction, ("mean", "sum"), f"{type(self).__name__}: reduction")
+        super().__post_init__()
 
     @property
     def core_text(self) -> str:
@@ -81,12 +82,12 @@ class SoftmaxCrossEntropy(Loss):
     class_weight: Sequence[float] | None = None
 
     name: ClassVar[str] = "softmax_cross_entropy"
+    _bounds: ClassVar[Bounds] = {"label_smoothing": {"least": 0.0, "below": 1.0}}
     classifies: ClassVar[bool] = True
     takes_logits: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._number("label_smoothing", least=0.0, below=1.0)
         if self.class_weight is None:
             return
         what = "SoftmaxCrossEntropy: class_weight"
@@ -151,10 +152,7 @@ class Huber(Loss):
     delta: float = 1.0
 
     name: ClassVar[str] = "huber"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._number("delta", above=0.0)
+    _bounds: ClassVar[Bounds] = {"delta": {"above": 0.0}}
 
 
 @dataclass(frozen=True)

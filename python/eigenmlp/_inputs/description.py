@@ -10,12 +10,19 @@ from typing import Any, ClassVar, TypeVar
 from .._basics.shown import shown
 from . import checks
 
+Bounds = dict[str, dict[str, float]]  # by parameter: what `_number` takes
+
 
 @dataclass(frozen=True)
 class Described:
     """What activations and losses have in common."""
 
     name: ClassVar[str]
+    _bounds: ClassVar[Bounds] = {}  # of parameters that are numbers
+
+    def __post_init__(self) -> None:
+        for name, bounds in self._bounds.items():
+            self._number(name, **bounds)
 
     @property
     def text(self) -> str:
