@@ -1,1 +1,1 @@
-"""What a run is made of: early stopping, batches that users bring, progress."""
+"""What a run is made of: steps, the loop over epochs, users' batches, early stopping, progress."""
