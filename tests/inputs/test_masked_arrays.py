@@ -109,6 +109,15 @@ def test_networks(name: str, backend: str) -> None:
     assert np.array_equal(net.parameters, before)
 
 
+@pytest.mark.parametrize("part", ["indices", "indptr"])
+def test_places_of_sparse_rows(part: str) -> None:
+    sparse = pytest.importorskip("scipy.sparse", reason="needs SciPy")
+    rows = sparse.csr_matrix(X)
+    setattr(rows, part, np.ma.array(getattr(rows, part), mask=True))
+    with pytest.raises(ValueError, match=r"X: expected .* without masked elements"):
+        network("native").forward(rows)
+
+
 def test_sparse_rows() -> None:
     sparse = pytest.importorskip("scipy.sparse", reason="needs SciPy")
     rows = sparse.csr_matrix(X)

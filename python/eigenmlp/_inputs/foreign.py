@@ -36,7 +36,7 @@ def unmasked(value: Any, what: str) -> None:
         return
     parts = value if isinstance(value, (list, tuple)) else (value,)
     if is_sparse(value):
-        parts = (getattr(value, "data", None),)
+        parts = [getattr(value, name, None) for name in ("data", "indices", "indptr")]
     for part in parts:
         if isinstance(part, masked.MaskedArray) and (count := np.count_nonzero(part.mask)):
             raise ValueError(
