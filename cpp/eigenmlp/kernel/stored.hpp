@@ -47,10 +47,11 @@ bool gather_numbers(const Rows& X, const std::int64_t* order, Index first, Index
   const auto row_of = [&](Index i) {
     return starts + (order ? static_cast<Index>(order[first + i]) : first + i);
   };
-  Index at = 0;
+  Index at = 0; // never before what the rows of another thread are given, whatever `starts` say
   for (Index i = 0; i < begin; ++i) {
     const I* row = row_of(i);
-    at += static_cast<Index>(row[1]) - static_cast<Index>(row[0]);
+    const auto count = static_cast<Index>(row[1]) - static_cast<Index>(row[0]);
+    at = std::min(at + std::clamp<Index>(count, 0, to.capacity), to.capacity);
   }
   bool good = true;
   T not_finite = 0; // x · 0 is NaN for NaN and Inf
