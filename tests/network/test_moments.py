@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import eigenmlp as em
+from support.trainers import state_of
 
 SECONDS = 0.5  # that each test hammers
 BACKENDS = ("native", "numpy")
@@ -122,18 +123,6 @@ def trained(backend: str, epochs: int, accumulate: int = 1) -> em.Trainer:
     trainer = em.Trainer(net_of(backend), em.Adam(1e-2), 30, seed=1, accumulate=accumulate)
     trainer.run(X, y, epochs)
     return trainer
-
-
-def state_of(trainer: em.Trainer) -> dict[str, Any]:
-    inner = trainer._trainer
-    arrays = {name: inner.get_state(name).tobytes() for name in inner.state_names}
-    return {
-        **arrays,
-        "parameters": trainer.net.parameters.tobytes(),
-        "steps": trainer.steps,
-        "epochs": trainer.epochs,
-        "generator": trainer._rng.bit_generator.state,
-    }
 
 
 def by_file(trainer: em.Trainer, backend: str, path: Path) -> em.Trainer:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import eigenmlp as em
+from support.trainers import state_of
 
 BACKENDS = ("native", "numpy")
 rng = np.random.default_rng(0)
@@ -16,18 +17,6 @@ y = (X.sum(axis=1) > 0).astype(np.int64)
 
 def net_of(backend: str, **options: Any) -> em.MLP:
     return em.MLP([8, 40, 40, 2], "tanh", seed=0, backend=backend, **options)
-
-
-def state_of(trainer: em.Trainer) -> dict[str, Any]:
-    inner = trainer._trainer
-    arrays = {name: inner.get_state(name).tobytes() for name in inner.state_names}
-    return {
-        **arrays,
-        "parameters": trainer.net.parameters.tobytes(),
-        "steps": trainer.steps,
-        "epochs": trainer.epochs,
-        "generator": trainer._rng.bit_generator.state,
-    }
 
 
 def ending_with(kind: str) -> tuple[type[BaseException], Any]:
