@@ -41,6 +41,18 @@ void register_network(py::module_& m, const char* name) {
           },
           py::arg("flat"))
       .def(
+          "set_units",
+          [](Net& net, std::vector<double> input_shift, std::vector<double> input_scale,
+             std::vector<double> output_shift, std::vector<double> output_scale) {
+            const UnitValues values{std::move(input_shift), std::move(input_scale),
+                                    std::move(output_shift), std::move(output_scale)};
+            const WithoutGil without_gil;
+            const std::unique_lock lock(net.mutex());
+            net.set_units(values);
+          },
+          py::arg("input_shift"), py::arg("input_scale"), py::arg("output_shift"),
+          py::arg("output_scale"))
+      .def(
           "forward",
           [](const Net& net, py::handle X, py::handle out) -> OrNone<Array<T>> {
             const auto rows = rows_of(X, net.inputs());

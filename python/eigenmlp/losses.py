@@ -41,6 +41,11 @@ class Loss(Described):
     takes_logits: ClassVar[bool] = False  # needs output_activation="identity"
     of_choices: ClassVar[bool] = False  # targets are `Choices`: its terms span several rows
 
+    @property
+    def of_values(self) -> bool:
+        """Whether outputs are values in a unit, as targets are."""
+        return not (self.takes_logits or self.of_choices or self.classifies)
+
     def __post_init__(self) -> None:
         checks.known(self.reduction, ("mean", "sum"), f"{type(self).__name__}: reduction")
         super().__post_init__()

@@ -69,7 +69,7 @@ class MLP(DenseNetwork):
         float32. Numbers below 1e-38 count as zero in products, as the processors have it. Several
         times faster where the processor has AMX, faster with AVX-512-BF16; elsewhere no faster,
         which a warning says once. `dtype` if not given.
-    input_scale : float
+    input_scale : float or array_like (D,)
         Multiplies every input: ``1 / 255`` for uint8 images.
     seed : int, numpy.random.Generator or None
         For the initial weights, and for the shuffles of `fit` if that is not given a seed.
@@ -81,6 +81,17 @@ class MLP(DenseNetwork):
         ``1 / (1 - dropout)`` times, so that outputs and evaluations use all units as they are.
     reduction : str, optional
         ``"mean"`` or ``"sum"`` over rows, instead of what `loss` says.
+    standardize : bool
+        Whether the first `fit` (or `standardize`) measures the mean and the deviation of each
+        column of X and, where the loss is of values, of y. The network then takes inputs and gives
+        outputs, losses and derivatives in these columns' own units, while its layers see numbers
+        around 0 and 1; an optimizer is given the gradient of the loss in the layers' units, so that
+        a learning rate means the same for euros and for millimetres.
+    input_shift, output_shift, output_scale : float or array_like, (D,) or (K,)
+        With `input_scale`, the units themselves, which `standardize` would measure:
+        ``Y = f((X - input_shift) * input_scale) * output_scale + output_shift``. The difference is
+        taken in float64: columns of 1e6 ± 1 keep their digits. Outputs have units where the loss is
+        of values; `output_scale` is above 0.
 
     Raises
     ------
@@ -105,11 +116,15 @@ class MLP(DenseNetwork):
         init: str | Initializer = "auto",
         dtype: str = "float32",
         compute_dtype: str | None = None,
-        input_scale: float = 1.0,
+        input_scale: ArrayLike = 1.0,
         seed: int | np.random.Generator | None = None,
         backend: str = "native",
         dropout: float | Sequence[float] = 0.0,
         reduction: str | None = None,
+        standardize: bool = False,
+        input_shift: ArrayLike = 0.0,
+        output_shift: ArrayLike = 0.0,
+        output_scale: ArrayLike = 1.0,
     ) -> None:
         super().__init__(
             layer_sizes,
@@ -125,6 +140,10 @@ class MLP(DenseNetwork):
             backend=backend,
             dropout=dropout,
             reduction=reduction,
+            standardize=standardize,
+            input_shift=input_shift,
+            output_shift=output_shift,
+            output_scale=output_scale,
         )
 
     def __repr__(self) -> str:
@@ -245,7 +264,7 @@ class MLP(DenseNetwork):
             If neither the loss nor the output activation gives probabilities.
         """
         self._check_offsets_given(offsets)
-        if not loss_outputs.gives_probabilities(self._loss, self._output_activation):
+        if not self._gives_probabilities:
             raise ValueError(
                 "predict_proba: expected a cross-entropy loss or a softmax or sigmoid output, "
                 f"got {self._loss} with output_activation {shown(self._output_activation)}"

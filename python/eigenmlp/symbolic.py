@@ -112,7 +112,7 @@ def expression(net: MLP, numbers: bool = False, limit: int = LIMIT) -> Any:
     Matrix([[10.0]])
     """
     numbers = checks.checked_bool(numbers, "numbers")
-    outputs = sympy.Matrix(_passes(net, limit)[-1].Y)
+    outputs = sympy.Matrix(_in_units(net, _passes(net, limit)[-1].Y))
     return outputs.xreplace(values(net)) if numbers else outputs
 
 
@@ -132,7 +132,8 @@ def loss(net: MLP, numbers: bool = False, limit: int = LIMIT) -> Any:
     log(2)
     """
     numbers = checks.checked_bool(numbers, "numbers")
-    value = _loss(_loss_of_rows(net), _passes(net, limit)[-1].Y, targets(net))
+    outputs = _in_units(net, _passes(net, limit)[-1].Y)
+    value = _loss(_loss_of_rows(net), outputs, targets(net))
     return value.xreplace(values(net)) if numbers else value
 
 
@@ -156,7 +157,7 @@ def gradient(net: MLP, numbers: bool = False, limit: int = LIMIT) -> Any:
     """
     numbers = checks.checked_bool(numbers, "numbers")
     passes, T, name = _passes(net, limit), targets(net), _loss_of_rows(net)
-    dY = _vjp(lambda Y: [_loss(name, Y, T)], passes[-1].Y, [sympy.S.One])
+    dY = _vjp(lambda Y: [_loss(name, _in_units(net, Y), T)], passes[-1].Y, [sympy.S.One])
     slopes: list[Any] = []  # dW0, db0, dW1, db1, …, filled from the end
     for (activation, X, Z, _), (W, *b) in zip(passes[::-1], _layers(net)[::-1], strict=True):
         dZ = _vjp(partial(_activated, activation), Z, dY)
@@ -185,8 +186,8 @@ def _passes(net: MLP, limit: int) -> list[_Pass]:
             f"output, got {' · '.join(map(str, sizes)):.80} = {count}; a larger limit= lets "
             "it pass, and takes SymPy long"
         )
-    scale = config["input_scale"]
-    X = inputs(net) if scale == 1 else [sympy.Float(scale) * x for x in inputs(net)]
+    m, s, _, _ = _units(net)
+    X = [_factor(scale) * (x - shift) for x, shift, scale in zip(inputs(net), m, s, strict=True)]
     passes = []
     names = [*config["activation"], config["output_activation"]]
     for name, (W, *b) in zip(names, _layers(net), strict=True):
@@ -197,6 +198,23 @@ def _passes(net: MLP, limit: int) -> list[_Pass]:
         passes.append(_Pass(name, X, Z, _activated(name, Z)))
         X = passes[-1].Y
     return passes
+
+
+def _units(net: MLP) -> list[list[Any]]:
+    """Shift and scale of inputs, shift and scale of outputs, as numbers of SymPy."""
+    D, K = net.layer_sizes[0], net.layer_sizes[-1]
+    columns = _network(net)._units.columns(D, K)
+    return [[sympy.S.Zero if x == 0 else sympy.Float(x) for x in c.tolist()] for c in columns]
+
+
+def _factor(scale: Any) -> Any:
+    return sympy.S.One if scale == 1 else scale
+
+
+def _in_units(net: MLP, Y: list[Any]) -> list[Any]:
+    """Outputs in the user's units, from the last layer's."""
+    _, _, b, a = _units(net)
+    return [_factor(scale) * y + shift for y, scale, shift in zip(Y, a, b, strict=True)]
 
 
 def _vjp(function: Callable[[list[Any]], list[Any]], Z: list[Any], dY: list[Any]) -> list[Any]:

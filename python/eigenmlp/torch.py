@@ -149,8 +149,19 @@ def to_torch(net: MLP | Estimator) -> Sequential:
     }
     layers = travelling.layers(net)
     dtype = getattr(torch, net.dtype.name)
-    scale, dropout = travelling.input_scale(net), [*net.config["dropout"], 0.0]
-    modules = [] if scale == 1 else [own.Scale(scale, dtype)]
+    m, s, b_out, a_out = travelling.units(net)
+    dropout = [*net.config["dropout"], 0.0]
+    D, K = net.layer_sizes[0], net.layer_sizes[-1]
+
+    def of_columns(module: Any, shift: Any, scale: Any, columns: int) -> Any:
+        shift = np.full(columns, 0.0 if shift is None else shift)
+        return module(shift, np.full(columns, 1.0 if scale is None else scale), dtype)
+
+    modules = []
+    if m is None and isinstance(s, float):
+        modules = [own.Scale(s, dtype)]
+    elif not (m is None and s is None):
+        modules = [of_columns(own.InputUnits, m, s, D)]
     for (W, b, activation), rate in zip(layers, dropout, strict=True):
         # Made without numbers, so that PyTorch's generator is left alone.
         linear = nn.utils.skip_init(nn.Linear, *W.shape, bias=b is not None, dtype=dtype)
@@ -163,6 +174,8 @@ def to_torch(net: MLP | Estimator) -> Sequential:
             modules.append(make[type(activation)](activation))
         if rate:
             modules.append(nn.Dropout(rate))
+    if not (a_out is None and b_out is None):
+        modules.append(of_columns(own.OutputUnits, b_out, a_out, K))
     return nn.Sequential(*modules).eval()
 
 
@@ -184,6 +197,7 @@ class _Reading:
         self.activations: list[Activation | None] = []  # of each layer; None as long as none came
         self.dropout: list[float] = []
         self.scale = 1.0
+        self.units: dict[str, Any] = {}
         self.log = False  # LogSoftmax at the end
 
     def is_sequential(self, module: object) -> bool:
@@ -194,6 +208,7 @@ class _Reading:
     def visit(self, place: str, module: Any) -> None:
         """The next module, at a place such as "0" or, in a Sequential at 2, "2.1"."""
         self.what, nn = f"module {place or 'itself'} ({type(module).__name__})", self.nn
+        self.expect("output_scale" not in self.units, "nothing after OutputUnits")
         self.expect_plain(module)
         if self.is_sequential(module):
             for number, inner in enumerate(module):
@@ -210,6 +225,12 @@ class _Reading:
         elif kind is self.own.Scale:
             self.expect(not self.linears, "Scale before the first Linear")
             self.scale *= module.value
+        elif kind is self.own.InputUnits:
+            self.expect(not self.linears and not self.units, "InputUnits before the first Linear")
+            self.units |= {"input_shift": module.shift, "input_scale": module.scale}
+        elif kind is self.own.OutputUnits:
+            self.expect(bool(self.linears), "OutputUnits at the end")
+            self.units |= {"output_shift": module.shift, "output_scale": module.scale}
         elif kind is nn.Dropout:
             self.drop(module.p)
         elif kind is not nn.Identity:
@@ -284,6 +305,14 @@ class _Reading:
         names += ["Tanh", "Softplus", "ELU", "GELU", "SiLU", "Softmax", "LogSoftmax"]
         raise ValueError(f"{self.what}: expected one of {names}")
 
+    def own_units(self) -> dict[str, Any]:
+        """The units of inputs and outputs, as arguments of MLP."""
+        units = {name: x.detach().cpu().double().numpy() for name, x in self.units.items()}
+        return {
+            "input_scale": self.scale,
+            **{name: x * self.scale if name == "input_scale" else x for name, x in units.items()},
+        }
+
     def network(self, loss: Loss | None, backend: str) -> MLP:
         """The network, after the last module."""
         if not self.linears:
@@ -309,7 +338,7 @@ class _Reading:
             bias=bias,
             init="zeros",
             dtype=dtypes.pop(),
-            input_scale=self.scale,
+            **self.own_units(),
             backend=backend,
             dropout=self.dropout,
         )

@@ -78,7 +78,7 @@ def compare(
         net._all_activations,
         net._loss_object.core_text,
         net._bias,
-        net._input_scale,
+        net.input_scale,
         "longdouble",
     )
     exact.set_parameters(net.parameters)

@@ -50,7 +50,7 @@ def rounding_bounds(
         net._all_activations,
         net._loss_object.core_text,
         net._bias,
-        net._input_scale,
+        net.input_scale,
     )
     twin.set_parameters(net.parameters.astype(np.float64))
     T = T if T.ndim == 1 else T.astype(np.float64)
@@ -100,7 +100,7 @@ def rounding_bounds(
             parts = [EdW.ravel(), Edb, *parts] if net._bias else [EdW.ravel(), *parts]
             Eg = EdZ @ np.abs(W).T + (K + len(W.T) + 2) * u * (np.abs(dZ) @ np.abs(W).T) + tiny
             g = dZ @ W.T
-        scale = abs(net._input_scale)
+        scale = abs(net.input_scale)
         return np.concatenate(parts), scale * (Eg + 2 * u * np.abs(g)) + tiny
 
     gradient, _ = backward(share[:, None] * slope, share[:, None] * (Eslope + 4 * u))

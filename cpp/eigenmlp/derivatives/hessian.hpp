@@ -94,6 +94,7 @@ bool second_rows(const Network<T>& net, const Data& data, const Direction<T>& di
     const bool labels = data.labels != nullptr;
     net.loss().second(rows_for_loss(net, batch, labels, from, to), tangent.RY.back(),
                       tangent.RdY.back());
+    weigh_deltas(net, net.units().weights(), tangent.RdY.back(), from, to);
     loss_rows(net, batch, labels, from, to);
     second_backward_output(net, memory, from, to);
     for (std::size_t l = net.layers().size(); l > 1; --l)

@@ -31,7 +31,7 @@ bool backward_chunks(const Network<T>& net, const Data& data, double divisor, bo
       for (Index r = 0; r < rows; ++r)
         for (Index c = 0; c < panel_count<T>(net.outputs()); ++c) {
           line(dY.at(r, c)).setZero();
-          if (c == output / p) dY.at(r, c)[output % p] = T(1);
+          if (c == output / p) dY.at(r, c)[output % p] = net.units().output_slopes().slope(output);
         }
     }
     backward_output(net, batch, 0, rows);
@@ -49,7 +49,7 @@ void outer_products(const Network<T>& net, const Batch<T>& batch, Index row, T* 
     const Layer<T>& layer = net.layers()[l - 1];
     for (Index d = 0; d < layer.D; ++d, flat += layer.K)
       scatter_rows<T>(batch.dY[l], row, 1, layer.K, flat, layer.K,
-                      batch.Y[l - 1].at(row, d / p)[d % p]);
+                      {batch.Y[l - 1].at(row, d / p)[d % p]});
     if (!net.has_bias()) continue;
     scatter_rows<T>(batch.dY[l], row, 1, layer.K, flat, layer.K);
     flat += layer.K;
@@ -69,7 +69,7 @@ bool input_gradient(const Network<T>& net, const Data& data, Index output, T* dX
       net, data, 1.0, true, output, interruption,
       [&](const Batch<T>& batch, Index first, Index rows) {
         backward_layer<T>(net, batch, 1, *first_layer, {0, rows, 0, (*first_layer).input_panels()});
-        scatter_rows<T>(batch.dY[0], 0, rows, D, dX + first * D, D, net.input_scale());
+        scatter_rows<T>(batch.dY[0], 0, rows, D, dX + first * D, D, net.units().inputs());
       });
 }
 

@@ -166,15 +166,16 @@ bool jvp(const Network<T>& net, const Rows& X, const Rows& dX, const T* d_parame
     if (stops(interruption)) return;
     const Batch<T>& batch = batches[thread];
     const Tangent<T>& tangent = tangents[thread];
-    bool good = gather_rows<T>(X, nullptr, first, rows, net.input_scale(), batch.Y[0], 0);
+    bool good = gather_rows<T>(X, nullptr, first, rows, net.units().inputs(), batch.Y[0], 0);
     if (dX.data)
-      good &= gather_rows<T>(dX, nullptr, first, rows, net.input_scale(), tangent.RY[0], 0);
+      good &= gather_rows<T>(dX, nullptr, first, rows, net.units().input_slopes(), tangent.RY[0], 0);
     if (!good) finite = false;
     tangent_rows(net, batch, d_parameters ? &direction : nullptr, tangent, dX.data != nullptr, 0,
                  rows);
     const Index K = net.outputs();
+    net.to_units(batch.Y.back(), 0, rows);
     scatter_rows<T>(batch.Y.back(), 0, rows, K, Y + first * K, K);
-    scatter_rows<T>(tangent.RY.back(), 0, rows, K, dY + first * K, K);
+    scatter_rows<T>(tangent.RY.back(), 0, rows, K, dY + first * K, K, net.units().output_slopes());
   });
   return finite;
 }

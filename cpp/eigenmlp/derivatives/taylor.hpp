@@ -163,7 +163,7 @@ bool taylor(const Network<T>& net, const Data& data, const T* d_parameters, Inde
         taylor_rows(net, &direction, false, order, rows, memory);
         net.loss().taylor({memory.Y, batch.dY.back(), data.labels ? batch.labels : nullptr,
                            net.outputs(), rows, order, memory.loss, memory.scratch, memory.sums,
-                           net.loss_parameters()});
+                           net.loss_parameters(), net.units().weights()});
         double* part = parts.data() + chunk_index * (order + 1);
         for (Index r = 0; r < rows; ++r)
           for (Index k = 0; k <= order; ++k)
@@ -187,14 +187,17 @@ bool taylor_outputs(const Network<T>& net, const Rows& X, const Rows& dX, const 
   const Index N = X.rows, K = net.outputs();
   return detail::taylor_chunks(
       net, N, order, interruption, [&](TaylorMemory<T>& memory, Index, Index first, Index rows) {
-        const T scale = net.input_scale();
-        bool good = gather_rows<T>(X, nullptr, first, rows, scale, memory.Y.coefficient(0), 0);
+        bool good = gather_rows<T>(X, nullptr, first, rows, net.units().inputs(),
+                                   memory.Y.coefficient(0), 0);
         if (dX.data && order > 0)
-          good &= gather_rows<T>(dX, nullptr, first, rows, scale, memory.Y.coefficient(1), 0);
+          good &= gather_rows<T>(dX, nullptr, first, rows, net.units().input_slopes(),
+                                 memory.Y.coefficient(1), 0);
         taylor_rows(net, d_parameters ? &direction : nullptr, dX.data != nullptr, order, rows,
                     memory);
+        net.to_units(memory.Y.coefficient(0), 0, rows);
         for (Index k = 0; k <= order; ++k)
-          scatter_rows<T>(memory.Y.coefficient(k), 0, rows, K, outputs + (k * N + first) * K, K);
+          scatter_rows<T>(memory.Y.coefficient(k), 0, rows, K, outputs + (k * N + first) * K, K,
+                          k > 0 ? net.units().output_slopes() : Scaling<T>{});
         return good;
       });
 }

@@ -75,22 +75,53 @@ decltype(auto) with_scalar(Scalar scalar, Body&& body) {
   }
 }
 
+// What numbers become on their way into panels: x · factor; or, by columns, (x − shift) · scale,
+// where the difference is taken in double, so that 10⁶ ± 1 keeps its digits.
+template <class T>
+struct Scaling {
+  T factor = T(1);
+  const double* shift = nullptr; // (columns,) both or neither
+  const T* scale = nullptr;      // (columns,)
+
+  explicit operator bool() const { return scale != nullptr; }
+  T of(double x, Index d) const {
+    return scale ? static_cast<T>(x - shift[d]) * scale[d] : static_cast<T>(x) * factor;
+  }
+  bool is_identity() const { return !scale && factor == T(1); }
+  // What a derivative by the numbers is multiplied by.
+  T slope(Index d) const { return scale ? scale[d] : factor; }
+};
+
 namespace detail {
-// y[j] = scale · s[j] for j < width < 2 h: two moves of h numbers, which may overlap, or of fewer.
-template <Index h, class T, class S>
-void gather_part(const S* s, Index width, T scale, T* y) {
-  if (width >= h) {
-    for (const Index at : {Index{0}, width - h})
-      Eigen::Map<Eigen::Array<T, h, 1>>(y + at) =
-          Eigen::Map<const Eigen::Array<S, h, 1>>(s + at).template cast<T>() * scale;
-  } else if constexpr (h > 1) {
-    gather_part<h / 2>(s, width, scale, y);
+// h numbers from s, which stand in columns d … d + h - 1.
+template <Index h, bool by_columns, class T, class S>
+auto moved(const S* s, const Scaling<T>& scaling, Index d) {
+  const Eigen::Array<S, h, 1> x = Eigen::Map<const Eigen::Array<S, h, 1>>(s);
+  if constexpr (by_columns) {
+    const Eigen::Map<const Eigen::Array<double, h, 1>> shift(scaling.shift + d);
+    const Eigen::Map<const Eigen::Array<T, h, 1>> scale(scaling.scale + d);
+    const Eigen::Array<double, h, 1> centred = x.template cast<double>() - shift;
+    return Eigen::Array<T, h, 1>(centred.template cast<T>() * scale);
+  } else {
+    return Eigen::Array<T, h, 1>(x.template cast<T>() * scaling.factor);
   }
 }
 
-template <class T, class S>
-bool gather(const Rows& X, const std::int64_t* order, Index first, Index count, T scale,
-            Panels<T> out, Index out_row) {
+// y = `width` numbers from s, fewer than 2 h: two moves of h numbers, which may overlap, or of
+// fewer.
+template <Index h, bool by_columns, class T, class S>
+void gather_part(const S* s, Index width, const Scaling<T>& scaling, Index d, T* y) {
+  if (width >= h) {
+    for (const Index at : {Index{0}, width - h})
+      Eigen::Map<Eigen::Array<T, h, 1>>(y + at) = moved<h, by_columns>(s + at, scaling, d + at);
+  } else if constexpr (h > 1) {
+    gather_part<h / 2, by_columns>(s, width, scaling, d, y);
+  }
+}
+
+template <class T, class S, bool by_columns>
+bool gather(const Rows& X, const std::int64_t* order, Index first, Index count,
+            const Scaling<T>& scaling, Panels<T> out, Index out_row) {
   constexpr Index p = panel_width<T>;
   const bool packed = X.column_stride == static_cast<Index>(sizeof(S));
   const Index panels = panel_count<T>(X.columns), whole = packed ? X.columns / p : 0;
@@ -106,7 +137,7 @@ bool gather(const Rows& X, const std::int64_t* order, Index first, Index count, 
       const S* s = reinterpret_cast<const S*>(x) + c * p;
       T* y = out.at(out_row + i, c);
       __builtin_prefetch(reinterpret_cast<const S*>(next) + c * p);
-      line(y) = Eigen::Map<const Eigen::Array<S, p, 1>>(s).template cast<T>() * scale;
+      line(y) = moved<p, by_columns>(s, scaling, c * p);
       if constexpr (!std::is_integral_v<S>) not_finite += line(y) * T(0);
     }
     for (Index c = whole; c < panels; ++c) {
@@ -114,11 +145,12 @@ bool gather(const Rows& X, const std::int64_t* order, Index first, Index count, 
       T* y = out.at(out_row + i, c);
       line(y) = T(0);
       if (packed) {
-        gather_part<p / 2>(reinterpret_cast<const S*>(x) + d, width, scale, y);
+        gather_part<p / 2, by_columns>(reinterpret_cast<const S*>(x) + d, width, scaling, d, y);
         continue;
       }
       for (Index j = 0; j < width; ++j)
-        y[j] = static_cast<T>(*reinterpret_cast<const S*>(x + (d + j) * X.column_stride)) * scale;
+        y[j] = scaling.of(
+            static_cast<double>(*reinterpret_cast<const S*>(x + (d + j) * X.column_stride)), d + j);
     }
   }
   // Lines written in parts are read again only now: a read right behind such writes would wait.
@@ -129,8 +161,8 @@ bool gather(const Rows& X, const std::int64_t* order, Index first, Index count, 
 
 // The same of sparse rows, whose places are of type I; those that come twice add up.
 template <class T, class S, class I>
-bool gather_sparse(const Rows& X, const std::int64_t* order, Index first, Index count, T scale,
-                   Panels<T> out, Index out_row) {
+bool gather_sparse(const Rows& X, const std::int64_t* order, Index first, Index count,
+                   const Scaling<T>& scaling, Panels<T> out, Index out_row) {
   constexpr auto p = static_cast<std::uint64_t>(panel_width<T>);
   const auto* starts = static_cast<const I*>(X.starts);
   const auto* places = static_cast<const I*>(X.places);
@@ -142,10 +174,12 @@ bool gather_sparse(const Rows& X, const std::int64_t* order, Index first, Index 
     if (begin < 0 || begin > end || end > X.stored) return false;
     for (Index c = 0; c < panel_count<T>(X.columns); ++c)
       line(out.at(out_row + i, c)) = Line<T>::Zero();
+    for (Index d = 0; scaling && d < X.columns; ++d)
+      out.at(out_row + i, d / panel_width<T>)[d % panel_width<T>] = scaling.of(0, d);
     for (Index j = begin; j < end; ++j) {
       const auto d = static_cast<std::uint64_t>(places[j]);
       if (d >= static_cast<std::uint64_t>(X.columns)) return false;
-      const T x = static_cast<T>(values[j]) * scale;
+      const T x = static_cast<T>(values[j]) * scaling.slope(static_cast<Index>(d));
       out.at(out_row + i, static_cast<Index>(d / p))[d % p] += x;
       not_finite += x * T(0);
     }
@@ -154,33 +188,37 @@ bool gather_sparse(const Rows& X, const std::int64_t* order, Index first, Index 
 }
 } // namespace detail
 
-// out[out_row + i] = scale · X[order[first + i]] for i < count (order null: rows as they come).
+// out[out_row + i] = X[order[first + i]], scaled, for i < count (order null: rows as they come).
 // False if a number is not finite, or if sparse rows do not hold together.
 template <class T>
-bool gather_rows(const Rows& X, const std::int64_t* order, Index first, Index count, T scale,
-                 Panels<T> out, Index out_row) {
+bool gather_rows(const Rows& X, const std::int64_t* order, Index first, Index count,
+                 const Scaling<T>& scaling, Panels<T> out, Index out_row) {
   return with_scalar(X.scalar, [&](auto* s) {
     using S = std::remove_const_t<std::remove_pointer_t<decltype(s)>>;
     if (X.starts)
       return (X.wide ? detail::gather_sparse<T, S, std::int64_t>
-                     : detail::gather_sparse<T, S, std::int32_t>)(X, order, first, count, scale,
+                     : detail::gather_sparse<T, S, std::int32_t>)(X, order, first, count, scaling,
                                                                   out, out_row);
-    return detail::gather<T, S>(X, order, first, count, scale, out, out_row);
+    return (scaling ? detail::gather<T, S, true> : detail::gather<T, S, false>)(
+        X, order, first, count, scaling, out, out_row);
   });
 }
 
-// to[i, :] = rows of panels, columns of them, times scale; `to` is C-order with `to_stride` scalars
-// a row.
+// to[i, :] = rows of panels, columns of them, times the scaling's slopes; `to` is C-order with
+// `to_stride` scalars a row.
 template <class T>
 void scatter_rows(Panels<const T> from, Index from_row, Index count, Index columns, T* to,
-                  Index to_stride, T scale = T(1)) {
+                  Index to_stride, const Scaling<T>& scaling = {}) {
   constexpr Index p = panel_width<T>;
   for (Index i = 0; i < count; ++i)
     for (Index d = 0, c = 0; d < columns; d += p, ++c) {
       const Index width = std::min(p, columns - d);
       const T* x = from.at(from_row + i, c);
       T* y = to + i * to_stride + d;
-      for (Index j = 0; j < width; ++j) y[j] = x[j] * scale;
+      if (scaling)
+        for (Index j = 0; j < width; ++j) y[j] = x[j] * scaling.scale[d + j];
+      else
+        for (Index j = 0; j < width; ++j) y[j] = x[j] * scaling.factor;
     }
 }
 

@@ -40,7 +40,7 @@ struct StoredRows {
 namespace detail {
 template <class T, class S, class I>
 bool gather_numbers(const Rows& X, const std::int64_t* order, Index first, Index begin, Index end,
-                    T scale, const StoredRows<T>& to) {
+                    const Scaling<T>& scaling, const StoredRows<T>& to) {
   const auto* starts = static_cast<const I*>(X.starts);
   const auto* places = static_cast<const I*>(X.places);
   const auto* values = static_cast<const S*>(X.data);
@@ -65,8 +65,10 @@ bool gather_numbers(const Rows& X, const std::int64_t* order, Index first, Index
     if (!fits) continue; // stays without numbers
     std::uint64_t furthest = 0;
     for (Index j = 0; j < count; ++j) {
-      const T x = static_cast<T>(values[from + j]) * scale;
       const auto place = static_cast<std::uint64_t>(places[from + j]);
+      const bool is_column = place < static_cast<std::uint64_t>(X.columns);
+      const T slope = is_column ? scaling.slope(static_cast<Index>(place)) : T(1);
+      const T x = static_cast<T>(values[from + j]) * slope;
       furthest = std::max(furthest, place);
       to.numbers[at + j] = {x, static_cast<std::int32_t>(place)};
       not_finite += x * T(0);
@@ -81,16 +83,16 @@ bool gather_numbers(const Rows& X, const std::int64_t* order, Index first, Index
 
 } // namespace detail
 
-// The stored numbers of rows begin … end - 1 of a batch, times `scale`; all rows before them have
-// theirs before them. False if a number is not finite, or if rows do not hold together: those are
+// The stored numbers of rows begin … end - 1 of a batch, times the scaling's slopes: a shift would
+// make numbers of the zeros too. All rows before them have theirs before them. False if a number is not finite, or if rows do not hold together: those are
 // left without numbers.
 template <class T>
 bool gather_stored(const Rows& X, const std::int64_t* order, Index first, Index begin, Index end,
-                   T scale, const StoredRows<T>& to) {
+                   const Scaling<T>& scaling, const StoredRows<T>& to) {
   return with_scalar(X.scalar, [&](auto* s) {
     using S = std::remove_const_t<std::remove_pointer_t<decltype(s)>>;
     return (X.wide ? detail::gather_numbers<T, S, std::int64_t>
-                   : detail::gather_numbers<T, S, std::int32_t>)(X, order, first, begin, end, scale,
+                   : detail::gather_numbers<T, S, std::int32_t>)(X, order, first, begin, end, scaling,
                                                                  to);
   });
 }

@@ -9,15 +9,16 @@ struct AbsoluteError {
   static constexpr const char* name = "absolute_error";
   static constexpr bool takes_logits = false, takes_labels = false, classifies = false;
   static constexpr Targets targets = Targets::any;
+  static constexpr int degree = 1;
   static constexpr const char* no_series = "its derivative jumps where y = t";
 
   template <class T>
   static Index rows(const LossRows<T>& a) {
     for (Index r = a.begin; r < a.end; ++r) {
       Line<T> sums = Line<T>::Zero();
-      a.for_each_panel(r, [&](auto y, auto t, const Line<T>& real) {
+      a.for_each_panel(r, [&](auto y, auto t, const Line<T>& real, Index panel) {
         const Line<T> difference = (y - t) * real;
-        sums += difference.abs();
+        a.add(sums, difference.abs(), panel);
         t = a.scale[r] * difference.sign();
       });
       a.row_loss[r] = sums.sum();

@@ -9,14 +9,15 @@ struct HalfSquaredError {
   static constexpr const char* name = "half_squared_error";
   static constexpr bool takes_logits = false, takes_labels = false, classifies = false;
   static constexpr Targets targets = Targets::any;
+  static constexpr int degree = 2;
 
   template <class T>
   static Index rows(const LossRows<T>& a) {
     for (Index r = a.begin; r < a.end; ++r) {
       Line<T> sums = Line<T>::Zero();
-      a.for_each_panel(r, [&](auto y, auto t, const Line<T>& real) {
+      a.for_each_panel(r, [&](auto y, auto t, const Line<T>& real, Index panel) {
         const Line<T> difference = (y - t) * real;
-        sums += difference.square();
+        a.add(sums, difference.square(), panel);
         t = a.scale[r] * difference;
       });
       a.row_loss[r] = T(0.5) * sums.sum();
@@ -35,10 +36,10 @@ struct HalfSquaredError {
   template <class T>
   static void taylor(const LossSeries<T>& a) {
     const Series<T>& E = a.scratch[0]; // y - t
-    a.for_each_panel([&](const Series<T>& y, auto t, const Line<T>& real, T* loss) {
+    a.for_each_panel([&](const Series<T>& y, auto t, const Line<T>& real, T* loss, Index panel) {
       E[0] = (y[0] - t) * real;
       for (Index k = 1; k <= a.order; ++k) E[k] = y[k] * real;
-      for (Index k = 0; k <= a.order; ++k) loss[k] += T(0.5) * product(E, E, k).sum();
+      for (Index k = 0; k <= a.order; ++k) loss[k] += T(0.5) * a.sum(product(E, E, k), panel);
     });
   }
 };

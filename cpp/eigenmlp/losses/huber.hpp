@@ -11,19 +11,21 @@ struct Huber {
   static constexpr const char* name = "huber";
   static constexpr bool takes_logits = false, takes_labels = false, classifies = false;
   static constexpr Targets targets = Targets::any;
+  static constexpr int degree = 2;
   static constexpr const char* no_series = "its second derivative jumps where |y - t| = delta";
   static constexpr ParameterList parameters{{"delta"}, {1.0}};
+  static constexpr bool parameters_have_unit = true;
 
   template <class T>
   static Index rows(const LossRows<T>& a) {
-    const T delta = a.parameters[0];
     for (Index r = a.begin; r < a.end; ++r) {
       Line<T> sums = Line<T>::Zero();
-      a.for_each_panel(r, [&](auto y, auto t, const Line<T>& real) {
+      a.for_each_panel(r, [&](auto y, auto t, const Line<T>& real, Index panel) {
+        const auto delta = a.parameter(0, panel);
         const Line<T> d = (y - t) * real;
         const Line<T> slope =
             d.template max<Eigen::PropagateNaN>(-delta).template min<Eigen::PropagateNaN>(delta);
-        sums += slope * (d - slope / T(2)); // both have the sign of d
+        a.add(sums, slope * (d - slope / T(2)), panel); // both have the sign of d
         t = a.scale[r] * slope;
       });
       a.row_loss[r] = sums.sum();
@@ -35,11 +37,11 @@ struct Huber {
   template <class T>
   static void second(const LossRows<T>& a, Panels<const T> RY, Panels<T> RdY) {
     constexpr Index p = panel_width<T>;
-    const T delta = a.parameters[0];
     for (Index r = a.begin; r < a.end; ++r)
       for (Index c = 0; c < panel_count<T>(a.K); ++c)
         for (Index j = 0; j < p; ++j) {
           const T d = a.Y.at(r, c)[j] - a.dY.at(r, c)[j];
+          const T delta = a.parameter(0, c)[j];
           RdY.at(r, c)[j] = std::abs(d) <= delta ? a.scale[r] * RY.at(r, c)[j] : T(0);
         }
   }

@@ -29,6 +29,10 @@ struct Loss {
   bool classifies;
   Targets targets;
   ParameterList parameters;
+  // l(c y, c t) = c^degree l(y, t), where its parameters, if they have the outputs' unit, are
+  // multiplied too; 0: outputs have no unit.
+  int degree;
+  bool parameters_have_unit;
 };
 
 namespace detail {
@@ -40,6 +44,13 @@ constexpr auto loss_series() -> void (*)(const LossSeries<T>&) {
     return &L::template taylor<T>;
 }
 
+template <class L>
+constexpr int degree_of() {
+  if constexpr (requires { L::degree; })
+    return L::degree;
+  else
+    return 0;
+}
 template <class T, class L>
 constexpr Loss<T> loss_entry() {
   return {L::name,
@@ -51,7 +62,9 @@ constexpr Loss<T> loss_entry() {
           L::takes_labels,
           L::classifies,
           L::targets,
-          parameters_of<L>()};
+          parameters_of<L>(),
+          degree_of<L>(),
+          requires { L::parameters_have_unit; }};
 }
 } // namespace detail
 

@@ -14,7 +14,7 @@ struct Poisson {
   static Index rows(const LossRows<T>& a) {
     for (Index r = a.begin; r < a.end; ++r) {
       Line<T> sums = Line<T>::Zero();
-      a.for_each_panel(r, [&](auto z, auto t, const Line<T>& real) {
+      a.for_each_panel(r, [&](auto z, auto t, const Line<T>& real, Index) {
         const Line<T> e = rate<T>(z);
         sums += (e - t * z) * real;
         t = (e - t) * a.scale[r] * real;
@@ -36,7 +36,7 @@ struct Poisson {
   template <class T>
   static void taylor(const LossSeries<T>& a) {
     const Series<T>& E = a.scratch[0];
-    a.for_each_panel([&](const Series<T>& z, auto t, const Line<T>& real, T* loss) {
+    a.for_each_panel([&](const Series<T>& z, auto t, const Line<T>& real, T* loss, Index) {
       E[0] = rate<T>(z[0]);
       for (Index k = 1; k <= a.order; ++k) E[k] = integral(E, z, k);
       for (Index k = 0; k <= a.order; ++k) loss[k] += ((E[k] - t * z[k]) * real).sum();

@@ -11,6 +11,7 @@ struct Quantile {
   static constexpr const char* name = "quantile";
   static constexpr bool takes_logits = false, takes_labels = false, classifies = false;
   static constexpr Targets targets = Targets::any;
+  static constexpr int degree = 1;
   static constexpr const char* no_series = "its derivative jumps where y = t";
   static constexpr ParameterList parameters{{"q"}, {0.5}};
 
@@ -18,14 +19,13 @@ struct Quantile {
   static Index rows(const LossRows<T>& a) {
     for (Index r = a.begin; r < a.end; ++r) {
       Line<T> sums = Line<T>::Zero();
-      Index panel = 0;
-      a.for_each_panel(r, [&](auto y, auto t, const Line<T>& real) {
-        const auto q = a.parameter(0, panel++);
+      a.for_each_panel(r, [&](auto y, auto t, const Line<T>& real, Index panel) {
+        const auto q = a.parameter(0, panel);
         const Line<T> d = (t - y) * real;
         // With s = sign(d), the slope is (q - 1/2 + s/2) s², and the loss that times d.
         const Line<T> s = d.sign();
         const Line<T> slope = (q - (T(1) - s) / T(2)) * s.square();
-        sums += slope * d;
+        a.add(sums, slope * d, panel);
         t = -a.scale[r] * slope;
       });
       a.row_loss[r] = sums.sum();

@@ -30,17 +30,28 @@ struct LossRows {
   const T* scale;             // (N,) sample weight / total weight of the batch
   T* row_loss;                // (N,) out: each row's loss, without scale
   const T* parameters;        // of the loss, each a row of K numbers in panels
+  const T* weights = nullptr; // of each output's loss, the same; null: all 1
 
   // Parameter i in the columns of a panel.
   auto parameter(Index i, Index panel) const {
     return line(parameters + (i * panel_count<T>(K) + panel) * panel_width<T>);
   }
 
-  // body(y, dy, real) for every panel of a row; real is 1 in columns below K and 0 in padding.
+  // Adds the losses of a panel's outputs to a row's.
+  template <class Losses>
+  void add(Line<T>& sums, const Losses& losses, Index panel) const {
+    if (weights)
+      sums += losses * line(weights + panel * panel_width<T>);
+    else
+      sums += losses;
+  }
+
+  // body(y, dy, real, panel) for every panel of a row; real is 1 in columns below K and 0 in
+  // padding.
   template <class Body>
   void for_each_panel(Index row, Body&& body) const {
     for (Index c = 0; c < panel_count<T>(K); ++c)
-      body(line(Y.at(row, c)), line(dY.at(row, c)), real_columns<T>(K - c * panel_width<T>));
+      body(line(Y.at(row, c)), line(dY.at(row, c)), real_columns<T>(K - c * panel_width<T>), c);
   }
 };
 
@@ -53,18 +64,25 @@ struct LossSeries {
   Index K, rows, order;
   T* loss; // (N, order + 1) out
   std::array<Series<T>, 3> scratch;
-  T* sums;             // (order + 1,) scratch
-  const T* parameters; // as in LossRows
+  T* sums;                    // (order + 1,) scratch
+  const T* parameters;        // as in LossRows
+  const T* weights = nullptr; // as in LossRows
 
-  // body(y, t, real, loss) for every panel of every row: the series y and targets t of p outputs
-  // add to the row's coefficients, which start from 0; real as in LossRows.
+  // The sum over a panel's outputs of what each adds to a coefficient of its row's loss.
+  template <class Losses>
+  T sum(const Losses& losses, Index panel) const {
+    return weights ? (losses * line(weights + panel * panel_width<T>)).sum() : losses.sum();
+  }
+
+  // body(y, t, real, loss, panel) for every panel of every row: the series y and targets t of p
+  // outputs add to the row's coefficients, which start from 0; real as in LossRows.
   template <class Body>
   void for_each_panel(Body&& body) const {
     for (Index r = 0; r < rows; ++r) {
       T* row = loss + r * (order + 1);
       std::fill_n(row, order + 1, T(0));
       for (Index c = 0; c < panel_count<T>(K); ++c)
-        body(Y.at(r, c), line(targets.at(r, c)), real_columns<T>(K - c * panel_width<T>), row);
+        body(Y.at(r, c), line(targets.at(r, c)), real_columns<T>(K - c * panel_width<T>), row, c);
     }
   }
 };

@@ -21,7 +21,7 @@ struct SigmoidCrossEntropy {
         const Index c = k / panel_width<T>, j = k % panel_width<T>;
         right &= (a.Y.at(r, c)[j] > T(0)) == (a.dY.at(r, c)[j] > T(0.5));
       }
-      a.for_each_panel(r, [&](auto z, auto t, const Line<T>& real) {
+      a.for_each_panel(r, [&](auto z, auto t, const Line<T>& real, Index) {
         const Line<T> e = (-z.abs()).exp();
         sums += (z.template max<Eigen::PropagateNaN>(T(0)) - z * t + e.log1p()) * real;
         t = (T(1) / (T(1) + (-z).exp()) - t) * a.scale[r] * real;
@@ -46,7 +46,7 @@ struct SigmoidCrossEntropy {
   template <class T>
   static void taylor(const LossSeries<T>& a) {
     const Series<T>&P = a.scratch[0], &G = a.scratch[1];
-    a.for_each_panel([&](const Series<T>& z, auto t, const Line<T>& real, T* loss) {
+    a.for_each_panel([&](const Series<T>& z, auto t, const Line<T>& real, T* loss, Index) {
       const Line<T> e = (-z[0].abs()).exp();
       loss[0] +=
           ((z[0].template max<Eigen::PropagateNaN>(T(0)) - z[0] * t + e.log1p()) * real).sum();

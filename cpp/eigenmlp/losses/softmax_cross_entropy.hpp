@@ -109,7 +109,7 @@ private:
         const Index label = static_cast<Index>(a.labels[r]);
         a.dY.at(r, label / p)[label % p] = T(1);
       }
-      a.for_each_panel(r, [&](auto, auto t, const Line<T>& real) {
+      a.for_each_panel(r, [&](auto, auto t, const Line<T>& real, Index) {
         for (Index j = 0; j < p; ++j) t[j] = smoothed(t[j], smoothing, a.K) * real[j];
       });
     }
@@ -203,7 +203,7 @@ private:
           Softmax::exponentials(a.Y.at(r, 0), a.Y.panel, exponentials, 0, panel_count<T>(a.K));
       const T log_sum = std::log(sum);
       Line<T> sums = Line<T>::Zero();
-      a.for_each_panel(r, [&, max = max](auto z, auto t, const Line<T>& real) {
+      a.for_each_panel(r, [&, max = max](auto z, auto t, const Line<T>& real, Index) {
         const Line<T> shifted =
             (z - max).template max<Eigen::PropagateNaN>(std::numeric_limits<T>::lowest());
         sums += t * shifted * real;

@@ -1,6 +1,6 @@
 // The network: its shape, its parameters in panels, and their flat form.
 //
-//   Y0 = X · input_scale,   Zl = Yl-1 · Wl + bl,   Yl = f(Zl)
+//   Y0 = (X − m) · s,   Zl = Yl-1 · Wl + bl,   Yl = f(Zl),   Y = YL · a + b   (units.hpp)
 //
 // W of a layer is [K / p][D + 1][p], its last row the bias b (zero, and left alone, without one).
 // Layers after the first keep Wᵀ too, [D / p][K][p], for dX = dY · Wᵀ. A network that rounds the
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "eigenmlp/kernel/operands.hpp"
-#include "eigenmlp/losses/loss.hpp"
+#include "eigenmlp/network/units.hpp"
 #include "eigenmlp/threads/lock.hpp"
 
 namespace eigenmlp {
@@ -64,7 +64,7 @@ public:
   // reduction='mean' or 'sum'. `rounds`: the operands of products are rounded to bfloat16.
   Network(const std::vector<Index>& sizes, const std::vector<std::string>& activations,
           const std::string& loss, bool bias, T input_scale, bool rounds = false)
-      : bias_(bias), rounds_(rounds), scale_(input_scale) {
+      : bias_(bias), rounds_(rounds), units_(input_scale), loss_choice_(parse_choice(loss)) {
     if (rounds && !can_round<T>) throw std::invalid_argument("only float operands can be rounded");
     constexpr Index p = panel_width<T>;
     if (sizes.size() < 2 || activations.size() != sizes.size() - 1)
@@ -93,7 +93,7 @@ public:
       parameter_count_ += layer.D * layer.K + (bias ? layer.K : 0);
       layers_.push_back(layer);
     }
-    choose_loss(parse_choice(loss));
+    choose_loss();
     W_.reset(size);
     Wt_.reset(transposed);
     operands_.reset(operands);
@@ -122,6 +122,7 @@ public:
   const Loss<T>& loss() const { return *loss_; }
   // Each a row of K numbers in panels; see LossRows.
   const T* loss_parameters() const { return loss_parameters_.data(); }
+  const T* training_weights() const { return training_weights_.data(); }
   // Whether the loss is the sum over rows, not the mean.
   bool sums() const { return sums_; }
   bool has_bias() const { return bias_; }
@@ -129,7 +130,7 @@ public:
   bool rounds() const { return can_round<T> && rounds_; }
   // Threads share the rows of a batch in multiples of it.
   Index row_unit() const { return rounds() ? rounded::row_unit : 1; }
-  T input_scale() const { return scale_; }
+  const Units<T>& units() const { return units_; }
   Index inputs() const { return layers_.front().D; }
   Index outputs() const { return layers_.back().K; }
   Index parameter_count() const { return parameter_count_; }
@@ -166,31 +167,58 @@ public:
     for (const auto& layer : layers_) refresh_blocks(layer);
   }
 
+  // Units instead of those so far; the parameters stay.
+  void set_units(const UnitValues& values) {
+    units_ = Units<T>(values, inputs(), outputs(), *loss_);
+    fill_loss_parameters();
+  }
+  // Y ← Y · a + b for rows begin … end - 1 of the last layer's outputs.
+  void to_units(Panels<T> Y, Index begin, Index end) const {
+    if (!units_.a()) return;
+    for (Index c = 0; c < layers_.back().output_panels(); ++c) {
+      const auto a = line(units_.a() + c * panel_width<T>), b = line(units_.b() + c * panel_width<T>);
+      for (Index r = begin; r < end; ++r) line(Y.at(r, c)) = line(Y.at(r, c)) * a + b;
+    }
+  }
+
   // Held while the parameters change (alone) or are read (shared).
   ParameterLock& mutex() const { return mutex_; }
 
 private:
   Index rows(const Layer<T>& layer) const { return layer.D + (bias_ ? 1 : 0); }
 
-  void choose_loss(const Choice& choice) {
-    loss_ = &find_by_name(loss_table<T>, choice.name, "loss");
-    for (const auto& [key, word] : choice.words) {
+  void choose_loss() {
+    loss_ = &find_by_name(loss_table<T>, loss_choice_.name, "loss");
+    for (const auto& [key, word] : loss_choice_.words) {
       if (key != "reduction" || (word != "mean" && word != "sum"))
         throw std::invalid_argument("expected reduction='mean' or 'sum', got " + key + "='" + word +
                                     "'");
       sums_ = word == "sum";
     }
+    fill_loss_parameters();
+  }
+
+  void fill_loss_parameters() {
     constexpr Index p = panel_width<T>;
-    const auto values = parameter_values(loss_->parameters, choice);
+    const auto values = parameter_values(loss_->parameters, loss_choice_);
     const Index K = outputs(), row = panel_count<T>(K) * p;
     loss_parameters_.reset(std::max<Index>(1, static_cast<Index>(values.size())) * row);
     for (std::size_t i = 0; i < values.size(); ++i) {
       const auto given = static_cast<Index>(values[i].size());
       if (given != 1 && given != K)
-        throw std::invalid_argument(choice.name + ": expected one number or one for each output");
+        throw std::invalid_argument(loss_choice_.name + ": expected one number or one for each output");
       for (Index k = 0; k < K; ++k)
         loss_parameters_.data()[static_cast<Index>(i) * row + k] =
             static_cast<T>(values[i][given == 1 ? 0 : static_cast<std::size_t>(k)]);
+    }
+    training_weights_.reset(0);
+    if (!loss_->parameters_have_unit || !units_.a()) return;
+    training_weights_.reset(row);
+    std::fill_n(training_weights_.data(), row, T(1));
+    for (Index k = 0; k < K; ++k) {
+      T& parameter = loss_parameters_.data()[k];
+      parameter /= units_.a()[k];
+      training_weights_.data()[k] = std::max(T(1), T(1) / parameter);
     }
   }
 
@@ -208,9 +236,13 @@ private:
   std::vector<Layer<T>> layers_;
   const Loss<T>* loss_ = nullptr;
   Buffer<T> loss_parameters_;
+  // What an optimizer is given is multiplied by these: where a loss with a parameter in the outputs'
+  // unit, Huber's δ, is steeper than δ / a < 1 nowhere, steps would be of that size.
+  Buffer<T> training_weights_;
   bool sums_ = false;
   bool bias_, rounds_;
-  T scale_;
+  Units<T> units_;
+  Choice loss_choice_;
   Index parameter_count_ = 0;
   Buffer<T> W_, Wt_;
   Buffer<rounded::Operand> operands_;

@@ -111,13 +111,14 @@ void vjp(const Network<T>& net, const Rows& X, const Rows& dY, T* gradient, T* d
     const bool stored(batch.stored);
     const auto chunk = [&](Index from, Index to) {
       if (!stored) gather_inputs(net, data, nullptr, first, from, to - from, batch);
-      gather_rows<T>(dY, nullptr, first + from, to - from, T(1), batch.dY.back(), from);
+      gather_rows<T>(dY, nullptr, first + from, to - from, net.units().output_slopes(), batch.dY.back(),
+                     from);
       forward_batch(net, batch, from, to);
       backward_output(net, batch, from, to);
       backward_rows(net, batch, from, to);
       backward_layer<T>(net, batch, 1, *first_layer, {from, to, 0, (*first_layer).input_panels()});
       scatter_rows<T>(batch.dY[0], from, to - from, D, dX + (first + from) * D, D,
-                      net.input_scale());
+                      net.units().inputs());
       return true;
     };
     const auto [begin, end] = share_of_rows(net, rows, team);

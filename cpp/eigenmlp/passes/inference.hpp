@@ -72,7 +72,7 @@ bool reads_plainly(const Network<T>& net, const Rows& X) {
   constexpr Index size = sizeof(T);
   return X.rows >= most_rows && !X.starts &&
          X.scalar == (size == sizeof(float) ? Scalar::float32 : Scalar::float64) &&
-         X.column_stride == size && X.row_stride % size == 0 && net.input_scale() == T(1) &&
+         X.column_stride == size && X.row_stride % size == 0 && net.units().inputs().is_identity() &&
          !net.rounds();
 }
 
@@ -146,8 +146,8 @@ bool predict(const Network<T>& net, const Rows& X, T* out, bool all_or_nothing =
     };
     const auto gather = [&](Index from, Index rows) {
       if (stored)
-        return gather_stored<T>(X, nullptr, from, 0, rows, net.input_scale(), memory.stored);
-      return gather_rows<T>(X, nullptr, from, rows, net.input_scale(), memory.Y[0], 0);
+        return gather_stored<T>(X, nullptr, from, 0, rows, net.units().inputs(), memory.stored);
+      return gather_rows<T>(X, nullptr, from, rows, net.units().inputs(), memory.Y[0], 0);
     };
     if (all_or_nothing && chunks > 1) {
       each_chunk(gather);
@@ -163,6 +163,7 @@ bool predict(const Network<T>& net, const Rows& X, T* out, bool all_or_nothing =
                         net.rounds() ? &memory.rounded : nullptr, 1,
                         stored ? &memory.stored : nullptr);
       }
+      net.to_units(memory.Y.back(), 0, rows);
       scatter_rows<T>(memory.Y.back(), 0, rows, K, out + from * K, K);
       return true;
     });
@@ -206,7 +207,7 @@ std::optional<Evaluation> evaluate(const Network<T>& net, const Data& data,
       const Index rows = share_begin(N, chunks, i + 1) - from;
       if (stops(interruption) ||
           (stored &&
-           !gather_stored<T>(data.X, nullptr, from, 0, rows, net.input_scale(), batch.stored)) ||
+           !gather_stored<T>(data.X, nullptr, from, 0, rows, net.units().inputs(), batch.stored)) ||
           !gather_batch<T>(net, data, nullptr, from, 0, rows, divisor, batch)) {
         good = false;
         return;

@@ -36,6 +36,8 @@ struct BatchView {
   double* weight = nullptr;       // (N,)
   T* scale = nullptr;             // (N,) weight / total weight
   T* row_loss = nullptr;          // (N,)
+  // Whether the deltas are an optimizer's: of each output's error in its own unit (units.hpp).
+  bool trains = false;
 };
 
 // A batch and its memory, for up to `capacity` rows.
@@ -43,7 +45,7 @@ template <class T>
 struct Batch : BatchView<T> {
   using BatchView<T>::Y, BatchView<T>::dY, BatchView<T>::Z, BatchView<T>::labels;
   using BatchView<T>::weight, BatchView<T>::scale, BatchView<T>::row_loss, BatchView<T>::dropped;
-  using BatchView<T>::rounded, BatchView<T>::stored;
+  using BatchView<T>::rounded, BatchView<T>::stored, BatchView<T>::trains;
   Index capacity = 0;
 
   // The same for rows that are read by their stored numbers, `count` of them at most; up to so many

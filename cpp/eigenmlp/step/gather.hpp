@@ -28,7 +28,7 @@ template <class T>
 bool gather_inputs(const Network<T>& net, const Data& data, const std::int64_t* order, Index first,
                    Index begin, Index count, const BatchView<T>& batch) {
   const bool good =
-      gather_rows<T>(data.X, order, first + begin, count, net.input_scale(), batch.Y[0], begin);
+      gather_rows<T>(data.X, order, first + begin, count, net.units().inputs(), batch.Y[0], begin);
   batch.rounded.store_inputs(batch.Y[0], begin, count);
   return good;
 }
@@ -39,7 +39,8 @@ bool gather_stored_inputs(const Network<T>& net, const Data& data, const std::in
                           Index first, Index begin, Index end, const BatchView<T>& batch,
                           int thread, int threads) {
   const bool good =
-      gather_stored<T>(data.X, order, first, begin, end, net.input_scale(), batch.stored);
+      net.units().keeps_zeros() && // units may have changed since the batch was made
+      gather_stored<T>(data.X, order, first, begin, end, net.units().inputs(), batch.stored);
   batch.stored.sort(begin, end, thread, threads);
   return good;
 }
@@ -60,7 +61,8 @@ bool gather_targets(const Network<T>& net, const Data& data, const std::int64_t*
       if (static_cast<std::uint64_t>(batch.labels[i]) >= K) good = false;
     }
   } else if (data.T.data) {
-    good &= gather_rows<T>(data.T, order, first + begin, count, T(1), batch.dY.back(), begin);
+    good &= gather_rows<T>(data.T, order, first + begin, count, net.units().targets(),
+                           batch.dY.back(), begin);
   }
   if (data.T.data)
     good &=

@@ -167,14 +167,26 @@ LossRows<T> rows_for_loss(const Network<T>& net, const BatchView<T>& batch, bool
                           Index begin, Index end) {
   return {batch.Y.back(), batch.dY.back(), labels ? batch.labels : nullptr,
           net.outputs(),  begin,           end,
-          batch.scale,    batch.row_loss,  net.loss_parameters()};
+          batch.scale,    batch.row_loss,  net.loss_parameters(), net.units().weights()};
 }
 
-// The loss of rows begin … end - 1, whose outputs are in Y[L]; dY[L] becomes scale · ∂l/∂Y.
+// dY ← dY ⊙ weights, a row of K numbers in panels; null: all 1.
+template <class T>
+void weigh_deltas(const Network<T>& net, const T* weights, Panels<T> dY, Index begin, Index end) {
+  if (!weights) return;
+  for (Index c = 0; c < net.layers().back().output_panels(); ++c)
+    for (Index r = begin; r < end; ++r) line(dY.at(r, c)) *= line(weights + c * panel_width<T>);
+}
+
+// The loss of rows begin … end - 1, whose outputs are in Y[L]; dY[L] becomes scale · ∂l/∂Y, or what
+// an optimizer is given instead (units.hpp).
 template <class T>
 Index loss_rows(const Network<T>& net, const BatchView<T>& batch, bool labels, Index begin,
                 Index end) {
-  return net.loss().rows(rows_for_loss(net, batch, labels, begin, end));
+  const Index correct = net.loss().rows(rows_for_loss(net, batch, labels, begin, end));
+  weigh_deltas(net, batch.trains ? net.training_weights() : net.units().weights(), batch.dY.back(),
+               begin, end);
+  return correct;
 }
 
 // All of phase 1 for rows begin … end - 1 of the batch order[first], order[first + 1], …: those of

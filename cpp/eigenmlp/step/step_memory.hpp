@@ -17,6 +17,7 @@ public:
   // if their rows are read so.
   void reserve(const Network<T>& net, Index rows, std::optional<Index> stored,
                const std::vector<double>& dropout, std::size_t threads) {
+    batch_.trains = true;
     const bool moved = stored ? batch_.reserve_stored(net, rows, *stored, static_cast<int>(threads),
                                                       false, dropout)
                               : batch_.reserve(net, rows, false, dropout);

@@ -33,6 +33,7 @@ class ChoiceNetwork:
         self.loss, self.native = loss, native
         self.get_parameters = scores.get_parameters
         self.set_parameters = scores.set_parameters
+        self.set_units = scores.set_units
         self.forward = scores.forward
         self.vjp = scores.vjp
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from .._basics.shown import shown
 from .._inputs import checks
+from .._network.units import NAMES as UNITS
 from . import container
 from .container import Entry, parsed
 from .replay import ROWS, X_NAME, Y_NAME
@@ -27,12 +28,15 @@ from .whole import replacing
 
 Array = NDArray[Any]
 
-FORMAT = "3"  # 2: without the sample; 1: also no dropout, a trainer's "steps", not its "progress"
-_OLDER = ("1", "2")
+# 3: no units but input_scale; 2: also no sample; 1: also no dropout, a trainer's "steps", not its
+# "progress".
+FORMAT = "4"
+_OLDER = ("1", "2", "3")
+_WITHOUT_SAMPLE = ("1", "2")
 _METADATA_KEYS = {"format", "config", "sha256"}  # and a trainer's "trainer"
 _CONFIG_KEYS = {
     *("layer_sizes", "activation", "output_activation", "loss", "bias", "init", "dtype"),
-    *("compute_dtype", "input_scale", "dropout"),
+    *("compute_dtype", "dropout", "standardize", *UNITS),
 }
 _SETTING_KEYS = {
     *("optimizer", "lr", "plateau", "hyper", "limits", "batch_size", "accumulate", "progress"),
@@ -49,6 +53,9 @@ def write_model(
 ) -> None:
     """Write one file; `settings` are a trainer's."""
     saved = {key: value for key, value in config.items() if key in _CONFIG_KEYS}
+    for name in UNITS:
+        if name in arrays:
+            saved[name] = None  # there
     if callable(saved["init"]):
         saved["init"] = "custom"
     metadata = {"format": FORMAT, "config": json.dumps(saved, allow_nan=False)}
@@ -123,6 +130,9 @@ def _described(metadata: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]
     settings = _object(metadata["trainer"], "settings") if "trainer" in metadata else None
     if number == "1":
         _update(config, settings)
+    if number in _OLDER:
+        no_units = {"standardize": False, "input_shift": 0.0, "output_shift": 0.0}
+        config |= {**no_units, "output_scale": 1.0}
     _check_keys(config, _CONFIG_KEYS)
     if settings is not None:
         _check_keys(settings, _SETTING_KEYS)
@@ -145,7 +155,14 @@ def _check_arrays(header: container.Header, config: dict[str, Any], trains: bool
     kind = np.dtype(dtype).newbyteorder("<")
     own = {name: (kind, shape) for name, shape in _shapes(sizes, bias, "").items()}
     expected = dict(own)
-    if header.metadata["format"] not in _OLDER:
+    for name in UNITS:
+        value = config[name]
+        if value is None:
+            columns = sizes[0] if name.startswith("input") else sizes[-1]
+            expected[name] = np.dtype("<f8"), (columns,)
+        elif isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError(f"{name}: expected a number or null, got {shown(value)}")
+    if header.metadata["format"] not in _WITHOUT_SAMPLE:
         expected[X_NAME] = np.dtype(np.uint8), (ROWS, sizes[0])
         expected[Y_NAME] = kind, (ROWS, sizes[-1])
     for name, wanted in expected.items():

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from .._inputs import checks
 from .._network import architecture
 from .._network.network import DenseNetwork
+from .._network.units import NAMES as UNITS
 from ..initializers import INITIALIZERS
 from . import model, replay
 
@@ -20,7 +21,8 @@ def named_arrays(net: DenseNetwork) -> dict[str, Array]:
     """Its parameters, and a sample of what it computes."""
     parameters = net.parameters  # of one moment, also where another thread trains
     arrays = model.named_arrays(net._sizes, net._bias, parameters, "")
-    return arrays | replay.sample(net._network_at(parameters), net._sizes[0], net._input_scale)
+    arrays |= net._units.arrays()
+    return arrays | replay.sample(net, net._network_at(parameters))
 
 
 def restored(
@@ -30,7 +32,8 @@ def restored(
     # Shapes first: nothing is allocated for sizes that the file does not have.
     sizes = architecture.checked_sizes(config["layer_sizes"])
     vector = model.flat_vector(sizes, config["bias"] is True, arrays, "")
-    net = kind(**{**config, "init": "zeros", "backend": backend})
+    units = {name: arrays[name] for name in UNITS if config[name] is None}
+    net = kind(**{**config, **units, "init": "zeros", "backend": backend})
     init = checks.known(config["init"], ["auto", "custom", *INITIALIZERS], "init")
     net._init = "auto" if init == "custom" else init
     net.parameters = vector

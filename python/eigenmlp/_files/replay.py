@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._backends.protocols import Network
+from .._inputs import checks
 from .._network.network import DenseNetwork
 
 Array = NDArray[Any]
@@ -24,23 +25,35 @@ _BFLOAT16 = 2.0**-7  # relative distance of its numbers
 _BLOCK = 1 << 20  # weights at a time in float64
 
 
-def sample(network: Network, inputs: int, input_scale: float) -> dict[str, Array]:
-    """Rows (2, D) of uint8, a quarter of float32's size, and the outputs (2, K).
+def sample(net: DenseNetwork, network: Network) -> dict[str, Array]:
+    """Rows (2, D) of uint8, a quarter of float32's size, and the outputs (2, K) of net's `network`.
 
-    Inputs are in 0 to about 2 after multiplication by the network's input_scale. The second row is
+    Inputs are in 0 to about 2 for the layers, or around 0 where they have units. The second row is
     the first one's complement, so that units that one leaves at 0 may answer to the other.
     """
-    most = int(min(255.0, max(1.0, 2 / max(abs(input_scale), 1 / 255))))
-    first = np.random.default_rng(0).integers(0, most, inputs, np.uint8, endpoint=True)
+    scale, most = net._units.input_scale, 255
+    if net._units.are_plain and isinstance(scale, float):
+        most = int(min(255.0, max(1.0, 2 / max(abs(scale), 1 / 255))))
+    first = np.random.default_rng(0).integers(0, most, net._sizes[0], np.uint8, endpoint=True)
     X = np.stack([first, np.uint8(most) - first])
-    Y = network.forward(X)
+    Y = network.forward(_rows(net, X))
     assert Y is not None  # X is what any network takes
     return {X_NAME: X, Y_NAME: Y}
 
 
+def _rows(net: DenseNetwork, X: Array) -> Array:
+    """The rows that bytes X stand for; where inputs have units, around their means."""
+    if net._units.are_plain:
+        return X
+    m, s, _, _ = net._units.columns(net._sizes[0], net._sizes[-1])
+    with np.errstate(over="ignore"):
+        rows: Array = m + (X / 128 - 1) / np.where(s == 0, 1, s)
+    return np.where(np.abs(rows) < checks.largest(net._dtype), rows, m)
+
+
 def check(net: DenseNetwork, arrays: dict[str, Array]) -> None:
     """Refuse a network that does not give the outputs that a file says."""
-    X = arrays[X_NAME]
+    X = _rows(net, arrays[X_NAME])
     with np.errstate(all="ignore"):
         expected = arrays[Y_NAME].astype(np.float64)
         bound = _bound(net, X)
@@ -79,7 +92,8 @@ def _bound(net: DenseNetwork, X: Array) -> Array:
 
     info = np.finfo(net._dtype)
     u, tiny, most = float(info.eps), float(info.tiny), float(info.max) / 2
-    Y: Array = X.astype(np.float64) * net._input_scale
+    m, s, b_out, a_out = net._units.columns(net._sizes[0], net._sizes[-1])
+    Y: Array = (X.astype(np.float64) - m) * s
     E: Array = 2 * u * np.abs(Y) + tiny
     for name, (W, b) in zip(net._all_activations, net._layers(), strict=True):
         if net._rounds:
@@ -99,6 +113,8 @@ def _bound(net: DenseNetwork, X: Array) -> Array:
         moved = np.maximum(np.abs(f(Z + E) - Y), np.abs(f(Z - E) - Y))
         moved[~np.isfinite(E)] = np.inf  # where NaN may come, also of a bounded f
         E = moved + _ULPS * u * np.abs(Y) + tiny * (1 + np.abs(Z))
+    if not net._units.are_plain:  # two roundings, and those of a and b
+        E = E * a_out + 2 * u * (np.abs(Y) * a_out + np.abs(b_out)) + tiny
     return 2 * E
 
 

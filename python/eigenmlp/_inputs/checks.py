@@ -225,12 +225,28 @@ def inputs(
     scale: float = 1.0,
     what: str = "X",
     letter: str = "D",
+    integers: str | None = None,
 ) -> Array:
-    """Rows (N, `columns`) that the backends read as they are: float32, float64 or uint8."""
+    """Rows (N, `columns`) that the backends read as they are: float32, float64 or uint8.
+
+    Integers become floats of the type `integers`, `dtype` if not given.
+    """
     X = numbers(value, what)
     matrix(X.shape, columns, what, letter)
     finite(X, what, dtype, scale)
-    return readable(X, dtype)
+    return readable(X, integers or dtype)
+
+
+def wide_integers(value: ArrayLike, what: str) -> ArrayLike:
+    """An array of integers as float64, which has more of their digits; anything else as it is."""
+    if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
+        return value  # a mask, or a mapped file: as they are checked elsewhere
+    if isinstance(value, np.ndarray) and value.dtype.kind in "iu":
+        return value.astype(np.float64)
+    if isinstance(value, (list, tuple)):
+        array = numbers(value, what)
+        return array.astype(np.float64) if array.dtype.kind in "iu" else array
+    return value
 
 
 def matrix(shape: tuple[int, ...], columns: int, what: str, letter: str) -> None:

@@ -38,6 +38,35 @@ class Scale(_Multiplies):
         return x.to(self.factor.dtype) * self.factor
 
 
+class _Units(torch.nn.Module):  # type: ignore[misc]
+    """Has a shift in float64 and a scale in the dtype of the layers, for each column."""
+
+    def __init__(self, shift: Any, scale: Any, dtype: Any) -> None:
+        super().__init__()
+        self.register_buffer("shift", torch.as_tensor(shift, dtype=torch.float64))
+        self.register_buffer("scale", torch.as_tensor(scale, dtype=dtype))
+
+    def extra_repr(self) -> str:
+        """How many columns."""
+        return f"{len(self.scale)}"
+
+
+class InputUnits(_Units):
+    """``(x - shift) · scale``, whose difference is taken in float64."""
+
+    def forward(self, x: Any) -> Any:
+        """Rows (N, D) from rows (N, D)."""
+        return (x.to(self.shift.dtype) - self.shift).to(self.scale.dtype) * self.scale
+
+
+class OutputUnits(_Units):
+    """``y · scale + shift``."""
+
+    def forward(self, y: Any) -> Any:
+        """Rows (N, K) from rows (N, K)."""
+        return y * self.scale + self.shift.to(self.scale.dtype)
+
+
 class SlopedSigmoid(_Multiplies):
     """``1 / (1 + exp(-factor · z))``."""
 

@@ -127,9 +127,23 @@ def loss_of(net: MLP) -> Loss:
     return net._loss_object
 
 
-def input_scale(net: MLP) -> float:
-    """What multiplies every input."""
-    return float(net.config["input_scale"])
+class UnitsOf(NamedTuple):
+    """``Y = f((X - m) * s) * a + b``, in float64.
+
+    Each None if it does nothing, a float, or an array (columns,).
+    """
+
+    m: float | NDArray[Any] | None
+    s: float | NDArray[Any] | None
+    b: float | NDArray[Any] | None
+    a: float | NDArray[Any] | None
+
+
+def units(net: MLP) -> UnitsOf:
+    """The units of a network."""
+    own = net._units
+    nothing = {"input_shift": 0.0, "input_scale": 1.0, "output_shift": 0.0, "output_scale": 1.0}
+    return UnitsOf(*(None if np.all(own[name] == x) else own[name] for name, x in nothing.items()))
 
 
 class Ending(NamedTuple):

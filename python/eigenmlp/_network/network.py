@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,9 +21,11 @@ from ..activations import ACTIVATIONS, Activation
 from ..choices import Choices, checked_choices
 from ..initializers import INITIALIZERS, Initializer, initial_parameters
 from ..losses import LOSSES, Loss, Quantile, SoftmaxCrossEntropy, check_outputs
-from . import architecture
+from . import architecture, loss_outputs, units
+from .units import Units
 
 Array = NDArray[Any]
+Kind = TypeVar("Kind", bound="DenseNetwork")
 
 
 class DenseNetwork:
@@ -42,11 +45,15 @@ class DenseNetwork:
         init: str | Initializer,
         dtype: str,
         compute_dtype: str | None,
-        input_scale: float,
+        input_scale: ArrayLike,
         backend: str,
         dropout: float | Sequence[float],
         seed: int | np.random.Generator | None = None,
         reduction: str | None = None,
+        standardize: bool = False,
+        input_shift: ArrayLike = 0.0,
+        output_shift: ArrayLike = 0.0,
+        output_scale: ArrayLike = 1.0,
     ) -> None:
         self._sizes = architecture.checked_sizes(layer_sizes)
         hidden = architecture.checked_activations(activation, len(self._sizes) - 2)
@@ -69,13 +76,26 @@ class DenseNetwork:
             checks.known(init, ["auto", *INITIALIZERS], "init")
         self._dtype = architecture.checked_dtype(dtype)
         self._rounds = architecture.checked_compute_dtype(compute_dtype, self._dtype)
-        largest = checks.largest(self._dtype)
-        scale = checks.number(input_scale, "input_scale", -largest, below=largest)
+        self._units = Units.checked(
+            self._sizes[0],
+            self._sizes[-1],
+            self._dtype,
+            chosen_loss.of_values,
+            input_shift=input_shift,
+            input_scale=input_scale,
+            output_shift=output_shift,
+            output_scale=output_scale,
+        )
+        self._standardize = checks.checked_bool(standardize, "standardize")
+        # Arrays are what an earlier measurement gave.
+        self._to_be_measured = self._standardize and not self._units.arrays()
+        if self._to_be_measured:
+            self._units.refuse_given("standardize=True, which measures it")
         self._backend = checks.known(backend, BACKENDS, "backend")
         if self._rounds and self._backend == "native":
             warn_without_bfloat16()
         self._rng = checks.generator(seed)
-        self._bias, self._input_scale = bool(bias), scale
+        self._bias = bool(bias)
         self._init: str | Initializer = init
         self._dropout = architecture.checked_dropout(dropout, len(self._sizes) - 2)
         if chosen_loss.of_choices and self._drops:
@@ -92,16 +112,21 @@ class DenseNetwork:
 
     def _new_network(self, exact: bool = False) -> Any:
         """A network of zeros; if `exact`, its products read their operands as they are."""
-        return make_network(
+        own = self._units
+        plain = own.are_plain
+        network = make_network(
             self._backend,
             self._sizes,
             self._all_activations,
             self._loss_object,
             self._bias,
-            self._input_scale,
+            own.input_scale if plain else 1.0,  # type: ignore[arg-type]  # a float, if plain
             self._dtype,
             self._rounds and not exact,
         )
+        if not plain:
+            network.set_units(*own.lists(self._sizes[0], self._sizes[-1]))
+        return network
 
     # ---- what it is
 
@@ -117,9 +142,10 @@ class DenseNetwork:
             "init": self._init,
             "dtype": self._dtype,
             "compute_dtype": "bfloat16" if self._rounds else None,
-            "input_scale": self._input_scale,
             "backend": self._backend,
             "dropout": list(self._dropout),
+            "standardize": self._standardize,
+            **self._units.described(),
         }
 
     @property
@@ -141,14 +167,120 @@ class DenseNetwork:
     def _drops(self) -> bool:
         return any(self._dropout)
 
+    @property
+    def _gives_probabilities(self) -> bool:
+        no_unit = np.all(self._units.output_shift == 0.0) and np.all(
+            self._units.output_scale == 1.0
+        )
+        return bool(no_unit) and loss_outputs.gives_probabilities(
+            self._loss, self._output_activation
+        )
+
+    # ---- units
+
+    @property
+    def input_shift(self) -> float | Array:
+        """What is taken from inputs: a number, or a read-only array (D,)."""
+        return self._units.input_shift
+
+    @property
+    def input_scale(self) -> float | Array:
+        """What inputs are multiplied by after that: a number, or a read-only array (D,)."""
+        return self._units.input_scale
+
+    @property
+    def output_shift(self) -> float | Array:
+        """What is added to outputs, after `output_scale`: a number, or a read-only array (K,)."""
+        return self._units.output_shift
+
+    @property
+    def output_scale(self) -> float | Array:
+        """What outputs are multiplied by: a number, or a read-only array (K,)."""
+        return self._units.output_scale
+
+    def standardize(self: Kind, X: ArrayLike, y: ArrayLike | None = None) -> Kind:
+        """Measure the columns of X (N, D), and of y (N, K) where the loss is of values.
+
+        The network then takes its inputs, and gives its outputs, in the units of these columns:
+        ``Y = f((X - input_shift) * input_scale) * output_scale + output_shift``, with each column's
+        mean and deviation. A column that does not vary has scale 1; sparse rows keep their zeros,
+        and have no shift. Parameters stay as they are. With ``MLP(standardize=True)`` the first
+        `fit` calls this.
+
+        Returns
+        -------
+        MLP
+            The network itself.
+
+        Examples
+        --------
+        >>> import eigenmlp as em
+        >>> net = em.MLP([2, 1], loss="squared_error", init="zeros")
+        >>> net.standardize([[0.0, 10.0], [2.0, 30.0]], [1e6, 3e6]).forward([[1.0, 20.0]])
+        array([[2000000.]], dtype=float32)
+        """
+        rows = self._rows(X)
+        T = None
+        if y is not None:
+            rows, T, _ = self._data(X, y, None)
+        self._measure(rows, T)
+        return self
+
+    def _measure(self, rows: Any, T: Any) -> None:
+        of_values = self._loss_object.of_values
+        self._set_units(replace(self._units, **units.measured(rows, T if of_values else None)))
+        self._standardize, self._to_be_measured = True, False
+
+    def _set_units(self, new: Units) -> None:
+        for numbers in new.arrays().values():
+            numbers.flags.writeable = False
+        self._network.set_units(*new.lists(self._sizes[0], self._sizes[-1]))
+        self._units = new
+
+    @contextmanager
+    def _measuring(
+        self, data: tuple[Any, Any, Any], has_begun: Callable[[], bool]
+    ) -> Iterator[None]:
+        """Around the first training on checked data: units are measured, if they are to be.
+
+        They are as before if that ends with an error before it has begun.
+        """
+        if not self._to_be_measured:
+            yield
+            return
+        before = self._units
+        self._measure(*data[:2])
+        try:
+            yield
+        except BaseException:
+            if not has_begun():
+                self._set_units(before)
+                self._to_be_measured = True
+            raise
+
+    def _refuse_unmeasured(self, what: str) -> None:
+        if self._to_be_measured:
+            raise ValueError(
+                f"{what}: expected units that are known, got a network that is to measure them: "
+                "call net.standardize(X, y) first, or fit on arrays"
+            )
+
     # ---- data, as the backend takes them
 
     def _rows(self, X: ArrayLike, what: str = "X") -> Any:
         """Checked rows (N, D): an array, or a CSR matrix, which the twin and choices have dense."""
-        expected = (self._sizes[0], self._dtype, self._input_scale, what)
+        factor = self._units.input_scale
+        factor = factor if isinstance(factor, float) else 1.0
+        expected = (self._sizes[0], self._dtype, factor, what)
         if not sparse.is_sparse(X):
-            return checks.inputs(X, *expected)
+            # Integers whose mean is taken keep their digits until then.
+            wide = "float64" if self._to_be_measured or self._units.shifts else self._dtype
+            rows = checks.inputs(X, *expected, integers=wide)
+            self._units.check_range(rows, self._dtype, what)
+            return rows
         rows = sparse.inputs(X, *expected)
+        if self._units.shifts and not self._to_be_measured:  # then zeros are numbers too
+            self._units.check_range(rows.toarray(), self._dtype, what)
         return rows.toarray() if self._backend == "numpy" or self._of_choices else rows
 
     def _data(
@@ -164,6 +296,8 @@ class DenseNetwork:
             raise TypeError(f"y: expected an array for {self._loss}, got {shown(y)}")
         K, loss = self._sizes[-1], self._loss_object
         shared = isinstance(loss, Quantile) and isinstance(loss.q, tuple)
+        if loss.of_values and (self._to_be_measured or self._units.shifts):
+            y = checks.wide_integers(y, "y")
         T = checks.targets(y, N, K, loss.name, self._dtype, shared)
         weights = checks.sample_weights(sample_weight, N)
         return rows, T, self._with_class_weights(T, weights)
@@ -365,5 +499,11 @@ class DenseNetwork:
     def __setstate__(self, state: dict[str, Any]) -> None:
         parameters = state.pop("parameters")
         self.__dict__.update(state)
+        if "_units" not in state:  # pickled by an earlier version
+            scale = state["_input_scale"]
+            self._units = Units(
+                input_shift=0.0, input_scale=scale, output_shift=0.0, output_scale=1.0
+            )
+            self._standardize = self._to_be_measured = False
         self._network = self._new_network()
         self._network.set_parameters(parameters)

@@ -134,6 +134,7 @@ class Stepper:
         lr = self.optimizer.lr
         if callable(lr):
             lr = self._learning_rates(1)[0]
+        self.net._refuse_unmeasured("Xb")
         for array, name in ((Xb, "X"), (yb, "y")):
             mapped.intact(array, name)
         with self._turns.lock:

@@ -63,11 +63,17 @@ class Training(Stepper):
             or early_stopping is not None
             or self._plateau is not None
         )
+        if batches:
+            self.net._refuse_unmeasured("X")
         self._flush()
         history = History(rows=0 if data is None else len(data[1]))
         best = Best(early_stopping, self.net, history)
         epoch = 0
-        with best, progress_bar(epochs, progress) as bar:
+        with ExitStack() as around:
+            around.enter_context(best)
+            bar = around.enter_context(progress_bar(epochs, progress))
+            if data is not None:
+                around.enter_context(self.net._measuring(data, lambda: self._has_begun))
             while epoch < epochs:
                 left, count = epochs - epoch, 1
                 self._turns.give_way()

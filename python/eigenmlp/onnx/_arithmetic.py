@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from ._arguments import (
     axis_of,
     first,
@@ -62,22 +66,44 @@ def matmul(chain: Chain, inputs: Inputs, _: Attributes) -> Value | None:
 
 @operator("Add")
 def add(chain: Chain, inputs: Inputs, _: Attributes) -> Value | None:
-    """A bias, or the 1 of 1 + erf."""
+    """A bias, the shift of outputs, or the 1 of 1 + erf."""
+    scaled_outputs, shift = _tail_and_constant(inputs)
+    if scaled_outputs is not None and shift is not None:
+        return _shifted(chain, scaled_outputs.term, shift)
     term, other = term_and_other(inputs) or (None, None)
     if term is None or not isinstance(other, Constant):
         return None
     factor = term.factors[0]
     if isinstance(factor, Function) and factor.name == "erf" and other.scalar == 1:
         return function("1+erf", factor.of) if term == Term(1.0, (factor,)) else None
-    return chain.add_bias(term, other)
+    added = chain.add_bias(term, other)
+    if added is not None or term.coefficient <= 0 or "output_scale" in chain.units:
+        return added
+    plain = replace(term, coefficient=1.0)  # of one output, whose scale is a coefficient
+    if not chain.is_output(plain) or chain.layers[-1].W.shape[1] != 1:
+        return None
+    chain.units["output_scale"] = np.array([term.coefficient])
+    return _shifted(chain, plain, other)
+
+
+def _tail_and_constant(inputs: Inputs) -> tuple[Tail | None, Constant | None]:
+    """Outputs times their scale, and a constant, in either order."""
+    tails = [x for x in inputs if isinstance(x, Tail) and x.kind == "scaled"]
+    constants = [x for x in inputs if isinstance(x, Constant)]
+    return (tails[0] if tails else None, constants[0] if constants else None)
+
+
+def _shifted(chain: Chain, term: Term, shift: Constant) -> Value | None:
+    found = chain.take_unit("output_shift", term, shift, int(chain.layers[-1].W.shape[1]))
+    return Tail("units", term) if found else None
 
 
 # ---- terms
 
 
 @operator("Mul")
-def mul(_: Chain, inputs: Inputs, __: Attributes) -> Value | None:
-    """A product of terms, or a term times a number."""
+def mul(chain: Chain, inputs: Inputs, __: Attributes) -> Value | None:
+    """A product of terms, a term times a number, or columns times one number each."""
     pair = term_and_other(inputs)
     if pair is None:
         return None
@@ -85,7 +111,15 @@ def mul(_: Chain, inputs: Inputs, __: Attributes) -> Value | None:
     if isinstance(other, Term):
         return product(term, other)
     number = scalar_of(other)
-    return None if number is None else scaled(term, number)
+    if number is not None or not isinstance(other, Constant):
+        return None if number is None else scaled(term, number)
+    if chain.is_input(term):
+        columns = other.array.shape[-1] if other.array.ndim else None
+        return term if chain.take_unit("input_scale", term, other, columns) else None
+    if not chain.is_output(term):
+        return None
+    found = chain.take_unit("output_scale", term, other, int(chain.layers[-1].W.shape[1]))
+    return Tail("scaled", term) if found else None
 
 
 @operator("Div")
@@ -97,8 +131,14 @@ def div(_: Chain, inputs: Inputs, __: Attributes) -> Value | None:
 
 
 @operator("Sub")
-def sub(_: Chain, inputs: Inputs, __: Attributes) -> Value | None:
-    """1 - p: the probability of the other class of two."""
+def sub(chain: Chain, inputs: Inputs, __: Attributes) -> Value | None:
+    """Inputs without their shift; or 1 - p: the probability of the other class of two."""
+    if len(inputs) == 2 and isinstance(inputs[1], Constant):
+        term, shift = first_term(inputs), inputs[1]
+        if term is None or not chain.is_input(term):
+            return None
+        columns = shift.array.shape[-1] if shift.array.ndim else chain.width()
+        return term if chain.take_unit("input_shift", term, shift, columns) else None
     if len(inputs) != 2 or scalar_of(inputs[0]) != 1:
         return None
     p = inputs[1]

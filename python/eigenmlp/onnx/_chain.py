@@ -35,6 +35,7 @@ class Chain:
         self.layers: list[Affine] = []
         self.activations: list[Activation] = []  # of the layers but the last
         self.input_scale = 1.0
+        self.units: dict[str, NDArray[Any]] = {}  # of columns, by the names of MLP's arguments
         self.input_shape: list[int | None] = []
         self.what = ""  # the node at hand
         self.numbers = 0  # in all arrays of the file
@@ -84,6 +85,25 @@ class Chain:
         if not sizes or any(x is None or x <= 0 for x in sizes):
             return None
         return math.prod(int(x) for x in sizes if x is not None)
+
+    def take_unit(self, name: str, of: Term, value: Constant, columns: int | None) -> bool:
+        """Note that inputs or outputs are shifted or scaled by columns, if that is what it is."""
+        given = as_row(value, columns) if columns else None
+        if given is None or name in self.units or given.dtype.kind != "f":
+            return False
+        self.units[name] = given.astype("float64")
+        return True
+
+    def is_input(self, term: Term | None) -> bool:
+        """Whether a term is the inputs as they came, before any layer."""
+        return term == Term(1.0, (Z(0),)) and not self.layers
+
+    def is_output(self, term: Term) -> bool:
+        """Whether a term is the last layer's output so far."""
+        found = activation(term)
+        return bool(self.layers) and (
+            term == Term(1.0, (self.last(),)) or (found is not None and found[0] == self.last())
+        )
 
     def add_bias(self, term: Term, value: Constant) -> Term | None:
         """term + value, if that is a bias for the last layer; None if it cannot be."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .._files.container import opened
 from .._inputs.description import described
+from .._network.units import NAMES as UNITS
 from ..activations import ACTIVATIONS
 from ..losses import Loss
 from ..mlp import MLP
@@ -143,7 +144,7 @@ class Reader:
             "loss": head.loss.text,
             "bias": bias,
             "dtype": dtypes.pop(),
-            "input_scale": self.chain.input_scale,
+            **self.units(sizes[0]),
         }
         net = MLP(**{**config, **self.exact(config, given)}, init="zeros", backend=backend)
         parts: list[NDArray[Any]] = []
@@ -154,6 +155,19 @@ class Reader:
         net.parameters = np.concatenate(parts)
         net._init = "auto"
         return net
+
+    def units(self, D: int) -> dict[str, Any]:
+        """The units of inputs and outputs, as arguments of MLP."""
+        found = self.chain.units
+        factor = self.chain.input_scale
+        scale = found.get("input_scale")
+        values: dict[str, Any] = {
+            "input_scale": factor if scale is None else scale * factor,
+            "input_shift": found.get("input_shift", 0.0),
+            "output_scale": found.get("output_scale", 1.0),
+            "output_shift": found.get("output_shift", 0.0),
+        }
+        return values
 
     def given_config(self, model: Any) -> dict[str, Any]:
         """What `export` noted of the network; empty if another program wrote the file."""
@@ -173,7 +187,8 @@ class Reader:
             texts = [*settings["activation"], settings["output_activation"]]
             chosen = [described(text, ACTIVATIONS, "activation") for text in texts]
             found = [(one.name, x) for one in chosen for x in (0.0, *one.numbers().values())]
-            return [*found, ("input_scale", float(settings["input_scale"]))]
+            units = [(name, float(x)) for name in UNITS for x in np.ravel(settings[name])]
+            return [*found, *units]
 
         try:
             pairs = [*zip(numbers(config), numbers(given), strict=True)]
@@ -187,4 +202,7 @@ class Reader:
         return noted if same else {}
 
 
-_NOTED = ("activation", "output_activation", "input_scale", "dropout", "compute_dtype")
+_NOTED = (
+    *("activation", "output_activation", "dropout", "compute_dtype"),
+    *("standardize", *UNITS),
+)

@@ -40,6 +40,7 @@ class Writer:
         self.helper = onnx("helper")
         self.net = net = travelling.network(given, "onnx.export")
         self.names = travelling.class_names(given, "onnx.export")
+        self.units = travelling.units(net)
         dtype = net.dtype
         if input_dtype is None:
             input_dtype = dtype.name
@@ -71,7 +72,7 @@ class Writer:
                 names.append(self.constant(f"b{layer}", b))
             value = self.node("Gemm", names, f"Z{layer}")
             value = self.activated(value, activation, f"Y{layer}")
-        self.finish(value)
+        self.finish(self.in_units(value))
         graph = helper.make_graph(
             self.nodes,
             "eigenmlp",
@@ -118,13 +119,31 @@ class Writer:
         self.outputs.append(self.helper.make_tensor_value_info(name, element_type, shape))
 
     def scaled(self, value: str) -> str:
-        """Rows in the network's dtype, times input_scale."""
-        if self.input_type != self.real:
+        """(X - m) * s in the network's dtype; the difference in float64."""
+        m, s, _, _ = self.units
+        kind = self.input_type
+        if m is not None:
+            double = self.element_type(np.float64)
+            if kind != double:
+                value = self.node("Cast", [value], "X/double", to=double)
+            shift = self.array("input_shift", np.asarray(m, np.float64))
+            value, kind = self.node("Sub", [value, shift], "X/shifted"), double
+        if kind != self.real:
             value = self.node("Cast", [value], "X/real", to=self.real)
-        scale = travelling.input_scale(self.net)
-        if scale == 1:
+        if s is None:
             return value
-        return self.node("Mul", [value, self.constant("input_scale", scale)], "X/scaled")
+        return self.node("Mul", [value, self.constant("input_scale", s)], "X/scaled")
+
+    def in_units(self, value: str) -> str:
+        """Y * a + b, where outputs have a unit."""
+        _, _, b, a = self.units
+        if a is None and b is None:
+            return value
+        K = self.net.layer_sizes[-1]
+        scale, shift = (np.broadcast_to(1.0 if a is None else a, K), 0.0 if b is None else b)
+        value = self.node("Mul", [value, self.constant("output_scale", scale)], "Y/scaled")
+        shift = np.broadcast_to(shift, K)
+        return self.node("Add", [value, self.constant("output_shift", shift)], "Y/shifted")
 
     def activated(self, z: str, activation: Activation, output: str) -> str:
         """Y = f(Z)."""
@@ -168,7 +187,7 @@ class Writer:
             self.predicted("Cast", above, "labels", self.integer, to=self.integer)
         elif loss == "poisson":
             self.predicted("Exp", value, "rates", self.real)
-        elif travelling.layers(self.net)[-1].activation.name in ("softmax", "sigmoid"):
+        elif self.net._gives_probabilities:
             self.output(self.node("Identity", [value], "probabilities"), rows, self.real)
 
     def predicted(self, operator: str, value: str, name: str, kind: int, **options: Any) -> None:

@@ -36,6 +36,8 @@ class Loss(Protocol):
     parameters: dict[str, float]  # with their defaults; the functions take them last
     classifies: bool
     takes_logits: bool  # brings its own output activation
+    degree: int  # l(a y, a t) = a^degree l(y, t); 0: outputs have no unit
+    in_unit: tuple[str, ...]  # the parameters that are multiplied by a as well
     no_series: str | None  # why there are no Taylor coefficients, where there are none
 
     @property

@@ -9,7 +9,9 @@ import numpy as np
 
 from eigenmlp._basics.turns import Turns
 from eigenmlp.reference import activation, bfloat16, loss
+from eigenmlp.reference.loss_in_units import LossInUnits
 from eigenmlp.reference.types import Array, Bools, Floats
+from eigenmlp.reference.units import Units
 
 Masks: TypeAlias = Sequence[Floats]  # (N, out) for each hidden layer, or none at all
 
@@ -101,7 +103,7 @@ class Network:
         self.rounds = rounds
         self.activations = list(activations)
         self.loss = loss
-        self.input_scale = float(input_scale)
+        self.units = Units(s=float(input_scale))
         self.dtype = np.dtype(dtype)
 
         shapes = list(pairwise(layer_sizes))  # (in, out) of each layer
@@ -132,6 +134,34 @@ class Network:
         self.parameters[:] = flat
 
     @at_one_moment
+    def set_units(
+        self,
+        input_shift: Sequence[float] | Array,
+        input_scale: Sequence[float] | Array,
+        output_shift: Sequence[float] | Array,
+        output_scale: Sequence[float] | Array,
+    ) -> None:
+        """Units of inputs (D,) and outputs (K,) instead of those so far; empty: none.
+
+        See `units.py`.
+
+        Examples
+        --------
+        >>> network = Network([1, 1], ["identity"], "squared_error", True, 1.0)
+        >>> network.set_parameters([3.0, 1.0])
+        >>> network.set_units(*(np.array([x]) for x in (10.0, 0.5, 100.0, 20.0)))
+        >>> network.forward(np.array([[14.0]]))  # (3·2 + 1) 20 + 100
+        array([[240.]])
+        """
+        none = (0.0, 1.0, 0.0, 1.0)
+        given = (input_shift, input_scale, output_shift, output_scale)
+        numbers = (
+            np.asarray(x, np.float64) if len(x) else nothing
+            for x, nothing in zip(given, none, strict=True)
+        )
+        self.units = Units(*numbers)
+
+    @at_one_moment
     @np.errstate(over="ignore", invalid="ignore")
     def forward(self, X: Array, out: Floats | None = None) -> Floats:
         """The outputs (N, K) of the rows of X (N, D); logits for the cross-entropies.
@@ -143,7 +173,7 @@ class Network:
         out : ndarray (N, K), optional
             Filled and returned, instead of a new array.
         """
-        Y = np.concatenate([self.forward_pass(X[rows])[-1].Y for rows in self.blocks(len(X))])
+        Y = self.units.outputs(self.last_outputs(X))
         if out is None:
             return Y
         out[...] = Y
@@ -170,8 +200,8 @@ class Network:
         (0.6931, 1)
         """
         T = self.as_targets(T)
-        Y = self.forward(X)
-        return loss.mean_value(self.loss, Y, T, sample_weight), loss.count_correct(self.loss, Y, T)
+        Y = self.last_outputs(X)
+        return self.loss_of(sample_weight).value(Y, T), loss.count_correct(self.loss, Y, T)
 
     @at_one_moment
     @np.errstate(over="ignore", invalid="ignore")
@@ -193,9 +223,9 @@ class Network:
         for rows in self.blocks(len(X)):
             passes = self.forward_pass(X[rows])
             w = None if sample_weight is None else sample_weight[rows]
-            terms = (self.loss, passes[-1].Y, T[rows], w, total)
-            value += loss.mean_value(*terms)
-            gradient += self.backward_pass(passes, loss.mean_derivative(*terms))[0]
+            Y, rows_loss = passes[-1].Y, self.loss_of(w, total)
+            value += rows_loss.value(Y, T[rows])
+            gradient += self.backward_pass(passes, rows_loss.derivative(Y, T[rows]))[0]
         return value, gradient
 
     @at_one_moment
@@ -213,10 +243,19 @@ class Network:
         gradient, dX = np.zeros_like(self.parameters), []
         for rows in self.blocks(len(X)):
             passes = self.forward_pass(X[rows])
-            gradient_of_rows, dX_of_rows = self.backward_pass(passes, dY[rows].astype(self.dtype))
+            deltas = self.units.output_move(dY[rows].astype(self.dtype))
+            gradient_of_rows, dX_of_rows = self.backward_pass(passes, deltas)
             gradient += gradient_of_rows
             dX.append(dX_of_rows)
         return gradient, np.concatenate(dX)
+
+    def last_outputs(self, X: Array) -> Floats:
+        """The last layer's outputs (N, K), in its own unit."""
+        return np.concatenate([self.forward_pass(X[rows])[-1].Y for rows in self.blocks(len(X))])
+
+    def loss_of(self, sample_weight: Array | None, total: float | None = None) -> LossInUnits:
+        """The loss of rows, from `last_outputs` and `as_targets`."""
+        return LossInUnits(self.loss, self.units, sample_weight, total)
 
     def blocks(self, N: int, arrays: int = 1) -> list[slice]:
         """N rows in blocks, so that no array expression takes longer than Ctrl-C may wait.
@@ -233,7 +272,7 @@ class Network:
         `masks`, if any, has one for each hidden layer: its Y (N, out) is multiplied by it.
         """
         passes = []
-        Y: Floats = self.input_scale * X.astype(self.dtype)
+        Y = self.units.inputs(X, self.dtype)
         for layer, name in enumerate(self.activations):
             X = Y
             Z = self.operand(X) @ self.operand(self.weights[layer])
@@ -260,12 +299,12 @@ class Network:
             dX = self.operand(dZ) @ self.operand(self.weights[layer]).T
             gradients = [dW.ravel(), db, *gradients] if self.biases else [dW.ravel(), *gradients]
             dY = dX
-        return np.concatenate(gradients), self.input_scale * dY
+        return np.concatenate(gradients), self.units.input_move(dY, self.dtype)
 
     def operand(self, x: Floats) -> Floats:
         """What a product reads of x."""
         return bfloat16.rounded(x) if self.rounds else x
 
     def as_targets(self, T: Array) -> Array:
-        """T in the network's dtype, unless it is labels."""
-        return T if T.ndim == 1 else T.astype(self.dtype)
+        """T in the network's dtype and the last layer's unit, unless it is labels."""
+        return T if T.ndim == 1 else self.units.targets(T, self.dtype)

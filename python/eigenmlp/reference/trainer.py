@@ -178,12 +178,13 @@ class Trainer:
         passes = network.forward_pass(X, masks)
         Y = passes[-1].Y
 
-        batch_loss = loss.mean_value(network.loss, Y, T, sample_weight)
+        rows_loss = network.loss_of(sample_weight)
+        batch_loss = rows_loss.value(Y, T)
         n_correct = loss.count_correct(network.loss, Y, T)
         if not (math.isfinite(batch_loss) or goes_on):
             return batch_loss, n_correct
 
-        dY = loss.mean_derivative(network.loss, Y, T, sample_weight)
+        dY = rows_loss.derivative(Y, T, trains=True)
         gradient, _ = network.backward_pass(passes, dY, masks)
 
         if self.accumulate == 1:

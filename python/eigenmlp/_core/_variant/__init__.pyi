@@ -56,6 +56,13 @@ class Network32:
         self, X: typing.Any, y: typing.Any, sample_weight: typing.Any = None
     ) -> tuple[float, numpy.typing.NDArray[numpy.float32]]: ...
     def set_parameters(self, flat: numpy.typing.NDArray[numpy.float32]) -> None: ...
+    def set_units(
+        self,
+        input_shift: collections.abc.Sequence[float],
+        input_scale: collections.abc.Sequence[float],
+        output_shift: collections.abc.Sequence[float],
+        output_scale: collections.abc.Sequence[float],
+    ) -> None: ...
     def vjp(
         self, X: typing.Any, dY: typing.Any
     ) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]: ...
@@ -131,6 +138,13 @@ class Network64:
         self, X: typing.Any, y: typing.Any, sample_weight: typing.Any = None
     ) -> tuple[float, numpy.typing.NDArray[numpy.float64]]: ...
     def set_parameters(self, flat: numpy.typing.NDArray[numpy.float64]) -> None: ...
+    def set_units(
+        self,
+        input_shift: collections.abc.Sequence[float],
+        input_scale: collections.abc.Sequence[float],
+        output_shift: collections.abc.Sequence[float],
+        output_scale: collections.abc.Sequence[float],
+    ) -> None: ...
     def vjp(
         self, X: typing.Any, dY: typing.Any
     ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]: ...

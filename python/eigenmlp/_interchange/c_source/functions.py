@@ -108,4 +108,6 @@ def _to_probabilities(model: Model) -> str | None:
         return f"  {p}softmax({K}, y);\n"
     if model.loss == "sigmoid_cross_entropy":
         return f"  for (size_t k = 0; k < {K}; ++k) y[k] = {p}sigmoid(y[k]);\n"
+    if model.units.a is not None or model.units.b is not None:
+        return None
     return "" if model.activations[-1].name in ("softmax", "sigmoid") else None

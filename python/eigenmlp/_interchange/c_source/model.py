@@ -22,6 +22,7 @@ class Model:
         self.sizes = net.layer_sizes
         self.layers = travelling.layers(net)
         self.activations = [layer.activation for layer in self.layers]
+        self.units = travelling.units(net)
         self.loss = travelling.loss_of(net).name
         self.chooses = travelling.loss_of(net).of_choices
         single = net.dtype == np.float32

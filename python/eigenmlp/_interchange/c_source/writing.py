@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..._core.loading import version
 from ...activations import Activation
-from .. import travelling as travelling
 from .classes import declaration, definition
 from .functions import Function, functions
 from .model import Model
@@ -45,6 +45,13 @@ static void {p}softmax(size_t n, {real} y[]) {{
   for (size_t k = 0; k < n; ++k) y[k] /= sum;
 }}
 """
+
+
+def hexadecimal(value: float) -> str:
+    """A number exactly: 0x1.8p+1 is 3."""
+    digits, _, exponent = value.hex().partition("p")
+    digits = digits.rstrip("0").rstrip(".") if "." in digits else digits
+    return f"{digits}p{exponent}"
 
 
 class Writer:
@@ -98,6 +105,12 @@ class Writer:
 
     def constants(self) -> Iterator[str]:
         real, p = self.model.names["real"], self.model.names["p"]
+        for name, values in self.model.units._asdict().items():
+            if isinstance(values, np.ndarray):
+                kind = "double" if name == "m" else real
+                yield f"\nstatic const {kind} {p}{name}[{len(values)}] = {{\n"
+                yield from self.numbers(values if name == "m" else values.astype(self.dtype))
+                yield "};\n"
         for layer, (W, b, _) in enumerate(self.model.layers):
             D, K = W.shape
             yield f"\nstatic const {real} {p}W{layer}[{D} * {K}] = {{ /* a row for each input */\n"
@@ -111,20 +124,23 @@ class Writer:
     def numbers(self, values: NDArray[Any]) -> Iterator[str]:
         """Six on a line."""
         flat = values.ravel()
+        f = "f" if values.dtype == np.float32 else ""
         for start in range(0, len(flat), 6):
-            line = [f"{self.number(x)}," for x in flat[start : start + 6].tolist()]
+            line = [f"{hexadecimal(x)}{f}," for x in flat[start : start + 6].tolist()]
             yield f"  {' '.join(line)}\n"
 
     def number(self, value: float) -> str:
-        """A number of the network's dtype exactly, in hexadecimal: 0x1.8p+1f is 3."""
-        digits, _, exponent = value.hex().partition("p")
-        digits = digits.rstrip("0").rstrip(".") if "." in digits else digits
-        return f"{digits}p{exponent}{self.model.names['f']}"
+        """A number of the network's dtype exactly."""
+        return f"{hexadecimal(value)}{self.model.names['f']}"
 
     def times(self, factor: float) -> str:
         """The start of a product; nothing if the factor is 1."""
-        rounded = float(self.model.net.dtype.type(factor))
-        return "" if factor == 1 else f"{self.number(rounded)} * "
+        return "" if factor == 1 else f"{self.number(float(self.dtype.type(factor)))} * "
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The network's."""
+        return self.model.net.dtype
 
     # ---- layers
 
@@ -142,13 +158,33 @@ class Writer:
             f"    for (size_t k = 0; k < {K}; ++k) y[k] += a * {p}W{layer}[i * {K} + k];\n"
             "  }\n"
             f"{self.activated(self.model.activations[layer], K)}"
+            f"{self.to_units() if layer == len(self.model.layers) - 1 else ''}"
             "}\n"
         )
 
     def scaled(self) -> str:
-        real = self.model.names["real"]
+        """(x - m) * s of input i; the difference as a double, which keeps the digits of 1e6 + 1."""
+        real, (m, s, _, _) = self.model.names["real"], self.model.units
         value = "x[i]" if self.model.input == real else f"({real})x[i]"
-        return f"{self.times(travelling.input_scale(self.model.net))}{value}"
+        if m is not None:
+            shift = self.unit("m", m, "i") if isinstance(m, np.ndarray) else hexadecimal(m)
+            value = f"({real})((double)x[i] - {shift})"
+        return value if s is None else f"{self.unit('s', s, 'i')} * {value}"
+
+    def unit(self, name: str, value: float | NDArray[Any], index: str) -> str:
+        """A unit's number, or where the array of them has it."""
+        if isinstance(value, np.ndarray):
+            return f"{self.model.names['p']}{name}[{index}]"
+        return self.number(float(self.dtype.type(value)))
+
+    def to_units(self) -> str:
+        """The line that gives outputs their unit, if they have one."""
+        _, _, b, a = self.model.units
+        if a is None and b is None:
+            return ""
+        value = "y[k]" if a is None else f"{self.unit('a', a, 'k')} * y[k]"
+        value = value if b is None else f"{value} + {self.unit('b', b, 'k')}"
+        return f"  for (size_t k = 0; k < {self.model.sizes[-1]}; ++k) y[k] = {value};\n"
 
     def activated(self, activation: Activation, K: int) -> str:
         if activation.name == "identity":

@@ -48,8 +48,8 @@ def _of_rows(
     tangents = tangent_pass(network, passes, None, v)
     V, _ = split(network, v)
     Y, RY = passes[-1].Y, tangents[-1].RY
-    dY = loss.mean_derivative(network.loss, Y, T, sample_weight, total)
-    RdY = loss.mean_derivative_tangent(network.loss, Y, T, RY, sample_weight, total)
+    rows_loss = network.loss_of(sample_weight, total)
+    dY, RdY = rows_loss.derivative(Y, T), rows_loss.derivative_tangent(Y, T, RY)
     products: list[Floats] = []  # RdW0, Rdb0, RdW1, Rdb1, …, filled from the end
     for layer in reversed(range(len(passes))):
         name, W = network.activations[layer], network.weights[layer]

@@ -32,8 +32,9 @@ def input_gradient(network: Network, X: Array, T: Array | None = None, output: i
         if T is None:
             dY = np.zeros_like(Y)
             dY[:, output] = 1
+            dY = network.units.output_move(dY)
         else:
-            dY = loss.find(network.loss).derivative(Y, T[rows])
+            dY = network.loss_of(None).row_derivative(Y, T[rows])
         gradients.append(network.backward_pass(passes, dY)[1])
     return np.concatenate(gradients)
 
@@ -60,7 +61,7 @@ def per_sample_gradients(
     for rows in network.blocks(len(X)):
         w = None if sample_weight is None else sample_weight[rows]
         passes = network.forward_pass(X[rows])
-        dY = loss.mean_derivative(network.loss, passes[-1].Y, T[rows], w, mean_weight)
+        dY = network.loss_of(w, mean_weight).derivative(passes[-1].Y, T[rows])
         gradients.append(_of_rows(network, passes, dY))
     return np.concatenate(gradients)
 

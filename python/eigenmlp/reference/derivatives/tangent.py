@@ -42,8 +42,9 @@ def jvp(
     for rows in network.blocks(len(X)):
         passes = network.forward_pass(X[rows])
         moves = None if dX is None else dX[rows]
-        Y.append(passes[-1].Y)
-        RY.append(tangent_pass(network, passes, moves, d_parameters)[-1].RY)
+        Y.append(network.units.outputs(passes[-1].Y))
+        tangents = tangent_pass(network, passes, moves, d_parameters)
+        RY.append(network.units.output_move(tangents[-1].RY))
     return np.concatenate(Y), np.concatenate(RY)
 
 
@@ -54,7 +55,7 @@ def tangent_pass(
     tangents = []
     RY = np.zeros_like(passes[0].X)
     if dX is not None:
-        RY = network.input_scale * dX.astype(network.dtype)
+        RY = network.units.input_move(dX, network.dtype)
     V, v = split(
         network, np.zeros(network.parameter_count) if d_parameters is None else d_parameters
     )

@@ -9,7 +9,7 @@ weights W + t V, biases b + t v and inputs X + t RX, layer by layer
 
 import numpy as np
 
-from eigenmlp.reference import activation, loss
+from eigenmlp.reference import activation
 from eigenmlp.reference.derivatives.tangent import split
 from eigenmlp.reference.network import Network, at_one_moment
 from eigenmlp.reference.types import Array, Doubles, Floats
@@ -34,8 +34,8 @@ def taylor(
     >>> taylor(network, X, T, np.array([1.0, 0.0]), order=3)  # (3 t - 1)²
     array([ 1., -6.,  9.,  0.])
     """
-    Y = taylor_outputs(network, X, order, direction)
-    return loss.mean_series(network.loss, Y, network.as_targets(T), sample_weight)
+    Y = _outputs(network, X, order, direction, None)
+    return network.loss_of(sample_weight).series(Y, network.as_targets(T))
 
 
 @at_one_moment
@@ -59,6 +59,19 @@ def taylor_outputs(
     >>> taylor_outputs(network, np.array([[0.0]]), 3, None, dX).ravel().round(4)  # tanh 2 t
     array([ 0.    ,  2.    ,  0.    , -2.6667])
     """
+    Y = network.units.output_move(_outputs(network, X, order, direction, input_direction))
+    Y[0] = Y[0] + np.asarray(network.units.b, Y.dtype)
+    return Y
+
+
+def _outputs(
+    network: Network,
+    X: Array,
+    order: int,
+    direction: Array | None,
+    input_direction: Array | None,
+) -> Floats:
+    """The series of the last layer's outputs, in its own unit."""
     V, v = split(network, np.zeros(network.parameter_count) if direction is None else direction)
     outputs = [
         _of_rows(
@@ -83,9 +96,9 @@ def _of_rows(
     input_direction: Array | None,
 ) -> Floats:
     Y = np.zeros((order + 1, *X.shape), network.dtype)
-    Y[0] = network.input_scale * X.astype(network.dtype)
+    Y[0] = network.units.inputs(X, network.dtype)
     if input_direction is not None and order > 0:
-        Y[1] = network.input_scale * input_direction.astype(network.dtype)
+        Y[1] = network.units.input_move(input_direction, network.dtype)
     for layer, name in enumerate(network.activations):
         Z = Y @ network.weights[layer]
         Z[1:] += Y[:-1] @ V[layer]

@@ -10,6 +10,8 @@ from eigenmlp.reference.types import Array, Bools, Floats
 formula: str | None = "Abs(y - t)"
 parameters: dict[str, float] = {}
 classifies = False
+degree = 1
+in_unit: tuple[str, ...] = ()
 takes_logits = False
 no_series: str | None = "its derivative jumps where y = t"
 taylor = None

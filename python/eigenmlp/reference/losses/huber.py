@@ -12,6 +12,8 @@ formula: str | None = (
 )
 parameters = {"delta": 1.0}
 classifies = False
+degree = 2
+in_unit: tuple[str, ...] = ("delta",)
 takes_logits = False
 no_series: str | None = "its second derivative jumps where |y - t| = delta"
 taylor = None

@@ -11,6 +11,8 @@ from eigenmlp.reference.types import Array, Bools, Floats
 formula: str | None = "exp(y) - t*y"
 parameters: dict[str, float] = {}
 classifies = False
+degree = 0
+in_unit: tuple[str, ...] = ()
 takes_logits = True
 no_series: str | None = None
 

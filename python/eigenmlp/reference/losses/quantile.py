@@ -13,6 +13,8 @@ from eigenmlp.reference.types import Array, Bools, Floats
 formula: str | None = "Piecewise((q*(t - y), t > y), ((q - 1)*(t - y), t < y), (0, True))"
 parameters = {"q": 0.5}
 classifies = False
+degree = 1
+in_unit: tuple[str, ...] = ()
 takes_logits = False
 no_series: str | None = "its derivative jumps where y = t"
 taylor = None

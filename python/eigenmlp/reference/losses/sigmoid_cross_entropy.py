@@ -12,6 +12,8 @@ from eigenmlp.reference.types import Array, Bools, Floats
 formula: str | None = "log(1 + exp(y)) - t*y"
 parameters: dict[str, float] = {}
 classifies = True
+degree = 0
+in_unit: tuple[str, ...] = ()
 no_series: str | None = None
 takes_logits = True
 

@@ -12,6 +12,8 @@ from eigenmlp.reference.types import Array, Bools, Floats
 formula: str | None = None
 parameters = {"label_smoothing": 0.0}
 classifies = True
+degree = 0
+in_unit: tuple[str, ...] = ()
 no_series: str | None = None
 takes_logits = True
 

@@ -8,6 +8,8 @@ from eigenmlp.reference.types import Array, Bools, Floats
 formula: str | None = "(y - t)**2"
 parameters: dict[str, float] = {}
 classifies = False
+degree = 2
+in_unit: tuple[str, ...] = ()
 no_series: str | None = None
 takes_logits = False
 

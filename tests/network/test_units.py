@@ -1,0 +1,443 @@
+"""Inputs and outputs in the user's own units: core, twin, derivatives, what travels, bad input."""
+
+import copy
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import eigenmlp as em
+from eigenmlp._backends.facade import BACKENDS
+from support.problems import both
+
+backends = pytest.mark.parametrize("backend", BACKENDS)
+UNITS = ("input_shift", "input_scale", "output_shift", "output_scale")
+VALUES = [
+    "squared_error", "half_squared_error", "absolute_error", "huber", "huber(delta=20000.0)",
+    "quantile(q=0.3)", "quantile(q=[0.3, 0.8])",
+]  # fmt: skip
+N, D, K = 90, 5, 2
+
+
+def table(seed: int = 0) -> tuple[Any, Any]:
+    """Columns of many units, one of which does not vary; targets of 10⁶ and of 10⁻³."""
+    rng = np.random.default_rng(seed)
+    Z = rng.normal(size=(N, D))
+    X = Z * [1, 10, 1e3, 1e-3, 0] + [1e6, 0, 5e5, 3, 7]
+    y = np.stack([1e5 * (Z[:, 0] + np.sin(Z[:, 1])) + 1e6, 1e-3 * Z[:, 2] * Z[:, 3]], axis=1)
+    return X, y
+
+
+def make(loss: str = "squared_error", **options: Any) -> em.MLP:
+    options = {"activation": "tanh", "dtype": "float64", "seed": 0, **options}
+    return em.MLP([D, 7, K], loss=loss, standardize=True, **options)
+
+
+def by_hand(net: em.MLP, X: Any, y: Any) -> tuple[em.MLP, Any, Any]:
+    """The network without units, and what it must be given instead of X and y."""
+    config = {k: v for k, v in net.config.items() if k not in (*UNITS, "standardize")}
+    plain = em.MLP(**config)
+    plain.parameters = net.parameters
+    m, s, b, a = (getattr(net, name) for name in UNITS)
+    return plain, (X - m) * s, (y - b) / a
+
+
+# ---- what is measured
+
+
+@backends
+def test_columns_are_measured(backend: str) -> None:
+    X, y = table()
+    net = make(backend=backend).standardize(X, y)
+    np.testing.assert_allclose(net.input_shift, X.mean(axis=0), rtol=1e-14)
+    np.testing.assert_allclose(net.input_scale[:4], 1 / X.std(axis=0)[:4], rtol=1e-9)
+    assert net.input_scale[4] == 1  # does not vary
+    np.testing.assert_allclose(net.output_shift, y.mean(axis=0), rtol=1e-14, atol=1e-17)
+    np.testing.assert_allclose(net.output_scale, y.std(axis=0), rtol=1e-12)
+
+
+def test_a_classifier_has_no_unit_of_outputs() -> None:
+    X, _ = table()
+    net = em.MLP([D, 3], standardize=True, seed=0)
+    net.fit(X, np.arange(N) % 3, epochs=1)
+    assert net.output_shift == 0.0 and net.output_scale == 1.0 and len(net.input_shift) == D
+
+
+def test_the_first_fit_measures_and_no_other() -> None:
+    X, y = table()
+    net = make()
+    net.fit(X, y, epochs=1)
+    first = [np.array(getattr(net, name)) for name in UNITS]
+    net.fit(X * 2, y * 3, epochs=1)
+    for name, before in zip(UNITS, first, strict=True):
+        np.testing.assert_array_equal(getattr(net, name), before)
+
+
+def test_a_refused_fit_measures_nothing() -> None:
+    X, y = table()
+    net = make()
+    with pytest.raises(ValueError, match="batch_size"):
+        net.fit(X, y, batch_size=0)
+    with pytest.raises(TypeError, match="callbacks"):
+        net.fit(X, y, callbacks=[3])
+    assert net.input_shift == 0.0 and net.output_scale == 1.0
+
+
+def test_large_integers_keep_their_digits() -> None:
+    X = np.array([[2**40 + i] for i in range(8)])
+    net = em.MLP([1, 1], loss="squared_error", init="zeros", standardize=True)
+    net.fit(X, X[:, 0], epochs=200, optimizer=em.SGD(0.1))
+    np.testing.assert_allclose(net.predict(X) - 2.0**40, X[:, 0] - 2**40, atol=2.0**17)
+    layer_inputs = (X - net.input_shift) * net.input_scale
+    assert layer_inputs.std() == pytest.approx(1.0)
+
+
+def test_digits_of_a_far_column_in_float32() -> None:
+    """10⁶ ± 1 gives the bits of ± 1."""
+    z = np.random.default_rng(0).normal(size=(50, 1))
+    net = em.MLP([1, 4, 1], loss="squared_error", seed=0)
+    far = em.MLP([1, 4, 1], loss="squared_error", seed=0, input_shift=[2.0**20])
+    np.testing.assert_array_equal(far.forward(z + 2.0**20), net.forward(z + 2.0**20 - 2.0**20))
+    x = (z * 16).round().astype(np.float32) / 16 + np.float32(2**20)  # exact in float32
+    np.testing.assert_array_equal(far.forward(x), far.forward(x.astype(np.float64)))
+    np.testing.assert_array_equal(far.forward(x), net.forward(x - np.float32(2**20)))
+
+
+# ---- the same network, by hand
+
+
+@backends
+@pytest.mark.parametrize("loss", VALUES)
+def test_outputs_and_loss_are_in_the_users_units(loss: str, backend: str) -> None:
+    X, y = table()
+    net = make(loss, backend=backend).standardize(X, y)
+    plain, Z, _ = by_hand(net, X, y)
+    Y = plain.forward(Z) * net.output_scale + net.output_shift
+    np.testing.assert_allclose(net.forward(X), Y, rtol=1e-11)
+    # A network whose outputs are given as they are has the same loss.
+    as_it_is = em.MLP([K, K], loss=loss, dtype="float64", bias=False)
+    as_it_is.parameters = np.eye(K).ravel()
+    assert net.loss(X, y) == pytest.approx(as_it_is.loss(Y, y), rel=1e-9)
+
+
+@backends
+@pytest.mark.parametrize("loss", VALUES)
+def test_gradients_are_those_of_the_loss(loss: str, backend: str) -> None:
+    X, y = table()
+    net = make(loss, backend=backend).standardize(X, y)
+    assert em.check_gradients(net, X, y).ok
+    for output in range(K):
+        step = np.zeros((N, K))
+        step[:, output] = 1
+        np.testing.assert_allclose(
+            net.input_gradient(X, output=output), net.vjp(X, step)[1], rtol=1e-12, atol=1e-300
+        )
+    h = 1e-5 / net.input_scale[1]
+    up, down = X.copy(), X.copy()
+    up[:, 1] += h
+    down[:, 1] -= h
+    slope = (net.forward(up) - net.forward(down)) / (2 * h)
+    _, dY = net.jvp(X, dX=np.eye(D)[1] * np.ones((N, 1)))
+    np.testing.assert_allclose(dY, slope, rtol=1e-4, atol=1e-4 * np.abs(slope).max(axis=0).min())
+
+
+@pytest.mark.parametrize("loss", VALUES)
+def test_core_is_the_twin(loss: str) -> None:
+    X, y = table()
+    w = np.random.default_rng(1).random(N)
+    net, twin = both(make(loss).standardize(X, y))
+    v = np.random.default_rng(2).normal(size=net.parameter_count)
+
+    def same(a: Any, b: Any) -> None:
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11 * np.abs(b).max())
+
+    same(net.forward(X), twin.forward(X))
+    for a, b in zip(
+        net.loss_and_gradient(X, y, sample_weight=w),
+        twin.loss_and_gradient(X, y, sample_weight=w),
+        strict=True,
+    ):
+        same(a, b)
+    same(net.per_sample_gradients(X, y), twin.per_sample_gradients(X, y))
+    same(net.input_gradient(X, y), twin.input_gradient(X, y))
+    same(net.hessian_vector_product(X, y, v), twin.hessian_vector_product(X, y, v))
+    same(net.taylor_outputs(X, 3, v, X * 1e-3), twin.taylor_outputs(X, 3, v, X * 1e-3))
+    for a, b in zip(net.jvp(X, X * 1e-3, v), twin.jvp(X, X * 1e-3, v), strict=True):
+        same(a, b)
+    if loss in ("squared_error", "half_squared_error"):
+        same(net.taylor(X, y, v, 3), twin.taylor(X, y, v, 3))
+
+
+@backends
+def test_gradient_is_the_mean_of_the_rows_and_hessian_moves_it(backend: str) -> None:
+    X, y = table()
+    net = make(backend=backend).standardize(X, y)
+    _, gradient = net.loss_and_gradient(X, y)
+    rows = net.per_sample_gradients(X, y)
+    np.testing.assert_allclose(
+        rows.mean(axis=0), gradient, rtol=1e-9, atol=1e-12 * np.abs(rows).max()
+    )
+    v = np.random.default_rng(2).normal(size=net.parameter_count)
+    h, p = 1e-5, net.parameters
+    up = net.loss_and_gradient(X, y, parameters=p + h * v)[1]
+    down = net.loss_and_gradient(X, y, parameters=p - h * v)[1]
+    H = net.hessian_vector_product(X, y, v)
+    np.testing.assert_allclose(H, (up - down) / (2 * h), rtol=1e-5, atol=1e-7 * np.abs(H).max())
+    series = net.taylor(X, y, v, 2)
+    assert series[0] == pytest.approx(net.loss(X, y))
+    assert series[1] == pytest.approx(gradient @ v)
+    assert series[2] == pytest.approx(v @ H / 2)
+
+
+# ---- training
+
+
+@backends
+@pytest.mark.parametrize("loss", ["squared_error", "half_squared_error"])
+@pytest.mark.parametrize(
+    "optimizer", [em.SGD(0.05, momentum=0.9), em.Adam(0.01), em.SGD(0.1, weight_decay=0.01)]
+)
+def test_training_is_that_of_standardised_columns(loss: str, optimizer: Any, backend: str) -> None:
+    X, y = table()
+    net = make(loss, backend=backend).standardize(X, y)
+    plain, Z, T = by_hand(net, X, y)
+    history = net.fit(X, y, epochs=4, batch_size=16, optimizer=optimizer, seed=3)
+    plain.fit(Z, T, epochs=4, batch_size=16, optimizer=optimizer, seed=3)
+    np.testing.assert_allclose(net.parameters, plain.parameters, rtol=1e-7, atol=1e-9)
+    assert history.loss[-1] < history.loss[0]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("loss", VALUES)
+def test_trajectories_of_core_and_twin(loss: str, dtype: str) -> None:
+    X, y = table()
+    nets = both(make(loss, dtype=dtype).standardize(X, y))
+    options: dict[str, Any] = {"epochs": 3, "batch_size": 32, "seed": 1}
+    losses = [net.fit(X, y, optimizer=em.SGD(0.02, momentum=0.9), **options).loss for net in nets]
+    bound = 1e-3 if dtype == "float32" else 1e-9
+    np.testing.assert_allclose(losses[0], losses[1], rtol=bound)
+    np.testing.assert_allclose(nets[0].parameters, nets[1].parameters, rtol=bound, atol=bound)
+
+
+def test_same_bits_for_any_threads(all_threads: None) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 40)) * 1e3 + 1e5
+    y = rng.normal(size=(600, 3)) * 1e4
+    found = []
+    for threads in (1, 2, 3):
+        em.set_num_threads(threads)
+        net = em.MLP([40, 64, 3], loss="huber", standardize=True, seed=0)
+        history = net.fit(X, y, epochs=2, batch_size=256, seed=0)
+        found.append((net.parameters, net.forward(X), history.loss, net.vjp(X, y)[1]))
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_prices_train_with_the_defaults() -> None:
+    """Targets around 8e5, columns of all sizes: the defaults diverge without `standardize`."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1000, 4)) * [500, 1, 0.1, 1e4] + [1500, 3, 2, 1e5]
+    y = 400 * X[:, 0] + 5e4 * X[:, 1] + X[:, 3] + rng.normal(size=1000) * 1e4
+    net = em.MLP([4, 32, 1], loss="squared_error", standardize=True, seed=0)
+    net.fit(X, y, epochs=30)
+    assert 1 - ((net.predict(X) - y) ** 2).mean() / y.var() > 0.98
+
+
+def test_sparse_rows_keep_their_zeros() -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    X = sparse.random(200, 300, 0.02, "csr", random_state=0, dtype=np.float64) * 50.0
+    y = np.asarray(X.sum(axis=1)).ravel()
+    net = em.MLP([300, 8, 1], loss="squared_error", standardize=True, dtype="float64", seed=0)
+    net.fit(X, y, epochs=2, batch_size=32, seed=0)
+    assert not np.any(net.input_shift)
+    deviation = X.toarray().std(axis=0)
+    varies = deviation > 0
+    np.testing.assert_allclose(1 / net.input_scale[varies], deviation[varies], rtol=1e-10)
+    dense = em.MLP(**net.config, seed=0)
+    assert dense.input_scale is not net.input_scale
+    dense.fit(X.toarray(), y, epochs=2, batch_size=32, seed=0)
+    np.testing.assert_allclose(net.parameters, dense.parameters, rtol=1e-9, atol=1e-12)
+    shifted = em.MLP(**{**net.config, "input_shift": 0.5}, seed=0)
+    np.testing.assert_allclose(shifted.forward(X), shifted.forward(X.toarray()), rtol=1e-12)
+    shifted.fit(X, y, epochs=1, seed=0)
+
+
+# ---- copies and files
+
+
+@backends
+def test_copies_and_files_keep_units(backend: str, tmp_path: Path) -> None:
+    X, y = table()
+    net = make("huber", dtype="float32", backend=backend)
+    net.fit(X, y, epochs=2)
+    net.save(tmp_path / "a.safetensors")
+    trainer = em.Trainer(net, em.Adam(), 16, seed=0)
+    trainer.run(X, y, 1)
+    trainer.save(tmp_path / "t.safetensors")
+    after = net.forward(X)
+    loaded = em.Trainer.load(tmp_path / "t.safetensors", backend=backend)
+    for other in (copy.deepcopy(net), pickle.loads(pickle.dumps(net)), loaded.net):
+        np.testing.assert_array_equal(other.forward(X), after)
+        for name in UNITS:
+            np.testing.assert_array_equal(getattr(other, name), getattr(net, name))
+    trainer.run(X, y, 1)
+    loaded.run(X, y, 1)
+    np.testing.assert_array_equal(loaded.net.parameters, net.parameters)
+    again = em.MLP.load(tmp_path / "a.safetensors")
+    assert again.config["standardize"] is True
+    again.fit(X * 2, y, epochs=1)  # measured already
+    np.testing.assert_array_equal(again.input_shift, net.input_shift)
+    json.dumps({k: v for k, v in net.config.items() if k != "init"})
+
+
+def test_an_unmeasured_network_is_saved_as_one(tmp_path: Path) -> None:
+    X, y = table()
+    make().save(tmp_path / "a.safetensors")
+    net = em.MLP.load(tmp_path / "a.safetensors")
+    net.fit(X, y, epochs=1)
+    np.testing.assert_allclose(net.input_shift, X.mean(axis=0))
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_files_with_other_units_are_refused(name: str, tmp_path: Path) -> None:
+    from eigenmlp._files import model
+
+    X, y = table()
+    path = tmp_path / "a.safetensors"
+    net = make(dtype="float32").standardize(X, y)
+    net.save(path)
+    config, arrays, _ = model.read_model(path)
+    config = {**config, "backend": "native"}
+    for changed in (
+        {**arrays, name: arrays[name][:-1]},
+        {**arrays, name: arrays[name].astype(np.float32)},
+        {**arrays, name: np.full_like(arrays[name], np.nan)},
+        {k: v for k, v in arrays.items() if k != name},
+    ):
+        model.write_model(path, config, changed)
+        with pytest.raises(ValueError):
+            em.MLP.load(path)
+    doubled = {**arrays, name: arrays[name] * 2}  # as no checksum tells: the sample does
+    model.write_model(path, config, doubled)
+    if name.startswith("output"):
+        with pytest.raises(ValueError, match="sample"):
+            em.MLP.load(path)
+
+
+# ---- what travels
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize("kind", ["measured", "numbers", "classes"])
+def test_onnx(kind: str, outputs: int, dtype: str, tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    run = pytest.importorskip("support.onnx_runtime").run
+    X, net = travelling(kind, outputs, dtype)
+    path = tmp_path / "a.onnx"
+    em.onnx.export(net, path, input_dtype="float64")
+    found = run(path, X)
+    expected = net.forward(X)
+    name = "logits" if kind == "classes" else "outputs"
+    close(found[name], expected, dtype)
+    again = em.onnx.load(path)
+    close(again.forward(X), expected, dtype)
+    for unit in UNITS:
+        np.testing.assert_allclose(getattr(again, unit), getattr(net, unit), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", ["measured", "numbers", "classes"])
+def test_torch(kind: str, dtype: str) -> None:
+    torch = pytest.importorskip("torch")
+    X, net = travelling(kind, 2, dtype)
+    module = em.torch.to_torch(net)
+    with torch.no_grad():
+        close(module(torch.from_numpy(X)).numpy(), net.forward(X), dtype)
+    close(em.torch.from_torch(module, loss=net.config["loss"]).forward(X), net.forward(X), dtype)
+
+
+@pytest.mark.parametrize("kind", ["measured", "numbers", "classes"])
+def test_symbolic(kind: str) -> None:
+    sympy = pytest.importorskip("sympy")
+    X, net = travelling(kind, 2, "float64", hidden=2)
+    y = [1] if kind == "classes" else [[3.0, 4.0]]
+    T = [0.0, 1.0] if kind == "classes" else [3.0, 4.0]
+    row = {f"x{i}": sympy.Float(float(x), 30) for i, x in enumerate(X[0])}
+    at = {**row, **{f"t{k}": t for k, t in enumerate(T)}}
+    outputs = em.symbolic.expression(net, numbers=True).subs(row)
+    np.testing.assert_allclose(np.array(outputs, float).ravel(), net.forward(X[:1])[0], rtol=1e-7)
+    gradient = em.symbolic.gradient(net, numbers=True).subs(at)
+    loss, expected = net.loss_and_gradient(X[:1], y)
+    assert float(em.symbolic.loss(net, numbers=True).subs(at)) == pytest.approx(loss, rel=1e-6)
+    np.testing.assert_allclose(
+        np.array(gradient, float).ravel(), expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max()
+    )
+
+
+def travelling(kind: str, outputs: int, dtype: str, hidden: int = 6) -> tuple[Any, em.MLP]:
+    X, y = table()
+    options: dict[str, Any] = {"activation": "tanh", "dtype": dtype, "seed": 0}
+    sizes = [D, hidden, outputs]
+    if kind == "classes":
+        return X, em.MLP(sizes if outputs > 1 else [D, hidden, 3], **options).standardize(X)
+    if kind == "measured":
+        net = em.MLP(sizes, loss="squared_error", **options)
+        return X, net.standardize(X, y[:, :outputs])
+    units = {"input_shift": 3.0, "input_scale": 0.5, "output_shift": 2.0, "output_scale": 7.0}
+    return X / 1e6, em.MLP(sizes, loss="squared_error", **options, **units)
+
+
+def close(actual: Any, expected: Any, dtype: str) -> None:
+    """To rounding: tens of terms of each sum, of the size of the largest."""
+    u = 1e3 * float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(actual, expected, rtol=u, atol=u * np.abs(expected).max())
+
+
+# ---- bad input
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"standardize": 1}, "standardize: expected True or False, got 1"),
+        ({"standardize": True, "input_scale": 2.0}, "input_scale: expected 1 with standardize"),
+        ({"input_shift": [1.0, 2.0]}, r"input_shift: .* shape \(D,\) = \(5,\), got \(2,\)"),
+        ({"input_scale": [np.nan] * D}, "input_scale: expected finite"),
+        ({"output_scale": 0.0}, "output_scale: expected numbers above 0, got 0.0"),
+        ({"output_scale": [1.0, -1.0]}, "output_scale: expected numbers above 0"),
+        ({"output_shift": "3"}, "output_shift: expected a number, got '3'"),
+        ({"output_shift": 1.0, "loss": "softmax_cross_entropy"}, "output_shift: expected 0 with"),
+        ({"output_scale": 2.0, "loss": "poisson"}, "output_scale: expected 1 with this loss"),
+    ],
+)
+def test_odd_units_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        em.MLP([D, K], **{"loss": "squared_error", **options})
+
+
+@backends
+def test_what_cannot_be_measured_is_refused(backend: str) -> None:
+    X, y = table()
+    net = make(backend=backend)
+    with pytest.raises(ValueError, match="X: expected units that are known.*net.standardize"):
+        net.fit([(X, y)])
+    with pytest.raises(ValueError, match="net.standardize"):
+        em.Trainer(net, em.SGD(0.1), 8).step(X, y)
+    with pytest.raises(ValueError, match="NaN|nan"):
+        net.standardize(np.where(np.arange(D) == 1, np.nan, X))
+    with pytest.raises(ValueError, match="columns|shape"):
+        net.standardize(X[:, :3])
+    assert net.input_shift == 0.0
+    net.standardize(X, y).fit([(X, y)])
+
+
+@backends
+def test_numbers_that_leave_float32_are_refused(backend: str) -> None:
+    net = em.MLP([1, 1], loss="squared_error", input_scale=[1e30], backend=backend)
+    with pytest.raises(ValueError, match=r"X: .*after standardising, got 1e\+20 at \[1, 0\]"):
+        net.forward([[1.0], [1e20]])
