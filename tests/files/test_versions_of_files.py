@@ -15,7 +15,7 @@ def test_a_file_of_another_version(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with monkeypatch.context() as patch:
         patch.setattr(model_file, "FORMAT", "99")
         make().save(tmp_path / "file")
-    with pytest.raises(ValueError, match="format 1, 2 or 3, got '99'"):
+    with pytest.raises(ValueError, match="format 1, 2, 3 or 4, got '99'"):
         em.MLP.load(tmp_path / "file")
 
 
@@ -56,6 +56,23 @@ def test_files_of_format_2(backend: str, tmp_path: Path) -> None:
     for one in (trainer, again):
         one.run(inputs, labels, 1)
         assert np.abs(one.net.parameters - after.parameters).max() < rounding
+
+
+@backends
+def test_files_of_format_3(backend: str, tmp_path: Path) -> None:
+    """A trainer after two epochs, and its network after a third; inputs have one factor."""
+    inputs, labels = np.sin(np.arange(40.0)).reshape(10, 4), np.arange(10) % 2
+    trainer = em.Trainer.load(OLD_FILES / "format_3_trainer.safetensors", backend=backend)
+    assert (trainer.steps, trainer.epochs) == (6, 2)
+    config = trainer.net.config
+    assert (config["input_scale"], config["input_shift"], config["standardize"]) == (0.5, 0.0, False)
+    trainer.save(tmp_path / "file")
+    again = em.Trainer.load(tmp_path / "file", backend=backend)
+    after = em.MLP.load(OLD_FILES / "format_3_network.safetensors", backend=backend)
+    for one in (trainer, again):
+        one.run(inputs, labels, 1)
+        # Adam may turn the rounding of a small gradient around, in 3 updates
+        assert np.abs(one.net.parameters - after.parameters).max() < 1e-9
 
 
 @pytest.mark.parametrize("which", ["config", "settings"])
