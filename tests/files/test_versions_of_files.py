@@ -65,7 +65,11 @@ def test_files_of_format_3(backend: str, tmp_path: Path) -> None:
     trainer = em.Trainer.load(OLD_FILES / "format_3_trainer.safetensors", backend=backend)
     assert (trainer.steps, trainer.epochs) == (6, 2)
     config = trainer.net.config
-    assert (config["input_scale"], config["input_shift"], config["standardize"]) == (0.5, 0.0, False)
+    assert (config["input_scale"], config["input_shift"], config["standardize"]) == (
+        0.5,
+        0.0,
+        False,
+    )
     trainer.save(tmp_path / "file")
     again = em.Trainer.load(tmp_path / "file", backend=backend)
     after = em.MLP.load(OLD_FILES / "format_3_network.safetensors", backend=backend)

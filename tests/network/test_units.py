@@ -319,7 +319,7 @@ def test_files_with_other_units_are_refused(name: str, tmp_path: Path) -> None:
         {k: v for k, v in arrays.items() if k != name},
     ):
         model.write_model(path, config, changed)
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match=str(path)):
             em.MLP.load(path)
     doubled = {**arrays, name: arrays[name] * 2}  # as no checksum tells: the sample does
     model.write_model(path, config, doubled)
@@ -424,13 +424,13 @@ def test_odd_units_are_refused(options: dict[str, Any], message: str) -> None:
 def test_what_cannot_be_measured_is_refused(backend: str) -> None:
     X, y = table()
     net = make(backend=backend)
-    with pytest.raises(ValueError, match="X: expected units that are known.*net.standardize"):
+    with pytest.raises(ValueError, match=r"X: expected units .*net\.standardize"):
         net.fit([(X, y)])
-    with pytest.raises(ValueError, match="net.standardize"):
+    with pytest.raises(ValueError, match=r"net\.standardize"):
         em.Trainer(net, em.SGD(0.1), 8).step(X, y)
-    with pytest.raises(ValueError, match="NaN|nan"):
+    with pytest.raises(ValueError, match=r"NaN|nan"):
         net.standardize(np.where(np.arange(D) == 1, np.nan, X))
-    with pytest.raises(ValueError, match="columns|shape"):
+    with pytest.raises(ValueError, match=r"columns|shape"):
         net.standardize(X[:, :3])
     assert net.input_shift == 0.0
     net.standardize(X, y).fit([(X, y)])
