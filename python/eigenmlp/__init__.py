@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .choices import Choices
     from .gradient_check import GradientReport, check_gradients
     from .history import History
+    from .many import fit_many
     from .mlp import MLP, Evaluation
     from .optimizers import (
         SGD,
@@ -60,6 +61,7 @@ __all__ = [
     "activations",
     "check_gradients",
     "datasets",
+    "fit_many",
     "get_num_threads",
     "info",
     "losses",
@@ -83,6 +85,7 @@ _MODULE_OF = {
         "choices": ("Choices",),
         "gradient_check": ("GradientReport", "check_gradients"),
         "history": ("History",),
+        "many": ("fit_many",),
         "mlp": ("MLP", "Evaluation"),
         "optimizers": ("SGD", "Adam", "AdamW", "RMSprop"),
         "segments": ("segment_cross_entropy", "segment_softmax", "segment_softmax_vjp"),

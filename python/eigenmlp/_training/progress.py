@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -17,6 +18,7 @@ class Bar:
 
     def __init__(self, bar: Any) -> None:
         self._bar = bar
+        self._best = math.inf
 
     def advance(self, epochs: int, history: History) -> None:
         shown = {"loss": f"{history.loss[-1]:.4g}"}
@@ -27,6 +29,15 @@ class Bar:
         if history.val_accuracy:
             shown["val_accuracy"] = f"{history.val_accuracy[-1]:.4f}"
         self._bar.set_postfix(shown, refresh=False)
+        self._bar.update(epochs)
+
+    def advance_best(self, epochs: int, history: History) -> None:
+        """Of one network among many: the best loss so far."""
+        losses = history.val_loss or history.loss
+        if losses and losses[-1] < self._best:
+            self._best = losses[-1]
+            name = "best val_loss" if history.val_loss else "best loss"
+            self._bar.set_postfix({name: f"{self._best:.4g}"}, refresh=False)
         self._bar.update(epochs)
 
 

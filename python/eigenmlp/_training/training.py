@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from .progress import progress_bar
 from .stepper import Stepper
 
 Array = NDArray[Any]
+Data = tuple[Array, Array, "Array | None"]  # X, T, weights
 Batches = Iterable["tuple[ArrayLike, ArrayLike]"]
 Callback = Callable[[int, History, Any], "bool | None"]  # the last is the network
 
@@ -28,6 +30,36 @@ _ORDERS = 1 << 21  # row numbers that are shuffled ahead of a native call: 16 Mi
 _STEPS = 100_000  # learning rates and epochs that one native call gets at most
 _OPERATIONS = 1 << 36  # of one native call: a second or so
 _BAR_SECONDS = 0.1
+
+
+def shuffled(rng: np.random.Generator, epochs: int, N: int) -> Array:
+    """An order of N rows for each epoch (epochs, N)."""
+    orders = np.empty((epochs, N), dtype=np.int64)
+    if N:
+        for order in orders:
+            order[:] = rng.permutation(N)
+    return orders
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a run among others has from outside."""
+
+    check: Callable[[], None] | None = None  # called every 10 ms; what it raises ends the run
+    orders: Callable[[np.random.Generator, int, int], Array] = shuffled
+
+
+def both(*calls: Callable[[], None] | None) -> Callable[[], None] | None:
+    """One call for those that there are."""
+    given = [call for call in calls if call is not None]
+    if len(given) < 2:
+        return given[0] if given else None
+
+    def call_all() -> None:
+        for call in given:
+            call()
+
+    return call_all
 
 
 class Training(Stepper):
@@ -57,43 +89,67 @@ class Training(Stepper):
         if early_stopping is not None:
             checks.integer(early_stopping, "early_stopping")
         shuffle = checks.checked_bool(shuffle, "shuffle")
+        if batches:
+            self.net._refuse_unmeasured("X")
+        with progress_bar(epochs, progress) as bar:
+            return self._run_checked(
+                X if data is None else data,
+                epochs,
+                validation=checked_validation,
+                shuffle=shuffle,
+                callbacks=callbacks,
+                advance=None if bar is None else bar.advance,
+                early_stopping=early_stopping,
+            )
+
+    def _run_checked(
+        self,
+        data: Any,
+        epochs: int,
+        *,
+        validation: Data | None,
+        shuffle: bool,
+        early_stopping: int | None,
+        callbacks: Sequence[Callback] = (),
+        advance: Callable[[int, History], None] | None = None,
+        around: Surroundings | None = None,
+    ) -> History:
+        """The same with what was checked: `data` are a tuple, or an iterable of batches."""
+        given = data if isinstance(data, tuple) else None
         one_by_one = (
             bool(callbacks)
             or validation is not None
             or early_stopping is not None
             or self._plateau is not None
         )
-        if batches:
-            self.net._refuse_unmeasured("X")
         self._flush()
-        history = History(rows=0 if data is None else len(data[1]))
+        history = History(rows=0 if given is None else len(given[1]))
         best = Best(early_stopping, self.net, history)
         epoch = 0
-        with ExitStack() as around:
-            around.enter_context(best)
-            bar = around.enter_context(progress_bar(epochs, progress))
-            if data is not None:
-                around.enter_context(self.net._measuring(data, lambda: self._has_begun))
+        with ExitStack() as run:
+            run.enter_context(best)
+            if given is not None:
+                run.enter_context(self.net._measuring(given, lambda: self._has_begun))
             while epoch < epochs:
                 left, count = epochs - epoch, 1
                 self._turns.give_way()
                 with ExitStack() as moment:
-                    if data is None:
-                        if not given_batches.run_epoch(self, X, history, moment):  # type: ignore[arg-type]
+                    if given is None:
+                        if not given_batches.run_epoch(self, data, history, moment):
                             break
                     else:
                         moment.enter_context(self._changes())
                         if left > 1 and not one_by_one:
-                            count = self._epochs_at_once(left, history, bar is not None)
-                        self._run_native(data, count, bool(shuffle), history)
-                    if checked_validation is not None:
-                        self._validate_epoch(checked_validation, history)
+                            count = self._epochs_at_once(left, history, advance is not None)
+                        self._run_native(given, count, shuffle, history, around or Surroundings())
+                    if validation is not None:
+                        self._validate_epoch(validation, history)
                     if isinstance(self.optimizer.lr, ReduceOnPlateau) and self._plateau is not None:
                         loss = (history.val_loss or history.loss)[-1]
                         self._plateau = self.optimizer.lr.after_epoch(self._plateau, loss)
                 epoch += count
-                if bar is not None:
-                    bar.advance(count, history)
+                if advance is not None:
+                    advance(count, history)
                 over = best.is_over()  # before callbacks, which may change the network
                 done = [call(epoch, history, self.net) for call in callbacks]
                 if over or any(done):
@@ -114,22 +170,19 @@ class Training(Stepper):
         return min(left, limit)
 
     def _run_native(
-        self, data: tuple[Array, Array, Array | None], epochs: int, shuffle: bool, history: History
+        self, data: Data, epochs: int, shuffle: bool, history: History, around: Surroundings
     ) -> None:
         X, T, weights = data
         N = len(T)  # rows, or choices between rows
         steps = self._updates(N)
         lr = np.array(self._learning_rates(epochs * steps))
         shuffle = shuffle and self.batch_size < N  # within one batch it changes only rounding
-        orders = np.empty((epochs, N if shuffle else 0), dtype=np.int64)
-        check = mapped.watch(X=X, y=T, sample_weight=weights)
+        check = both(mapped.watch(X=X, y=T, sample_weight=weights), around.check)
         if check is not None:
             check()
         before = self._rng.bit_generator.state
         with unmoved_if(lambda: True, self._rng):  # memory runs out before the first step
-            if shuffle:
-                for order in orders:
-                    order[:] = self._rng.permutation(N)
+            orders = around.orders(self._rng, epochs, N if shuffle else 0)
             result = self._trainer.run(
                 X, T, weights, min(self.batch_size, N), orders, lr, whole=True, check=check
             )
