@@ -238,7 +238,8 @@ def threads(case: Case) -> None:
     """The same bits for every number of them."""
     X = arrays.same_numbers(case.rng, case.X)
     rule, state, weights = optimizer(case.rng), case.net.parameters, case.weights()
-    batch_size, accumulate = case.rng.choice([7, 64, 500]), case.rng.choice([1, 1, 3])
+    batch_size = max(case.rng.choice([7, 64, 500]), case.N // 4)  # threads that wait take long
+    accumulate = case.rng.choice([1, 1, 3])
     bits = set()
     for n in (1, 2, 3, 5):
         with forced_threads(n):
@@ -340,7 +341,7 @@ def run(seed: int, count: int, seconds: float) -> dict[str, Any]:
         rng = random.Random(f"{seed} {number}")
         case = Case(rng)
         for call in rng.sample(CALLS, 4):
-            threads_of_call = nullcontext() if rng.random() < 0.5 else forced_threads(3)
+            threads_of_call = nullcontext() if rng.random() < 0.5 else forced_threads(2)
             try:
                 with threads_of_call:
                     call(case)
