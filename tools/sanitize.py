@@ -24,6 +24,7 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILDS = ROOT / "build" / "sanitize"
@@ -40,7 +41,9 @@ SHORT_TESTS = [
     *("tests/inputs/test_sparse.py", "tests/core/test_segments.py", "tests/files/test_datasets.py"),
 ]
 CHECKS = "address;undefined;float-cast-overflow"
-LEFT_OUT: list[str] = []
+LEFT_OUT = [
+    "tests/files/test_saving.py::test_a_save_without_memory",  # bounds what ASan needs 20 TB of
+]
 # Without those of alignment, null and type, which are half of the time to compile.
 SHORT_CHECKS = (
     "address;bounds;shift;integer-divide-by-zero;signed-integer-overflow;float-cast-overflow;bool;"
@@ -142,19 +145,31 @@ def deselected() -> list[str]:
 def threads() -> list[str]:
     compiler = clang()
     build = built("threads", "thread", compiler, "-DEIGENMLP_BUILD_TESTS=ON")
-    archer = output(compiler, "-print-file-name=libarcher.so").strip()
-    if not os.path.isabs(archer):
-        raise SystemExit(
-            f"sanitize: no libarcher.so beside {compiler}: it comes with LLVM's libomp"
-        )
     variables = {
-        "OMP_TOOL_LIBRARIES": archer,
+        "OMP_TOOL_LIBRARIES": str(archer(compiler)),
         "TSAN_OPTIONS": "ignore_noninstrumented_modules=1:halt_on_error=1",
     }
+    report = build / "ctest.xml"
     options = ["--output-on-failure", "--no-tests=error", "--timeout", "1800"]
-    summary = output("ctest", "--test-dir", str(build), *options, env=variables, shown=True)
-    programs = re.findall(r"tests passed, 0 tests failed out of (\d+)", summary)[-1]
+    options += ["--output-junit", str(report)]  # what it prints has changed with CMake 4
+    output("ctest", "--test-dir", str(build), *options, env=variables, shown=True)
+    programs = ElementTree.parse(report).getroot().attrib["tests"]
     return [f"{programs} native programs under ThreadSanitizer"]
+
+
+def archer(compiler: str) -> Path:
+    """The library that tells ThreadSanitizer what LLVM's OpenMP orders."""
+    name = "libarcher.so"
+    printed = Path(output(compiler, f"-print-file-name={name}").strip())
+    # Clang 14 does not look where Debian puts it: in lib, above lib/clang/14.0.6.
+    resources = Path(output(compiler, "-print-resource-dir").strip())
+    for place in (printed, resources.parents[1] / name):
+        if place.is_absolute() and place.exists():
+            return place
+    raise SystemExit(
+        f"sanitize: expected {name} in {resources.parents[1]}, found none: it comes with LLVM's "
+        "libomp (Debian's libomp-14-dev)"
+    )
 
 
 def clang() -> str:

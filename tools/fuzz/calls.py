@@ -12,7 +12,8 @@ import tempfile
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 
 import eigenmlp as em
+from eigenmlp._core.loading import core
 
 from . import arrays
 
@@ -37,6 +39,7 @@ ACTIVATIONS = [
 ACTIVATIONS += ["sigmoid(slope=2.0)", "leaky_relu(negative_slope=0.3)", "elu(alpha=0.5)"]
 LOSSES = [*em.losses.LOSSES, "softmax_cross_entropy(label_smoothing=0.1)", "huber(delta=0.3)"]
 SIZES = [*range(1, 18), 23, 31, 32, 33, 47, 48, 49, 63, 64, 65, 100, 129, 257]
+WIDE = [600, 1500, 4000]  # of inputs: rows of many zeros are for these
 ROWS = [*range(1, 18), 31, 32, 33, 64, 127, 128, 129, 300, 1025]
 LARGEST = 40_000  # parameters, and multiply-adds a row
 
@@ -52,6 +55,7 @@ class Case:
         self.of_choices = self.loss == "segment_cross_entropy"
         while True:
             sizes = [rng.choice(SIZES) for _ in range(rng.choice([2, 2, 3, 3, 3, 4, 5]))]
+            sizes[0] = rng.choice(WIDE) if rng.random() < 0.1 else sizes[0]
             sizes[-1] = 1 if self.of_choices else sizes[-1]
             if sum(D * K for D, K in pairwise(sizes)) < LARGEST:
                 break
@@ -76,6 +80,9 @@ class Case:
         self.net = em.MLP(**self.options)
         self.twin = em.MLP(**{**self.options, "backend": "numpy"})
         self.X = self.numbers.normal(size=(self.N, sizes[0])).astype(self.dtype)
+        if rng.random() < 0.3:  # few enough numbers for the ways of sparse rows, some rows empty
+            density = rng.choice([0.01, 0.05, 0.2]) * self.numbers.integers(0, 3, (self.N, 1))
+            self.X *= self.numbers.random(self.X.shape) < density
         self.T = self.targets()
 
     def targets(self) -> Any:
@@ -229,16 +236,38 @@ def travels(case: Case) -> None:
 
 def threads(case: Case) -> None:
     """The same bits for every number of them."""
-    before = em.get_num_threads()
+    X = arrays.same_numbers(case.rng, case.X)
+    rule, state, weights = optimizer(case.rng), case.net.parameters, case.weights()
+    batch_size = max(case.rng.choice([7, 64, 500]), case.N // 4)  # threads that wait take long
+    accumulate = case.rng.choice([1, 1, 3])
     bits = set()
-    try:
-        for n in (1, 2, 3, 5):
-            em.set_num_threads(n)
-            loss, gradient = case.net.loss_and_gradient(case.X, case.T)
-            bits.add((loss, gradient.tobytes(), case.net.forward(case.X).tobytes()))
-    finally:
-        em.set_num_threads(before)
+    for n in (1, 2, 5):
+        with forced_threads(n):
+            loss, gradient = case.net.loss_and_gradient(X, case.T)
+            passes = (loss, gradient.tobytes(), case.net.forward(X).tobytes())
+            copy = pickle.loads(pickle.dumps(case.net))
+            trainer = em.Trainer(copy, rule, batch_size, seed=0, accumulate=accumulate)
+            try:
+                history = trainer.run(X, case.T, 1, sample_weight=weights, progress=False)
+            except em.DivergenceError as error:
+                bits.add((*passes, str(error), b""))
+            else:
+                bits.add((*passes, str(history.loss), copy.parameters.tobytes()))
     assert len(bits) == 1
+    assert case.net.parameters.tobytes() == state.tobytes()
+
+
+@contextmanager
+def forced_threads(n: int) -> Iterator[None]:
+    """So many of them, even if more processors or less work would have others chosen."""
+    before = em.get_num_threads()
+    em.set_num_threads(n)
+    core.force_threads(n)
+    try:
+        yield
+    finally:
+        core.force_threads(0)
+        em.set_num_threads(before)
 
 
 def segments(case: Case) -> None:
@@ -312,8 +341,10 @@ def run(seed: int, count: int, seconds: float) -> dict[str, Any]:
         rng = random.Random(f"{seed} {number}")
         case = Case(rng)
         for call in rng.sample(CALLS, 4):
+            threads_of_call = nullcontext() if rng.random() < 0.5 else forced_threads(2)
             try:
-                call(case)
+                with threads_of_call:
+                    call(case)
             except BaseException as error:
                 options = f"{case.options}, {case.N} rows"
                 error.add_note(f"seed {seed}, network {number}: {call.__name__}, {options}")

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .._basics.shown import shown
 from .._inputs import checks
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -92,11 +93,12 @@ def _read_array(file: BufferedIOBase, path: Path, available: int, exact: bool) -
     """Read one array; `available` bounds the file's bytes and, if `exact`, is their number."""
     dtype, shape, header_size = _read_header(file, path)
     expected = math.prod(shape) * dtype.itemsize
+    dimensions = f"dimensions {shown(shape)} of {dtype.name}"
     # Zeros must not hide an overflow: NumPy refuses such a shape even when it is empty.
     if math.prod(n for n in shape if n) * dtype.itemsize > _MAX_BYTES:
-        raise ValueError(f"{path}: dimensions {shape} of {dtype.name} exceed any possible file")
+        raise ValueError(f"{path}: {dimensions} exceed any possible file")
 
-    claim = f"dimensions {shape} of {dtype.name} mean {expected:,} bytes of values"
+    claim = f"{dimensions} mean {expected:,} bytes of values"
     if expected > available - header_size:
         bound = "the file has" if exact else "the file can have at most"
         raise ValueError(f"{path}: {claim}, {bound} {max(0, available - header_size):,}: truncated")
