@@ -171,7 +171,7 @@ def test_a_learning_rate_beyond_float32() -> None:
         ({"output_activation": "soft"}, "softmax.*got 'soft'"),
         ({"output_activation": None}, "softmax.*got None"),
         ({"output_activation": ["relu"]}, "got"),
-        ({"loss": "rmse"}, "squared_error.*got 'mse'"),
+        ({"loss": "rmse"}, "squared_error.*got 'rmse'"),
         ({"loss": None}, "squared_error.*got None"),
         ({"bias": 1}, "True or False, got 1"),
         ({"bias": "no"}, "True or False, got 'no'"),
