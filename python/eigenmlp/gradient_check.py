@@ -10,6 +10,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._basics import html
 from ._basics.shown import shown
 from ._inputs import checks
 from ._network.differences import (
@@ -27,7 +28,7 @@ Function = Callable[[Array], tuple[float, ArrayLike]]
 WORST = 10  # entries that a report lists
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GradientReport:
     """What `check_gradients` found; printed, it is a table.
 
@@ -58,15 +59,35 @@ class GradientReport:
     def __bool__(self) -> bool:
         return self.ok
 
-    def __str__(self) -> str:
+    @property
+    def _verdict(self) -> str:
         if not self.worst:
             return f"gradient not judged: all {len(self.kinks)} entries are at kinks of the loss"
         verdict, sign = ("right", "≤") if self.ok else ("WRONG", ">")
         kinks = f", {len(self.kinks)} more are at kinks" if self.kinks else ""
+        return (
+            f"gradient {verdict}: largest relative error {self.max_relative_error:.2g} {sign} "
+            f"{self.tolerance:.2g}; {self.checked} of {self.count} entries judged{kinks}"
+        )
+
+    def __repr__(self) -> str:
+        return f"<GradientReport: {self._verdict}>"
+
+    def _repr_html_(self) -> str:
+        header = ["entry", "given", "difference", "±", "relative error"]
+        rows = [
+            [e.name, f"{e.given:.6g}", f"{e.expected:.6g}", f"{e.uncertainty:.1g}",
+             f"{e.relative_error:.2g}"]
+            for e in self.worst
+        ]  # fmt: skip
+        return html.table(self._verdict, header if rows else [], rows)
+
+    def __str__(self) -> str:
+        if not self.worst:
+            return self._verdict
         width = max(len(entry.name) for entry in self.worst)
         lines = [
-            f"gradient {verdict}: largest relative error {self.max_relative_error:.2g} {sign} "
-            f"{self.tolerance:.2g}; {self.checked} of {self.count} entries judged{kinks}",
+            self._verdict,
             f"{'entry':{width}}  {'given':>13}  {'difference':>13} {'±':>8}  relative error",
             *(
                 f"{e.name:{width}}  {e.given:13.6g}  {e.expected:13.6g} {e.uncertainty:8.1g}  "

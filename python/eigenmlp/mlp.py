@@ -18,13 +18,14 @@ from ._files import network as network_file
 from ._inputs import checks
 from ._network import loss_outputs
 from ._network.network import DenseNetwork
+from ._network.summary import Summary, summary
 from ._training.training import Batches, Callback, Training
 from .activations import Activation
 from .choices import Choices
 from .history import History
 from .initializers import Initializer
 from .losses import Loss
-from .optimizers import SGD, Optimizer
+from .optimizers import DEFAULT, Optimizer
 
 Array = NDArray[Any]
 
@@ -46,14 +47,17 @@ class MLP(DenseNetwork):
         ``[D, h1, …, K]``: inputs, hidden layers if any, outputs.
     activation : str, em.activations.Activation, or a sequence of them
         One, or one for each hidden layer: a name, an object such as
-        ``em.activations.Sigmoid(slope=2.0)``, or its text form ``"sigmoid(slope=2.0)"``.
+        ``em.activations.Sigmoid(slope=2.0)``, or its text form ``"sigmoid(slope=2.0)"``. Also
+        ``"swish"`` (silu), ``"linear"`` (identity) and ``"logistic"`` (sigmoid).
     output_activation : str or em.activations.Activation
         An activation or ``"softmax"``; the cross-entropies bring their own and need ``"identity"``.
     loss : str or em.losses.Loss
         ``"softmax_cross_entropy"``, ``"sigmoid_cross_entropy"``, ``"squared_error"``,
         ``"half_squared_error"``, ``"absolute_error"``, ``"huber"``, ``"quantile"``, ``"poisson"``;
-        an object such as ``em.losses.Huber(delta=0.5)``, or its text form. Each is the mean over
-        rows of the sum over outputs. ``"segment_cross_entropy"``: one output scores the rows, from
+        an object such as ``em.losses.Huber(delta=0.5)``, or its text form. Also ``"mse"``,
+        ``"mae"``, ``"bce"`` (sigmoid_cross_entropy) and ``"cross_entropy"``
+        (softmax_cross_entropy), both from logits. Each is the mean over rows of the sum over
+        outputs. ``"segment_cross_entropy"``: one output scores the rows, from
         each group of which one was chosen (see `Choices`); the mean over groups.
     bias : bool
         Whether layers have biases.
@@ -154,6 +158,21 @@ class MLP(DenseNetwork):
             f"{self._backend}>"
         )
 
+    def summary(self) -> Summary:
+        """A table of the layers: arrays, shapes, activations, parameters and their memory.
+
+        Examples
+        --------
+        >>> import eigenmlp as em
+        >>> print(em.MLP([64, 50, 10]).summary())
+        MLP 64-50-10 relu/identity, softmax_cross_entropy, float32, native
+        layer   shape     activation  parameters   memory
+        W0, b0  (64, 50)  relu             3,250  13.0 kB
+        W1, b1  (50, 10)  identity           510   2.0 kB
+        total                              3,760  15.0 kB
+        """
+        return summary(self)
+
     # ---- training
 
     def fit(
@@ -162,7 +181,7 @@ class MLP(DenseNetwork):
         y: ArrayLike | Choices | None = None,
         epochs: int = 10,
         batch_size: int = 64,
-        optimizer: Optimizer | None = None,
+        optimizer: Optimizer | str | None = None,
         validation: tuple[ArrayLike, ArrayLike | Choices] | None = None,
         sample_weight: ArrayLike | None = None,
         shuffle: bool = True,
@@ -188,8 +207,10 @@ class MLP(DenseNetwork):
         epochs, batch_size : int
             With segment_cross_entropy, batches are of whole choices, and this counts them.
             A `batch_size` above N means one batch of N, which is not shuffled.
-        optimizer : SGD, Adam, AdamW or RMSprop, optional
-            ``SGD(0.1, momentum=0.9)`` if not given.
+        optimizer : SGD, Adam, AdamW or RMSprop, or a name, optional
+            ``"adam"``, ``"adamw"``, ``"rmsprop"`` stand for those with their defaults, ``"sgd"``
+            for ``SGD(0.1, momentum=0.9)``, which also is what is used if none is given; with
+            parameters as in ``"adam(lr=0.01)"``.
         validation : (Xv, yv), optional
             Evaluated after each epoch.
         sample_weight : array_like (N,), optional
@@ -235,9 +256,7 @@ class MLP(DenseNetwork):
         rng = self._rng if seed is None else checks.generator(seed)
         training: Training | None = None
         with unmoved_if(lambda: training is None or not training._has_begun, rng):
-            training = Training(
-                self, SGD(0.1, momentum=0.9) if optimizer is None else optimizer, batch_size, rng
-            )
+            training = Training(self, DEFAULT if optimizer is None else optimizer, batch_size, rng)
             return training.run(
                 X,
                 y,

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ._basics import html
+from ._basics.shown import shown
 from ._files import trainer as trainer_file
 from ._training.training import Batches as Batches
 from ._training.training import Callback as Callback
@@ -21,8 +23,9 @@ class Trainer(Training):
     ----------
     net : MLP
         Trained in place.
-    optimizer : SGD, Adam, AdamW or RMSprop
+    optimizer : SGD, Adam, AdamW or RMSprop, or a name
         A description; its `lr` may be a schedule, or any function of the step's number, from 0.
+        Or ``"adam"`` and the like, as in `MLP.fit`.
     batch_size : int
         Rows in a batch; above N it means one batch of N.
     seed : int, numpy.random.Generator or None
@@ -34,7 +37,7 @@ class Trainer(Training):
     Attributes
     ----------
     net, optimizer, batch_size, accumulate
-        As given.
+        As given; the optimizer as a description.
     steps, epochs : int
         Done so far.
 
@@ -54,7 +57,7 @@ class Trainer(Training):
     def __init__(
         self,
         net: MLP,
-        optimizer: Optimizer,
+        optimizer: Optimizer | str,
         batch_size: int = 64,
         seed: int | np.random.Generator | None = None,
         *,
@@ -63,6 +66,19 @@ class Trainer(Training):
         if not isinstance(net, MLP):
             raise TypeError(f"net: expected an MLP, got {type(net).__name__}")
         super().__init__(net, optimizer, batch_size, seed, accumulate=accumulate)
+
+    def __repr__(self) -> str:
+        counts = f"{self.epochs:,} epochs, {self.steps:,} steps"
+        return f"<Trainer of {self.net!r}: {', '.join(self._settings())}; {counts}>"
+
+    def _repr_html_(self) -> str:
+        rows = [setting.split("=", 1) for setting in self._settings()]
+        rows += [["epochs", f"{self.epochs:,}"], ["steps", f"{self.steps:,}"]]
+        return html.table(f"Trainer of {repr(self.net).strip('<>')}", [], rows)
+
+    def _settings(self) -> list[str]:
+        gathers = [f"accumulate={self.accumulate}"] if self.accumulate > 1 else []
+        return [f"optimizer={shown(self.optimizer)}", f"batch_size={self.batch_size}", *gathers]
 
     # ---- files
 
@@ -76,7 +92,7 @@ class Trainer(Training):
 
     @classmethod
     def load(
-        cls, path: str | Path, optimizer: Optimizer | None = None, backend: str = "native"
+        cls, path: str | Path, optimizer: Optimizer | str | None = None, backend: str = "native"
     ) -> Trainer:
         """Read a trainer that `save` wrote, with a network of its own.
 

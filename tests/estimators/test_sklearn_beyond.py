@@ -256,7 +256,7 @@ def test_losses_that_are_refused(curve: Any) -> None:
     """With scikit-learn's error, which names no loss that would be refused too."""
     X, y = curve
     logits = ("softmax_cross_entropy", em.losses.SoftmaxCrossEntropy())
-    for wrong in (*logits, "mse", "huber(delta=0.0)", 3):
+    for wrong in (*logits, "rmse", "huber(delta=0.0)", 3):
         with pytest.raises(InvalidParameterError, match=r"loss|delta") as caught:
             MLPRegressor(loss=wrong).fit(X, y)
         assert "entropy" not in str(caught.value).split("instead: ")[-1].split("got")[0]

@@ -14,7 +14,7 @@ from .._basics.shown import shown
 from .._inputs import checks
 from .._network.network import DenseNetwork
 from .._training.training import Training
-from ..optimizers import OPTIMIZERS, Optimizer
+from ..optimizers import OPTIMIZERS, Optimizer, checked_optimizer
 from ..schedules import Plateau, describe, restored
 from . import generators
 from . import model as model_file
@@ -60,10 +60,12 @@ def load(
     kind: type[Kind],
     network: type[DenseNetwork],
     path: str | Path,
-    optimizer: Optimizer | None,
+    optimizer: Optimizer | str | None,
     backend: str,
 ) -> Kind:
     """`Trainer.load`: a trainer of a class, with a network of a class."""
+    if isinstance(optimizer, str):
+        optimizer = checked_optimizer(optimizer)
     config, arrays, settings = model_file.read_model(path)
     if settings is None:
         raise ValueError(f"{path}: expected a saved Trainer, got a network: use MLP.load")

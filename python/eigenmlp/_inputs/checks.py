@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._basics.shown import shown
+from . import frames
 from .foreign import is_foreign, is_sparse, shared
 from .mapped import intact
 
@@ -136,7 +137,9 @@ def numbers(value: ArrayLike, what: str) -> Array:
         raise TypeError(
             f"{what}: expected an array, got a sparse {type(value).__name__}: use {what}.toarray()"
         )
-    if is_foreign(value):
+    if (library := frames.library(value)) is not None:
+        value = frames.numbers(value, library, what)
+    elif is_foreign(value):
         value = shared(value, what)
     array = as_array(value, what)
     if array.dtype.kind not in "biuf":
@@ -284,8 +287,10 @@ def targets(
     shared = shared and y.shape == (rows, 1)
     if not shared and y.shape != (rows, outputs):
         either = "labels (N,) or " if loss == "softmax_cross_entropy" else ""
+        hint = ": for labels use them flat, as y.ravel()" if either and y.shape == (rows, 1) else ""
         raise ValueError(
-            f"y: expected {either}shape (N, K) = ({rows}, {outputs}) for {loss}, got {y.shape}"
+            f"y: expected {either}shape (N, K) = ({rows}, {outputs}) for {loss}, got "
+            f"{y.shape}{hint}"
         )
     finite(y, "y", dtype)
     if y.dtype not in (np.float32, np.float64):
@@ -312,11 +317,23 @@ def labels(y: Array, classes: int) -> Array:
         raise TypeError(
             f"y: expected integer labels (N,) or probabilities (N, {classes}) for "
             f"softmax_cross_entropy, got an array of {y.dtype} with shape {y.shape}"
+            f"{_for_one_output(y) if classes == 1 else ''}"
         )
     low, high = int(y.min()), int(y.max())
     if low < 0 or high >= classes:
-        raise ValueError(f"y: expected labels 0 to {classes - 1}, got {low} to {high}")
+        hint = _for_one_output(y) if classes == 1 else ""
+        raise ValueError(f"y: expected labels 0 to {classes - 1}, got {low} to {high}{hint}")
     return np.ascontiguousarray(y, dtype=np.int64)
+
+
+def _for_one_output(y: Array) -> str:
+    """What a network with one output can be trained with: of softmax it is always 1."""
+    if ((y == 0) | (y == 1)).all():
+        return (
+            ": for labels 0 and 1 use loss='sigmoid_cross_entropy', or two outputs, since the "
+            "softmax of one is always 1"
+        )
+    return ": for values use loss='squared_error'; for more than one class, an output for each"
 
 
 def sample_weights(value: ArrayLike | None, rows: int) -> Array | None:

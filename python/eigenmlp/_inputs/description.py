@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 from .._basics.shown import shown
 from . import checks
+from .words import chosen
 
 Bounds = dict[str, dict[str, float]]  # by parameter: what `_number` takes
 
@@ -66,13 +67,13 @@ def described(value: object, table: Mapping[str, type[D]], what: str) -> D:
     if isinstance(value, type) and issubclass(value, kinds):
         return value()
     if not (isinstance(value, str) and "(" in value):
-        return table[checks.known(value, table, what)]()
+        return table[chosen(value, table, what)]()
 
     from ..reference.choice import parse
 
     try:
         name, given = parse(value)
-        kind = table[checks.known(name, table, what)]
+        kind = table[chosen(name, table, what)]
         names = [field.name for field in fields(kind)]
         for key in given:
             if key not in names:

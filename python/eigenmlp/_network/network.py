@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._backends.facade import BACKENDS, make_network, warn_without_bfloat16
 from .._basics.shown import shown
 from .._basics.unmoved import unmoved_if
-from .._inputs import checks, mapped, sparse
+from .._inputs import checks, mapped, sparse, words
 from .._inputs.description import described
 from .._inputs.foreign import is_foreign, shared
 from ..activations import ACTIVATIONS, Activation
@@ -73,7 +73,7 @@ class DenseNetwork:
             )
         checks.checked_bool(bias, "bias")
         if not callable(init):
-            checks.known(init, ["auto", *INITIALIZERS], "init")
+            init = words.chosen(init, ["auto", *INITIALIZERS], "init")
         self._dtype = architecture.checked_dtype(dtype)
         self._rounds = architecture.checked_compute_dtype(compute_dtype, self._dtype)
         self._units = Units.checked(

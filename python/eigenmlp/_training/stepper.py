@@ -12,14 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._backends.facade import make_trainer
 from .._backends.protocols import RunResult
-from .._basics.shown import shown
 from .._basics.turns import Turns
 from .._basics.unmoved import unmoved_if
 from .._inputs import checks, mapped
 from .._network.network import DenseNetwork
 from ..choices import Choices
 from ..errors import DivergenceError
-from ..optimizers import OPTIMIZERS, Optimizer, learning_rates
+from ..optimizers import Optimizer, checked_optimizer, learning_rates
 from ..schedules import ReduceOnPlateau
 
 Array = NDArray[Any]
@@ -34,20 +33,16 @@ class Stepper:
     def __init__(
         self,
         net: DenseNetwork,
-        optimizer: Optimizer,
+        optimizer: Optimizer | str,
         batch_size: int = 64,
         seed: int | np.random.Generator | None = None,
         *,
         accumulate: int = 1,
     ) -> None:
-        if not isinstance(optimizer, tuple(OPTIMIZERS.values())):
-            raise TypeError(
-                f"optimizer: expected an object of one of {[*OPTIMIZERS]}, such as em.Adam(1e-3), "
-                f"got {shown(optimizer)}"
-            )
+        optimizer = checked_optimizer(optimizer)
         self._turns, self._changing = Turns(), False
         self.net = net
-        self.optimizer = optimizer
+        self.optimizer: Optimizer = optimizer
         self.batch_size = checks.integer(batch_size, "batch_size")
         self.accumulate = checks.integer(accumulate, "accumulate")
         self.epochs = 0

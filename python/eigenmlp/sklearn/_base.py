@@ -25,7 +25,7 @@ from ..activations import Activation
 from ..mlp import MLP
 from ..threads import limited
 from . import _lbfgs, _stochastic, _validation
-from ._constraints import ACTIVATION_NAMES, CONSTRAINTS
+from ._constraints import CONSTRAINTS
 from ._fitted import Fitted
 from ._outputs import brief
 from ._problem import Problem
@@ -179,7 +179,7 @@ class BaseMLP(Fitted, BaseEstimator, ABC):
         chosen = self.activation
         if isinstance(chosen, (str, Activation)):
             chosen = [chosen] * hidden
-        return [ACTIVATION_NAMES.get(one, one) if isinstance(one, str) else one for one in chosen]
+        return list(chosen)
 
     def _make_net(self, units: list[int], dtype: Any) -> MLP:
         """A network of zeros."""

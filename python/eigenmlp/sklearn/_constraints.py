@@ -10,9 +10,6 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from ..activations import Activation
 
-# scikit-learn's names of activations that have another name here.
-ACTIVATION_NAMES = {"logistic": "sigmoid"}
-
 CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
     "activation": [str, Activation, "array-like"],

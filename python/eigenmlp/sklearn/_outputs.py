@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from .._inputs import sparse
+from .._inputs import frames, sparse
 from .._inputs.mapped import intact
 from ..mlp import MLP
 from ..threads import limited
@@ -19,6 +19,7 @@ from ._network import NetworkMixin
 Array = NDArray[Any]
 
 _LONGEST = 380  # characters of a message
+_WORDS = 100  # of scikit-learn's, before ours
 
 
 class OutputsMixin(NetworkMixin):
@@ -29,7 +30,7 @@ class OutputsMixin(NetworkMixin):
     def _checked_rows(self, X: Any) -> Any:
         """Rows that the core reads as they are."""
         intact(X, "X")
-        with brief():
+        with brief(), naming(X):
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
             return readable(X)
 
@@ -37,16 +38,17 @@ class OutputsMixin(NetworkMixin):
         """Rows to train on that the core reads as they are, and targets; one column is flat."""
         intact(X, "X")
         intact(y, "y")
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            dtype=(np.float64, np.float32),
-            reset=reset,
-            **options,
-        )
+        with naming(X, y):
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse=["csr", "csc"],
+                multi_output=True,
+                dtype=(np.float64, np.float32),
+                reset=reset,
+                **options,
+            )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return readable(X), y
@@ -88,6 +90,24 @@ def brief() -> Iterator[None]:
     except Exception as error:  # of a user's object that is asked for its numbers
         came = f"{type(error).__name__}: {error!s:.200}"
         raise TypeError(f"expected parameters and data that can be read, got {came}") from None
+
+
+@contextmanager
+def naming(X: Any, y: Any = None) -> Iterator[None]:
+    """Errors of scikit-learn's checks of frames, with the column that is meant."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        words = str(error).partition("\n")[0]
+        of_gaps = " contains " in words  # NaN or infinity
+        if not (of_gaps or "convert" in words or isinstance(error, TypeError)):
+            raise
+        found = frames.refusal(X, "X")
+        if found is None and of_gaps:
+            found = frames.refusal(y, "y")
+        if found is None:
+            raise
+        raise ValueError(f"{words[:_WORDS]}{'.' * (words[-1:] != '.')} {found}") from None
 
 
 def _shortened(error: TypeError | ValueError) -> TypeError | ValueError:

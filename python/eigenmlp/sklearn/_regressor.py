@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 
 from .._inputs.description import described
 from .._inputs.mapped import intact
+from .._inputs.words import canonical
 from .._network.loss_outputs import predictions
 from ..losses import LOSSES, Loss, Quantile
 from ._base import BaseMLP
@@ -208,7 +209,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return chosen
 
     def _chosen_loss(self) -> Any:
-        return "half_squared_error" if self.loss == "squared_error" else self._described_loss()
+        return "half_squared_error" if self._has_their_loss() else self._described_loss()
+
+    def _has_their_loss(self) -> bool:
+        """Whether it is meant as scikit-learn has it."""
+        return isinstance(self.loss, str) and canonical(self.loss, LOSSES) == "squared_error"
 
     def _output_count(self, T: Array) -> int:
         loss = self._described_loss()
@@ -227,7 +232,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             constants = (xlogy(wide, wide) - wide).sum(axis=1)
         if T.shape[1] != K:  # several quantiles of one target
             T = np.broadcast_to(T, (len(T), K))
-        scale = 1.0 / K if self.loss == "squared_error" else 1.0
+        scale = 1.0 / K if self._has_their_loss() else 1.0
         return Problem(X, T, weights, scale, constants)
 
     def _score(self, X: Any, y: Any, sample_weight: Array | None = None) -> float:

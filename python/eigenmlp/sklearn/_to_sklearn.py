@@ -10,8 +10,10 @@ from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.neural_network import MLPRegressor as TheirRegressor
 
 from .._basics.shown import shown
+from .._inputs.words import canonical
+from ..activations import ACTIVATIONS
+from ..losses import LOSSES
 from ..optimizers import SGD, Adam
-from ._constraints import ACTIVATION_NAMES
 from ._network import layers
 
 Array = NDArray[Any]
@@ -40,7 +42,9 @@ def to_sklearn(estimator: Any) -> Any:
     parameters = {name: x for name, x in estimator.get_params(deep=False).items() if name in names}
     parameters["verbose"] = bool(parameters["verbose"])
     parameters["activation"] = _their_activation(estimator)
-    if not classifies and estimator.loss not in ("squared_error", "poisson"):
+    if "loss" in parameters and isinstance(estimator.loss, str):
+        parameters["loss"] = canonical(estimator.loss, LOSSES)
+    if not classifies and parameters["loss"] not in ("squared_error", "poisson"):
         raise ValueError(
             "to_sklearn: expected loss='squared_error' or 'poisson', which scikit-learn has, got "
             f"{shown(estimator.loss)}"
@@ -71,9 +75,9 @@ def copy_attributes(old: Any, new: Any) -> None:
 def _their_activation(estimator: Any) -> str:
     if isinstance(estimator.activation, str) and estimator.activation in _THEIR_ACTIVATIONS:
         return str(estimator.activation)
-    names = {ours: theirs for theirs, ours in ACTIVATION_NAMES.items()}
     hidden = estimator._activations(len(estimator._hidden_sizes()))
-    found = {names.get(one, one) if isinstance(one, str) else one for one in hidden}
+    names = {canonical(one, ACTIVATIONS) if isinstance(one, str) else one for one in hidden}
+    found = {"logistic" if one == "sigmoid" else one for one in names}
     if not found:
         return "relu"
     if len(found) > 1 or found.isdisjoint(_THEIR_ACTIVATIONS):
