@@ -39,7 +39,7 @@ def docs(session: nox.Session) -> None:
 def stubs(session: nox.Session) -> None:
     """Write the type stubs of the compiled modules anew; nox -s stubs -- --check only looks."""
     session.install(
-        *("--config-settings=cmake.define.EIGENMLP_ISA=best", "."),
+        ".",
         *("pybind11-stubgen>=3,<4", "-r", LINTERS),
     )
     session.run("python", "tools/stubs.py", *session.posargs)
@@ -72,7 +72,6 @@ def perf(session: nox.Session) -> None:
             pythons.append(str(venv / "bin" / "python"))
             session.run(
                 *(pythons[-1], "-m", "pip", "install", "--quiet", tree),
-                *("--config-settings=cmake.define.EIGENMLP_ISA=best",),
                 external=True,
             )
     finally:
@@ -113,7 +112,7 @@ def sanitize(session: nox.Session) -> None:
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """Read altered files of every kind, two minutes each; nox -s fuzz -- npz --seconds 600."""
-    session.install("--config-settings=cmake.define.EIGENMLP_ISA=best", ".[onnx,sklearn]")
+    session.install(".[onnx,sklearn]")
     if not has_atheris(session):
         session.warn("no atheris for this Python: files are altered by a seeded generator")
     session.run("python", "-m", "tools.fuzz", *session.posargs)
@@ -130,5 +129,5 @@ def has_atheris(session: nox.Session) -> bool:
 @nox.session
 def soak(session: nox.Session) -> None:
     """Ten minutes of mixed work, which leave memory, threads and descriptors flat."""
-    session.install("--config-settings=cmake.define.EIGENMLP_ISA=best", ".[onnx,sklearn]")
+    session.install(".[onnx,sklearn]")
     session.run("python", "tools/soak.py", *session.posargs)

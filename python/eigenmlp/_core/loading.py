@@ -34,13 +34,17 @@ def _choose() -> str:
     if not forced:
         if not usable:
             raise ImportError(
-                f"eigenmlp was built for {built}, but this processor runs only {supported}"
+                f"eigenmlp was built for {built}, but this processor runs only {supported}: install "
+                "it here, or build with --config-settings=cmake.define.EIGENMLP_ISA=all"
             )
         return usable[0]
     if forced not in _MODULES:
         raise ImportError(f"EIGENMLP_ISA={forced!r} is unknown; expected one of {usable}")
     if forced not in built:
-        raise ImportError(f"EIGENMLP_ISA={forced!r} was not built; this installation has {built}")
+        raise ImportError(
+            f"EIGENMLP_ISA={forced!r} was not built; this installation has {built}: build with "
+            "--config-settings=cmake.define.EIGENMLP_ISA=all"
+        )
     if forced not in supported:
         raise ImportError(
             f"EIGENMLP_ISA={forced!r} cannot run here: the processor and the operating system "
