@@ -15,7 +15,7 @@ from .._inputs import checks, mapped
 from ..choices import Choices
 from ..history import History
 from ..schedules import ReduceOnPlateau
-from . import given_batches
+from . import given_batches, plausible
 from .early_stopping import Best
 from .progress import progress_bar
 from .stepper import Stepper
@@ -63,6 +63,8 @@ class Training(Stepper):
             or early_stopping is not None
             or self._plateau is not None
         )
+        if data is not None:
+            plausible.columns(self.net, data[0])
         self._flush()
         history = History(rows=0 if data is None else len(data[1]))
         best = Best(early_stopping, self.net, history)
@@ -92,6 +94,8 @@ class Training(Stepper):
                 done = [call(epoch, history, self.net) for call in callbacks]
                 if over or any(done):
                     break
+        if data is not None and history.loss:
+            plausible.predictions(self.net, *data[:2])
         return history
 
     def _epochs_at_once(self, left: int, history: History, bar: bool) -> int:
