@@ -80,6 +80,7 @@ RIGHT: dict[str, Any] = {
     "a rare event": np.c_[PLAIN, 1e-4 * (np.arange(N) % 97 == 0)],
     "indicators": np.c_[PLAIN, np.eye(100)[np.arange(N) % 100]],
     "one row": PLAIN[:1],
+    "few rows": scaled(3, 1e5)[:7],
 }
 
 

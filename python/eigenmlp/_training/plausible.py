@@ -18,6 +18,7 @@ STANDARDIZE = "use em.MLP(..., standardize=True)"
 
 _RATIO = 1e3  # of deviations, and between means
 _ROWS, _ROWS_FORWARD, _NUMBERS = 256, 64, 1 << 18  # looked at, at most
+_FEW = 8  # rows that say little: of these two units may well be 0
 _ROUNDING = {dtype: 8 * float(np.finfo(dtype).eps) for dtype in ("float32", "float64")}
 _COMMON = 0.9  # share of one value that makes a column a rare event's, whatever its deviation
 _looked_at: weakref.WeakSet[DenseNetwork] = weakref.WeakSet()
@@ -66,7 +67,7 @@ def predictions(net: DenseNetwork, X: Any, T: Any, remedy: str = STANDARDIZE) ->
     if Y is None:
         return
     low, high = np.minimum.reduce(Y), np.maximum.reduce(Y)  # NaN if any is, which says nothing
-    rounding = _ROUNDING[Y.dtype.name] * np.maximum(-low, high)
+    rounding = _ROUNDING[net._dtype] * np.maximum(-low, high)
     if (high - low <= rounding).all() and not (_is_constant(sample) or _is_constant(targets)):
         _told_of_constant.add(net)
         _warn(
@@ -78,8 +79,8 @@ def predictions(net: DenseNetwork, X: Any, T: Any, remedy: str = STANDARDIZE) ->
 
 
 def _sample(array: Array, most: int) -> Array | None:
-    """At most so many rows from all over; None if there are not two, or too many columns."""
-    if len(array) < 2 or array.size // len(array) > _NUMBERS // 4:
+    """At most so many rows from all over; None if there are few, or too many columns."""
+    if len(array) < _FEW or array.size // len(array) > _NUMBERS // 4:
         return None
     return array[:: -(-len(array) // most)]
 
