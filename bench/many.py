@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from .machine import description, environment, summary
-from .readme import save
+from .readme import save, write
 
 MEMBERS, LR = 64, 1e-3
 _PAUSE = 0.2  # seconds before a turn: threads of the one before spin for a while

@@ -197,6 +197,8 @@ class MLP(DenseNetwork):
         X : array_like (N, D), or iterable of (Xb, yb)
             A `numpy.memmap` is read where it lies; `shuffle=False` reads it in the disk's order.
             A CPU tensor of PyTorch, here and wherever an array is taken, is read where it lies.
+            Frames and columns of pandas, Polars and PyArrow, here and wherever an array is taken,
+            are read if all their columns are numbers or bools and nothing is missing.
             A sparse matrix of SciPy, here and wherever rows X are taken, is read as CSR, without
             its zeros; the twin and segment_cross_entropy make it dense.
             An iterable (with `y` left out) gives its batches as they come, of any sizes, anew in

@@ -22,7 +22,7 @@ def test_images_are_never_copied_as_floats() -> None:
     y = rng.integers(0, 10, 20_000)
     net = em.MLP([784, 8, 10], input_scale=1 / 255, seed=0)
     tracemalloc.start()
-    net.fit(images, y, epochs=1, batch_size=256, validation=(images, y))
+    net.fit(images, y, 1, 256, em.SGD(0.01), validation=(images, y))
     net.evaluate(images, y)
     net.forward(images)
     net.loss_and_gradient(images, y)

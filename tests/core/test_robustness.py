@@ -124,7 +124,7 @@ def test_daemon_threads_that_wait_for_python_when_it_ends() -> None:
 USE_IN_DEL = """
 class Last:
     def __init__(self, net, trainer, X, y, np, em):
-        v = np.ones(net.parameter_count)
+        v = net.parameters
         X64, y64 = X[:50].astype(float), np.zeros((50, 1))
         exact = em.MLP([64, 3, 1], loss="squared_error", dtype="float64")
         v64 = np.ones(exact.parameter_count)

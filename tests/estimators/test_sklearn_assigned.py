@@ -217,7 +217,13 @@ def test_what_cannot_be_a_network() -> None:
         ("follow on one another", ValueError, [W0, W1], [b0[1:], b1]),
         ("follow on one another", ValueError, [W0[0], W1], [b0, b1]),
         ("one array of each", ValueError, [W0], [b0, b1]),
-        ("got nan", ValueError, [W0 * np.nan, W1], [b0, b1]),
+        (
+            r"coefs_\[0\]: .* got nan at coefs_\[0\]\[0, 0\]",
+            ValueError,
+            [W0 * np.nan, W1],
+            [b0, b1],
+        ),
+        (r"got inf at intercepts_\[1\]\[0\]", ValueError, [W0, W1], [b0, b1 + np.inf]),
         ("coefs_: expected numbers", TypeError, [W0.astype(str), W1], [b0, b1]),
     ]
     for words, error, coefs, intercepts in refused:
@@ -227,6 +233,23 @@ def test_what_cannot_be_a_network() -> None:
                 use(regressor)
     regressor.coefs_, regressor.intercepts_ = [W0, W1], [b0, b1]
     assert np.array_equal(regressor.predict(X), expected)
+
+
+@pytest.mark.parametrize("name", ["coefs_", "intercepts_"])
+def test_deleted_and_none(name: str) -> None:
+    """As in scikit-learn, what is deleted is not there; and nothing is no list."""
+    for kind in (MLPRegressor, sklearn.neural_network.MLPRegressor):
+        regressor = kind(hidden_layer_sizes=6, max_iter=2, random_state=0).fit(X, Y)
+        before = regressor.predict(X)
+        delattr(regressor, name)
+        assert not hasattr(regressor, name)
+        with pytest.raises(AttributeError, match=name):
+            regressor.predict(X)
+        assert np.array_equal(regressor.fit(X, Y).predict(X), before)
+    ours = MLPRegressor(hidden_layer_sizes=6, max_iter=2, random_state=0).fit(X, Y)
+    with pytest.raises(TypeError, match=f"{name}: expected a list of arrays.* got None"):
+        setattr(ours, name, None)
+    assert ours.predict(X).shape == before.shape
 
 
 def test_one_without_the_other() -> None:

@@ -75,6 +75,7 @@ def test_not_fitted(digits: Any) -> None:
         _ = MLPClassifier().coefs_
 
 
+@pytest.mark.filterwarnings("ignore:after training")  # of weights that the test makes 0
 def test_coefficients_can_be_read_and_changed(digits: Any) -> None:
     """In place, by element and as a whole, with the effect that they have in scikit-learn."""
     X, y = digits

@@ -69,6 +69,7 @@ def test_regressors_end_as_in_scikit_learn(
         np.testing.assert_allclose(mine, his, rtol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:after training")  # the best is from before the first step
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 def test_classifiers_keep_their_best(solver: str) -> None:
     y = (Y > 0).astype(int) + (Y > 1)

@@ -230,6 +230,13 @@ def test_bad_out(backend: str) -> None:
     ]:
         text = refused(net, lambda bad=bad: net.forward(X, bad), text="^out: expected.*float32")
         assert "(6, 2)" in text
+    for bad, what in (
+        (read_only, "read-only"),
+        (np.empty((K, N), np.float32).T, "not in C order"),
+        (np.empty((N, 2 * K), np.float32)[:, ::2], "not in C order"),
+        (np.zeros(4 * N * K + 1, np.uint8)[1:].view(np.float32).reshape(N, K), "not aligned"),
+    ):
+        assert refused(net, lambda bad=bad: net.forward(X, bad)).endswith(f"(6, 2), {what}")
     kept = np.full((N, K), 7, np.float32)
     refused(net, lambda: net.forward(changed(X, (N - 1, 0), NAN), kept))
     np.testing.assert_array_equal(kept, 7)  # a refused call writes nothing

@@ -214,7 +214,10 @@ def test_saved_runs_go_on(backend, tmp_path):
 def test_divergence(backend):
     X, y = problem()
     net = choice_net(backend, sizes=(4, 1))
-    with pytest.raises(em.DivergenceError):
+    with (
+        pytest.warns(UserWarning, match="standardize=True"),
+        pytest.raises(em.DivergenceError),
+    ):
         net.fit(1e30 * X, y, 20, 10, em.SGD(1e30))
 
 

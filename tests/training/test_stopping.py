@@ -122,6 +122,22 @@ def test_epochs_are_counted_whatever_a_callback_does_to_the_history() -> None:
     assert epochs == [1, 2, 3]
 
 
+def test_patience_lasts_whatever_a_callback_does_to_the_history() -> None:
+    net, epochs = make("native"), []
+
+    def forget(epoch: int, history: em.History, n: em.MLP) -> None:
+        epochs.append(epoch)
+        history.loss.clear()
+        history.val_loss.clear()
+
+    rising = em.SGD(lambda step: 0.02 * 1.15**step)
+    net.fit(X, Y, 200, N, rising, validation=(XV, YV), early_stopping=4, callbacks=[forget])
+    same = make("native")
+    h = same.fit(X, Y, 200, N, rising, validation=(XV, YV), early_stopping=4)
+    assert len(epochs) == len(h.val_loss) < 200
+    np.testing.assert_array_equal(net.parameters, same.parameters)
+
+
 def test_early_stopping_that_never_stops_restores_the_best() -> None:
     net = make()
     seen: list[Any] = []

@@ -80,12 +80,14 @@ bool per_sample_gradients(const Network<T>& net, const Data& data, T* gradients,
   const std::shared_lock lock(net.mutex());
   const Index N = data.X.rows, P = net.parameter_count();
   const double mean_weight = batch_divisor(net, data, nullptr, 0, N) / static_cast<double>(N);
-  return detail::backward_chunks(net, data, mean_weight, false, -1, interruption,
-                                 [&](const Batch<T>& batch, Index first, Index rows) {
-                                   for (Index r = 0; r < rows; ++r)
-                                     detail::outer_products(net, batch, r,
-                                                            gradients + (first + r) * P);
-                                 });
+  const Index asks = std::max<Index>(1, (1 << 16) / P); // rows between two looks at the clock
+  const bool good = detail::backward_chunks(
+      net, data, mean_weight, false, -1, interruption,
+      [&](const Batch<T>& batch, Index first, Index rows) {
+        for (Index r = 0; r < rows && !(r % asks == 0 && stops(interruption)); ++r)
+          detail::outer_products(net, batch, r, gradients + (first + r) * P);
+      });
+  return good && !(interruption && interruption->stopped());
 }
 
 } // namespace eigenmlp

@@ -34,8 +34,8 @@ def _choose() -> str:
     if not forced:
         if not usable:
             raise ImportError(
-                f"eigenmlp was built for {built}, but this processor runs only {supported}: install "
-                "it here, or build with --config-settings=cmake.define.EIGENMLP_ISA=all"
+                f"eigenmlp was built for {built}, but this processor runs only {supported}: "
+                "install it here, or build with --config-settings=cmake.define.EIGENMLP_ISA=all"
             )
         return usable[0]
     if forced not in _MODULES:

@@ -366,21 +366,17 @@ def flat(value: ArrayLike, count: int, dtype: str, what: str) -> Array:
 
 def output_array(out: object, shape: tuple[int, int], dtype: str) -> None:
     """An array that results can be written into as they come."""
-    fits = (
-        isinstance(out, np.ndarray)
-        and out.shape == shape
-        and out.dtype == dtype
-        and out.flags.c_contiguous
-        and out.flags.aligned
-        and out.flags.writeable
-    )
     intact(out, "out")
-    if not fits:
-        came = (
-            f"{out.dtype!s:.80} {out.shape}"
-            if isinstance(out, np.ndarray)
-            else f"{type(out).__name__}"
-        )
-        raise ValueError(
-            f"out: expected a writable, aligned C-order array {dtype} {shape}, got {came}"
-        )
+    if not isinstance(out, np.ndarray):
+        came = type(out).__name__
+    else:
+        missing = {
+            "read-only": not out.flags.writeable,
+            "not aligned": not out.flags.aligned,
+            "not in C order": not out.flags.c_contiguous,
+        }
+        properties = [name for name, is_so in missing.items() if is_so]
+        if not properties and out.shape == shape and out.dtype == dtype:
+            return
+        came = ", ".join([f"{out.dtype!s:.80} {out.shape}", *properties])
+    raise ValueError(f"out: expected a writable, aligned C-order array {dtype} {shape}, got {came}")

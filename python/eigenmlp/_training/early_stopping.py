@@ -23,7 +23,7 @@ class Best:
 
     def __init__(self, patience: int | None, net: DenseNetwork, history: History) -> None:
         self.patience, self.net, self.history = patience, net, history
-        self.loss, self.epoch = math.inf, 0
+        self.loss, self.since = math.inf, 0  # epochs since the best
         self.parameters: Array | None = None
 
     def is_over(self) -> bool:
@@ -31,10 +31,11 @@ class Best:
         if self.patience is None:
             return False
         losses = self.history.val_loss or self.history.loss
+        self.since += 1  # not the history's length, which a callback may change
         if losses[-1] < self.loss:
-            self.loss, self.epoch = losses[-1], len(losses)
+            self.loss, self.since = losses[-1], 0
             self.parameters = self.net.parameters
-        return len(losses) - self.epoch >= self.patience
+        return self.since >= self.patience
 
     def __enter__(self) -> None:
         pass

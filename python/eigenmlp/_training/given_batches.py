@@ -11,6 +11,7 @@ import numpy as np
 
 from .._inputs.foreign import has, is_sparse
 from ..history import History
+from . import plausible
 from .stepper import Stepper
 
 _AS_THEY_COME = np.empty((1, 0), dtype=np.int64)
@@ -37,6 +38,8 @@ def run_epoch(
             X, T, weights = trainer.net._data(*_pair(batch), None)
         except (TypeError, ValueError) as error:
             raise type(error)(f"batch {number}: {error}") from None
+        if number == 1:
+            plausible.columns(trainer.net, X)
         lr = np.array([trainer.lr])
         trainer._turns.give_way()
         with trainer._turns.lock:

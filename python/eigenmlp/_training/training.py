@@ -16,7 +16,7 @@ from .._inputs import checks, mapped
 from ..choices import Choices
 from ..history import History
 from ..schedules import ReduceOnPlateau
-from . import given_batches
+from . import given_batches, plausible
 from .early_stopping import Best
 from .progress import progress_bar
 from .stepper import Stepper
@@ -122,6 +122,8 @@ class Training(Stepper):
             or early_stopping is not None
             or self._plateau is not None
         )
+        if given is not None:
+            plausible.columns(self.net, given[0])
         self._flush()
         history = History(rows=0 if given is None else len(given[1]))
         best = Best(early_stopping, self.net, history)
@@ -154,6 +156,8 @@ class Training(Stepper):
                 done = [call(epoch, history, self.net) for call in callbacks]
                 if over or any(done):
                     break
+        if given is not None and history.loss:
+            plausible.predictions(self.net, *given[:2])
         return history
 
     def _epochs_at_once(self, left: int, history: History, bar: bool) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._basics.shown import one_line
 from .._files.container import opened
 from .._inputs.description import described
 from .._network.units import NAMES as UNITS
@@ -43,7 +44,7 @@ class Reader:
                 self.follow(model)
             return self.assembled(model, loss, backend)
         except (ValueError, TypeError, OverflowError) as error:
-            raise ValueError(f"{self.path}: {error!s:.300}") from None
+            raise ValueError(one_line(f"{self.path}: {error}")) from None
 
     def parsed(self) -> Any:
         """The file as a ModelProto."""
@@ -53,7 +54,7 @@ class Reader:
             with opened(self.path) as file:
                 model = model_type.FromString(file.read())
         except (decode_error, RuntimeError, ValueError) as error:
-            raise ValueError(f"{self.path}: expected an ONNX file: {error!s:.300}") from None
+            raise ValueError(one_line(f"{self.path}: expected an ONNX file: {error}")) from None
         if not model.graph.node:
             raise ValueError(f"{self.path}: expected an ONNX file with nodes, got none")
         return model

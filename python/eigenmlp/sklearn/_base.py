@@ -21,6 +21,7 @@ from sklearn.utils.validation import _check_sample_weight
 from .._basics.shown import shown
 from .._basics.turns import Turns
 from .._inputs.mapped import intact
+from .._training import plausible
 from ..activations import Activation
 from ..mlp import MLP
 from ..threads import limited
@@ -32,6 +33,8 @@ from ._problem import Problem
 from ._validation import Validation
 
 Array = NDArray[Any]
+
+_SCALER = "put sklearn.preprocessing.StandardScaler() before it, in a pipeline"
 
 STOCHASTIC_SOLVERS = ("sgd", "adam")
 
@@ -75,6 +78,7 @@ class BaseMLP(Fitted, BaseEstimator, ABC):
                     X, y, sample_weight, incremental, validation_data, classes
                 )
             started()
+            plausible.columns(self._network(), problem.X, _SCALER)
             if self.solver == "lbfgs":
                 with turns.lock:
                     _lbfgs.fit(self, problem)
@@ -86,6 +90,8 @@ class BaseMLP(Fitted, BaseEstimator, ABC):
                 "Solver produced non-finite parameter weights. The input data may contain large "
                 "values and need to be preprocessed."
             )
+        if not incremental:
+            plausible.predictions(self._net, problem.X, problem.T, _SCALER)
 
     def _validate_params(self) -> None:
         """scikit-learn's checks and words, of values of any length."""

@@ -52,7 +52,11 @@ class NetworkMixin:
 
     @coefs_.setter
     def coefs_(self, coefs: list[Array]) -> None:
-        self._lists = (coefs, self._both_lists()[1])
+        self._lists = (_given(coefs, "coefs_"), self._both_lists()[1])
+
+    @coefs_.deleter
+    def coefs_(self) -> None:
+        self._lists = (None, self._both_lists()[1])
 
     @property
     def intercepts_(self) -> list[Array]:
@@ -61,7 +65,11 @@ class NetworkMixin:
 
     @intercepts_.setter
     def intercepts_(self, intercepts: list[Array]) -> None:
-        self._lists = (self._both_lists()[0], intercepts)
+        self._lists = (self._both_lists()[0], _given(intercepts, "intercepts_"))
+
+    @intercepts_.deleter
+    def intercepts_(self) -> None:
+        self._lists = (self._both_lists()[0], None)
 
     def _found(self, arrays: list[Array] | None, name: str) -> list[Array]:
         if arrays is None:
@@ -161,6 +169,12 @@ class NetworkMixin:
             self._net, self._trainer = _saved.restored(saved)
 
 
+def _given(arrays: Any, name: str) -> Any:
+    if arrays is None:
+        raise TypeError(f"{name}: expected a list of arrays, one for each layer, got None")
+    return arrays
+
+
 def flattened(coefs: Sequence[Any], intercepts: Sequence[Any]) -> Array:
     """The flat vector W0, b0, W1, b1, … (P,)."""
     if len(coefs) != len(intercepts):
@@ -187,6 +201,9 @@ def _sizes(coefs: Sequence[Any], intercepts: Sequence[Any]) -> list[int]:
 
 
 def _set_parameters(net: MLP, flat: Array) -> None:
+    for name, parts in zip(("coefs_", "intercepts_"), layers(flat, net.layer_sizes), strict=True):
+        for i, part in enumerate(parts):
+            checks.finite(part, f"{name}[{i}]", net._dtype)
     vector = checks.flat(flat, net.parameter_count, net._dtype, "coefs_, intercepts_")
     net._network.set_parameters(vector)
 
