@@ -124,8 +124,9 @@ void test_gather(Index rows, Index columns, Index row_step, Index column_step, b
   for (Index i = 0; i < rows; ++i) order.push_back((rows - i) % rows);
   const Index first = rows / 3, count = rows - first;
   Matrix<T> out(count, columns);
-  check(gather_rows<T>(X, shuffled ? order.data() : nullptr, first, count, T(0.5), out.panels(), 0),
-        "gathered numbers are finite");
+  check(
+      gather_rows<T>(X, shuffled ? order.data() : nullptr, first, count, {T(0.5)}, out.panels(), 0),
+      "gathered numbers are finite");
   for (Index i = 0; i < count; ++i)
     for (Index j = 0; j < columns; ++j) {
       const Index row = shuffled ? (rows - first - i) % rows : first + i;
@@ -133,10 +134,28 @@ void test_gather(Index rows, Index columns, Index row_step, Index column_step, b
     }
   out.check_panels("gather_rows");
 
+  // By columns, shifted before they are scaled.
+  std::vector<double> shift(static_cast<std::size_t>(columns));
+  std::vector<T> scale(shift.size());
+  for (std::size_t j = 0; j < shift.size(); ++j) {
+    shift[j] = 3.0 * static_cast<double>(j);
+    scale[j] = static_cast<T>(1 << (j % 4));
+  }
+  Matrix<T> by_columns(count, columns);
+  check(gather_rows<T>(X, shuffled ? order.data() : nullptr, first, count,
+                       {T(1), shift.data(), scale.data()}, by_columns.panels(), 0),
+        "gathered numbers are finite");
+  for (Index i = 0; i < count; ++i)
+    for (Index j = 0; j < columns; ++j) {
+      const auto c = static_cast<std::size_t>(j);
+      by_columns(i, j) = (out(i, j) * T(2) - static_cast<T>(shift[c])) * scale[c];
+    }
+  by_columns.check_panels("gather_rows by columns");
+
   // Back again, into a wider array.
   const Index width = columns + 3;
   std::vector<T> back(static_cast<std::size_t>(count * width), T(canary));
-  scatter_rows<T>(out.panels(), 0, count, columns, back.data(), width, T(2));
+  scatter_rows<T>(out.panels(), 0, count, columns, back.data(), width, {T(2)});
   for (Index i = 0; i < count; ++i)
     for (Index j = 0; j < width; ++j)
       check(back[static_cast<std::size_t>(i * width + j)] ==
@@ -151,7 +170,7 @@ void test_gather(Index rows, Index columns, Index row_step, Index column_step, b
       altered[static_cast<std::size_t>(at)] = static_cast<S>(bad);
       Rows Y = X;
       Y.data = altered.data() + (origin - memory.data());
-      check(!gather_rows<T>(Y, nullptr, first, count, T(1), out.panels(), 0),
+      check(!gather_rows<T>(Y, nullptr, first, count, {}, out.panels(), 0),
             "a number that is not finite is seen");
     }
   }

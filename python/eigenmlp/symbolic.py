@@ -187,7 +187,7 @@ def _passes(net: MLP, limit: int) -> list[_Pass]:
             "it pass, and takes SymPy long"
         )
     m, s, _, _ = _units(net)
-    X = [_factor(scale) * (x - shift) for x, shift, scale in zip(inputs(net), m, s, strict=True)]
+    X = [scale * (x - shift) for x, shift, scale in zip(inputs(net), m, s, strict=True)]
     passes = []
     names = [*config["activation"], config["output_activation"]]
     for name, (W, *b) in zip(names, _layers(net), strict=True):
@@ -204,17 +204,14 @@ def _units(net: MLP) -> list[list[Any]]:
     """Shift and scale of inputs, shift and scale of outputs, as numbers of SymPy."""
     D, K = net.layer_sizes[0], net.layer_sizes[-1]
     columns = _network(net)._units.columns(D, K)
-    return [[sympy.S.Zero if x == 0 else sympy.Float(x) for x in c.tolist()] for c in columns]
-
-
-def _factor(scale: Any) -> Any:
-    return sympy.S.One if scale == 1 else scale
+    exact = {0.0: sympy.S.Zero, 1.0: sympy.S.One}
+    return [[exact.get(x, sympy.Float(x)) for x in column.tolist()] for column in columns]
 
 
 def _in_units(net: MLP, Y: list[Any]) -> list[Any]:
     """Outputs in the user's units, from the last layer's."""
     _, _, b, a = _units(net)
-    return [_factor(scale) * y + shift for y, scale, shift in zip(Y, a, b, strict=True)]
+    return [scale * y + shift for y, scale, shift in zip(Y, a, b, strict=True)]
 
 
 def _vjp(function: Callable[[list[Any]], list[Any]], Z: list[Any], dY: list[Any]) -> list[Any]:

@@ -189,7 +189,7 @@ def test_a_learning_rate_beyond_float32() -> None:
         ({"input_scale": 1e300}, "input_scale"),
         ({"input_scale": "1"}, "input_scale.*got '1'"),
         ({"input_scale": None}, "input_scale.*got None"),
-        ({"input_scale": np.ones(3)}, "input_scale.*got"),
+        ({"input_scale": np.ones(7)}, "input_scale.*got"),
         ({"seed": -1}, "seed.*got -1"),
         ({"seed": 0.5}, "seed.*got 0.5"),
         ({"seed": "a"}, "seed.*got 'a'"),

@@ -31,11 +31,13 @@ def press():
     time.sleep(0.5)
     pressed.append(time.perf_counter())
     os.kill(os.getpid(), signal.SIGINT)
-threading.Thread(target=press).start()
+presser = threading.Thread(target=press)
+presser.start()
 try:
     em.fit_many(nets, X, y, epochs=100_000)
 except KeyboardInterrupt:
     took = time.perf_counter() - pressed[0]
+presser.join()
 print(took < 2, threading.active_count(), all(np.isfinite(n.parameters).all() for n in nets))
 for net in nets:
     net.fit(X[:100], y[:100], epochs=1)

@@ -168,7 +168,8 @@ bool jvp(const Network<T>& net, const Rows& X, const Rows& dX, const T* d_parame
     const Tangent<T>& tangent = tangents[thread];
     bool good = gather_rows<T>(X, nullptr, first, rows, net.units().inputs(), batch.Y[0], 0);
     if (dX.data)
-      good &= gather_rows<T>(dX, nullptr, first, rows, net.units().input_slopes(), tangent.RY[0], 0);
+      good &=
+          gather_rows<T>(dX, nullptr, first, rows, net.units().input_slopes(), tangent.RY[0], 0);
     if (!good) finite = false;
     tangent_rows(net, batch, d_parameters ? &direction : nullptr, tangent, dX.data != nullptr, 0,
                  rows);

@@ -199,8 +199,8 @@ bool gather_rows(const Rows& X, const std::int64_t* order, Index first, Index co
       return (X.wide ? detail::gather_sparse<T, S, std::int64_t>
                      : detail::gather_sparse<T, S, std::int32_t>)(X, order, first, count, scaling,
                                                                   out, out_row);
-    return (scaling ? detail::gather<T, S, true> : detail::gather<T, S, false>)(
-        X, order, first, count, scaling, out, out_row);
+    return (scaling ? detail::gather<T, S, true>
+                    : detail::gather<T, S, false>)(X, order, first, count, scaling, out, out_row);
   });
 }
 

@@ -84,16 +84,16 @@ bool gather_numbers(const Rows& X, const std::int64_t* order, Index first, Index
 } // namespace detail
 
 // The stored numbers of rows begin … end - 1 of a batch, times the scaling's slopes: a shift would
-// make numbers of the zeros too. All rows before them have theirs before them. False if a number is not finite, or if rows do not hold together: those are
-// left without numbers.
+// make numbers of the zeros too. All rows before them have theirs before them. False if a number is
+// not finite, or if rows do not hold together: those are left without numbers.
 template <class T>
 bool gather_stored(const Rows& X, const std::int64_t* order, Index first, Index begin, Index end,
                    const Scaling<T>& scaling, const StoredRows<T>& to) {
   return with_scalar(X.scalar, [&](auto* s) {
     using S = std::remove_const_t<std::remove_pointer_t<decltype(s)>>;
     return (X.wide ? detail::gather_numbers<T, S, std::int64_t>
-                   : detail::gather_numbers<T, S, std::int32_t>)(X, order, first, begin, end, scaling,
-                                                                 to);
+                   : detail::gather_numbers<T, S, std::int32_t>)(X, order, first, begin, end,
+                                                                 scaling, to);
   });
 }
 

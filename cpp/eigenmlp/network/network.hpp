@@ -176,7 +176,8 @@ public:
   void to_units(Panels<T> Y, Index begin, Index end) const {
     if (!units_.a()) return;
     for (Index c = 0; c < layers_.back().output_panels(); ++c) {
-      const auto a = line(units_.a() + c * panel_width<T>), b = line(units_.b() + c * panel_width<T>);
+      const auto a = line(units_.a() + c * panel_width<T>),
+                 b = line(units_.b() + c * panel_width<T>);
       for (Index r = begin; r < end; ++r) line(Y.at(r, c)) = line(Y.at(r, c)) * a + b;
     }
   }
@@ -206,7 +207,8 @@ private:
     for (std::size_t i = 0; i < values.size(); ++i) {
       const auto given = static_cast<Index>(values[i].size());
       if (given != 1 && given != K)
-        throw std::invalid_argument(loss_choice_.name + ": expected one number or one for each output");
+        throw std::invalid_argument(loss_choice_.name +
+                                    ": expected one number or one for each output");
       for (Index k = 0; k < K; ++k)
         loss_parameters_.data()[static_cast<Index>(i) * row + k] =
             static_cast<T>(values[i][given == 1 ? 0 : static_cast<std::size_t>(k)]);
@@ -236,8 +238,8 @@ private:
   std::vector<Layer<T>> layers_;
   const Loss<T>* loss_ = nullptr;
   Buffer<T> loss_parameters_;
-  // What an optimizer is given is multiplied by these: where a loss with a parameter in the outputs'
-  // unit, Huber's δ, is steeper than δ / a < 1 nowhere, steps would be of that size.
+  // What an optimizer is given is multiplied by these: where a loss with a parameter in the
+  // outputs' unit, Huber's δ, is steeper than δ / a < 1 nowhere, steps would be of that size.
   Buffer<T> training_weights_;
   bool sums_ = false;
   bool bias_, rounds_;

@@ -3,8 +3,8 @@
 //   Y0 = (X − m) · s,   Y = YL · a + b        m, s (D,);  a, b (K,), a > 0
 //
 // Losses of values are computed from YL and (T − b) / a, so that targets of 10⁶ ± 1 keep their
-// digits, and weighed output by output:  l(Y, T) = Σₖ aₖ^degree l(YL, (T − b) / a).  An optimizer is
-// given the derivative without those weights, as if the user had scaled the targets: a learning
+// digits, and weighed output by output:  l(Y, T) = Σₖ aₖ^degree l(YL, (T − b) / a).  An optimizer
+// is given the derivative without those weights, as if the user had scaled the targets: a learning
 // rate means the same in every unit.
 #pragma once
 

@@ -111,8 +111,8 @@ void vjp(const Network<T>& net, const Rows& X, const Rows& dY, T* gradient, T* d
     const bool stored(batch.stored);
     const auto chunk = [&](Index from, Index to) {
       if (!stored) gather_inputs(net, data, nullptr, first, from, to - from, batch);
-      gather_rows<T>(dY, nullptr, first + from, to - from, net.units().output_slopes(), batch.dY.back(),
-                     from);
+      gather_rows<T>(dY, nullptr, first + from, to - from, net.units().output_slopes(),
+                     batch.dY.back(), from);
       forward_batch(net, batch, from, to);
       backward_output(net, batch, from, to);
       backward_rows(net, batch, from, to);

@@ -72,8 +72,8 @@ bool reads_plainly(const Network<T>& net, const Rows& X) {
   constexpr Index size = sizeof(T);
   return X.rows >= most_rows && !X.starts &&
          X.scalar == (size == sizeof(float) ? Scalar::float32 : Scalar::float64) &&
-         X.column_stride == size && X.row_stride % size == 0 && net.units().inputs().is_identity() &&
-         !net.rounds();
+         X.column_stride == size && X.row_stride % size == 0 &&
+         net.units().inputs().is_identity() && !net.rounds();
 }
 
 // Y[1] of rows from … of X, read where they are. NaN or Inf among the inputs makes every sum of its

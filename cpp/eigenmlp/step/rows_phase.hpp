@@ -165,9 +165,10 @@ struct RowsReport {
 template <class T>
 LossRows<T> rows_for_loss(const Network<T>& net, const BatchView<T>& batch, bool labels,
                           Index begin, Index end) {
-  return {batch.Y.back(), batch.dY.back(), labels ? batch.labels : nullptr,
-          net.outputs(),  begin,           end,
-          batch.scale,    batch.row_loss,  net.loss_parameters(), net.units().weights()};
+  return {batch.Y.back(),       batch.dY.back(), labels ? batch.labels : nullptr,
+          net.outputs(),        begin,           end,
+          batch.scale,          batch.row_loss,  net.loss_parameters(),
+          net.units().weights()};
 }
 
 // dY ← dY ⊙ weights, a row of K numbers in panels; null: all 1.

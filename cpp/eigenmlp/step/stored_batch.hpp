@@ -56,7 +56,8 @@ inline double stored_per_row(const Rows& X) {
 // that are rounded lie in panels.
 template <class T>
 bool reads_stored(const Network<T>& net, const Rows& X) {
-  return X.starts && !net.rounds() && net.units().keeps_zeros() && X.columns <= std::numeric_limits<std::int32_t>::max() &&
+  return X.starts && !net.rounds() && net.units().keeps_zeros() &&
+         X.columns <= std::numeric_limits<std::int32_t>::max() &&
          stored_per_row(X) * zeros_per_number <= static_cast<double>(X.columns);
 }
 

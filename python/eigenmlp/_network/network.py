@@ -216,8 +216,8 @@ class DenseNetwork:
         --------
         >>> import eigenmlp as em
         >>> net = em.MLP([2, 1], loss="squared_error", init="zeros")
-        >>> net.standardize([[0.0, 10.0], [2.0, 30.0]], [1e6, 3e6]).forward([[1.0, 20.0]])
-        array([[2000000.]], dtype=float32)
+        >>> net.standardize([[0.0, 10.0], [2.0, 30.0]], [100.0, 300.0]).forward([[1.0, 20.0]])
+        array([[200.]], dtype=float32)
         """
         rows = self._rows(X)
         T = None

@@ -91,6 +91,8 @@ class Chain:
         given = as_row(value, columns) if columns else None
         if given is None or name in self.units or given.dtype.kind != "f":
             return False
+        if name == "output_scale" and not (given > 0).all():
+            return False
         self.units[name] = given.astype("float64")
         return True
 
