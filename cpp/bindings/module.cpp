@@ -48,7 +48,7 @@ PYBIND11_MODULE(EIGENMLP_MODULE, m) {
       .def_readonly("penalties", &PyRunResult::penalties)
       .def_readonly("epochs", &PyRunResult::epochs)
       .def_readonly("steps", &PyRunResult::steps)
-      .def_readonly("error", &PyRunResult::error)
+      .def_readwrite("error", &PyRunResult::error)
       .def_readonly("diverged_step", &PyRunResult::diverged_step)
       .def_readonly("interrupted", &PyRunResult::interrupted)
       .def_readonly("refused", &PyRunResult::refused)

@@ -123,6 +123,34 @@ def test_ctrl_c_ends_a_call(backend: str, call: str, in_subprocess: Run) -> None
     assert float(seconds) < 0.2
 
 
+@pytest.mark.parametrize("backend", ["native", "numpy"])
+def test_a_run_that_ctrl_c_ended_leaves_its_rows(backend: str, in_subprocess: Run) -> None:
+    """The error does not hold what the run held, once it was dealt with."""
+    program = """
+import gc, os, signal, sys, threading, time, weakref, numpy as np, eigenmlp as em
+signal.signal(signal.SIGINT, signal.default_int_handler)
+net = em.MLP([100, 64, 1], loss="squared_error", seed=0, backend=sys.argv[1])
+
+def press():
+    time.sleep(0.3)
+    os.kill(os.getpid(), signal.SIGINT)
+
+def interrupted():
+    X, y = np.ones((2000, 100), np.float32), np.ones((2000, 1), np.float32)
+    threading.Thread(target=press).start()
+    try:
+        net.fit(X, y, epochs=10**6, batch_size=2000, optimizer=em.SGD(0.0), progress=False)
+    except KeyboardInterrupt:
+        return weakref.ref(X), weakref.ref(y)
+
+left = interrupted()
+gc.collect()
+print([array() is None for array in left])
+"""
+    done = in_subprocess(program, backend)
+    assert done.stdout == "[True, True]\n", done.stdout + done.stderr
+
+
 def test_a_handler_of_ctrl_c_that_returns_and_uses_the_network(in_subprocess: Run) -> None:
     """The call goes on to its end, with the right values; in a thread it is left alone."""
     program = """

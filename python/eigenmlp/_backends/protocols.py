@@ -57,8 +57,8 @@ class RunResult(Protocol):
     def refused(self) -> bool: ...
     @property
     def diverged_loss(self) -> float: ...
-    @property
-    def error(self) -> BaseException | None: ...
+
+    error: BaseException | None
 
 
 class Trainer(Protocol):

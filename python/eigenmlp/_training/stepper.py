@@ -169,7 +169,12 @@ class Stepper:
         if result.refused:
             raise ValueError(_CHANGED)
         if result.interrupted:
-            raise result.error or KeyboardInterrupt
+            # Its traceback leads to `result`, into which Python's collector of cycles cannot look.
+            error, result.error = result.error or KeyboardInterrupt(), None
+            try:
+                raise error
+            finally:
+                del error
 
     def _learning_rates(self, count: int) -> list[float]:
         limit = checks.largest(self.net._dtype)

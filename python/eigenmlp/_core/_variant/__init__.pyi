@@ -10,6 +10,8 @@ import typing
 from . import derivatives as derivatives
 
 class RunResult:
+    error: typing.Any
+
     @property
     def batch_losses(self) -> numpy.typing.NDArray[numpy.float64]: ...
     @property
@@ -20,8 +22,6 @@ class RunResult:
     def diverged_step(self) -> int: ...
     @property
     def epochs(self) -> int: ...
-    @property
-    def error(self) -> typing.Any: ...
     @property
     def interrupted(self) -> bool: ...
     @property
