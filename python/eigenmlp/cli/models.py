@@ -63,11 +63,11 @@ def _table_model(path: Path, kind: str) -> Any:
     try:
         import polars  # noqa: F401
 
-        from .. import tables
+        from ..tables import TableClassifier, TableRegressor
     except ImportError:
         raise needs_tables(f"{path}: a model of tables") from None
-    known = {"TableClassifier": tables.TableClassifier, "TableRegressor": tables.TableRegressor}
-    model = known.get(kind, tables.TableClassifier).load(path)  # which refuses other kinds
+    # Either refuses what the other wrote.
+    model = TableRegressor.load(path) if kind == "TableRegressor" else TableClassifier.load(path)
     if not hasattr(model, "feature_names_in_"):
         raise ValueError(f"{path}: expected a model whose columns have names, got one of an array")
     return model

@@ -69,9 +69,9 @@ class Units:
 
     def __init__(self, X: Array, y: Array | None) -> None:
         self.mean, self.scale = _mean_and_scale(X)
-        self.y_mean, self.y_scale = (
-            (0.0, 1.0) if y is None else (float(x[0]) for x in _mean_and_scale(y))
-        )
+        self.y_mean, self.y_scale = 0.0, 1.0
+        if y is not None:
+            self.y_mean, self.y_scale = (float(x[0]) for x in _mean_and_scale(y))
 
     @property
     def dtype(self) -> str:

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .._basics.shown import one_line, shown
+from .._basics.shown import one_line
 from .metrics import Judged
 
 _NAMES = {"auc": "AUC", "r2": "R²", "mae": "MAE", "rmse": "RMSE"}
+_LABELS, _VALUES = 24, 24  # characters of a column
 _MOST_CLASSES = 30  # that are listed
 
 
@@ -57,20 +58,20 @@ class Report:
 
 def lines_of(judged: Judged, prefix: str = "") -> Iterator[str]:
     """A metric a line, then a class a line."""
-    width = max(len(prefix) + 18, 16)
     constant = judged.constant
-    what = f"always {shown(constant)[:20]}" if judged.classes else f"always {constant:.6g}"
-    for i, (name, value) in enumerate(judged.metrics.items()):
+    what = _label(repr(constant)) if judged.classes else f"{constant:.6g}"
+    yield f"{'':<{_LABELS}}{'model':<{_VALUES}}always {what}"
+    for name, value in judged.metrics.items():
         if value is None:
             continue
         label = f"{prefix}{_NAMES.get(name, name.replace('_', ' '))}"
         form = ".4f" if judged.classes or name == "r2" else ".6g"
-        right = ""
+        text = f"{value:{form}}"
         if name == "accuracy":
-            right = f" ({round(value * judged.rows):,} of {judged.rows:,})"
+            text += f" ({round(value * judged.rows):,} of {judged.rows:,})"
         beside = judged.baseline[name]
-        against = "" if beside is None else f"   {what if i == 0 else 'baseline'}: {beside:{form}}"
-        yield f"{label:<{width}}{value:{form}}{right}{against}"
+        against = "" if beside is None else f"{beside:{form}}"
+        yield f"{label:<{_LABELS}}{text:<{_VALUES}}{against}".rstrip()
     if judged.classes:
         yield from _class_lines(judged)
 
@@ -80,7 +81,7 @@ def _class_lines(judged: Judged) -> Iterator[str]:
     if len(shown_classes) == len(judged.classes):
         shown_classes = list(judged.classes)
     labels = [_label(one.label) for one in shown_classes]
-    width = max(16, *(len(label) + 2 for label in labels))
+    width = max(_LABELS, *(len(label) + 2 for label in labels))
     yield f"{'class':<{width}}{'precision':>9}  {'recall':>6}  {'rows':>7}"
     for label, one in zip(labels, shown_classes, strict=True):
         precision = "-" if one.precision is None else f"{one.precision:.4f}"

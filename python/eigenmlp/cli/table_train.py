@@ -82,12 +82,13 @@ def train_table(command: TrainCommand, curve: LossCurve | None, report: Report) 
     if options.valid is not None:
         valid = _other_file(options.valid, command, target, kinds, classes)
 
-    counts = Counter(kinds.values())
+    what = "values" if classes is None else f"{len(classes):,} classes"
     report.say(
         f"{table.name}: {len(train.y):,} rows to train on, {len(test.y):,} held out, "
-        f"{len(features):,} columns ({', '.join(f'{n:,} {kind}' for kind, n in counts.items())}), "
-        + (f"{len(classes):,} classes" if classes is not None else f"values of {shown(target)}")
+        f"{len(features):,} inputs, {what}"
     )
+    counts = Counter(kinds.values())
+    report.say(f"inputs: {', '.join(f'{n:,} {kind}' for kind, n in counts.most_common())}")
     start = time.perf_counter()
     model = _fitted(parameters, command, train, valid, target, task, report)
     seconds = time.perf_counter() - start

@@ -101,12 +101,13 @@ def _train_network(command: TrainCommand, curve: LossCurve | None, report: Repor
     if command.source.is_table or command.json:
         judged = judged_network(net, split.X_test, split.y_test, split.y)
     net.save(command.save)
-    if result.accuracy is not None:
+    of_table = judged is not None and command.source.is_table
+    if result.accuracy is None:
+        report.say(f"test loss       {result.loss:.6g} ({loss.text})")
+    elif not of_table:
         right = round(result.accuracy * len(split.X_test))
         report.say(f"test accuracy   {result.accuracy:.4f} ({right:,} of {len(split.X_test):,})")
-    else:
-        report.say(f"test loss       {result.loss:.6g} ({loss.text})")
-    if judged is not None and command.source.is_table:
+    if judged is not None and of_table:
         report.judge(judged, "test ")
     speed = history.samples_per_second
     report.say(f"training speed  {speed:,.0f} samples per second ({seconds:.3f} s)")

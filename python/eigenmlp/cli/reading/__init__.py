@@ -1,1 +1,1 @@
-"""Tables in files: `source` opens, `text` finds rows and names, `numeric` and `frames` read cells."""
+"""Tables in files: `source` opens, `text` finds rows, `numeric` and `frames` read cells."""

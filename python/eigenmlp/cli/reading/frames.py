@@ -194,3 +194,14 @@ def _booleans(cells: pl.Series) -> pl.Series | None:
     if not found or not found <= {"true", "false"}:
         return None
     return (lower == "true").cast(pl.Boolean)
+
+
+def kind_of(dtype: pl.DataType) -> str:
+    """What a column of this type holds."""
+    import polars as pl
+
+    if dtype.is_numeric():
+        return NUMBERS
+    if dtype == pl.Boolean:
+        return BOOLEANS
+    return TIMES if dtype.is_temporal() else TEXTS

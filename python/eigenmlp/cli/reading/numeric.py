@@ -1,4 +1,4 @@
-"""Numbers of a text without any other library: every cell finite, or the message says which is not."""
+"""Numbers of a text, with NumPy alone: all are finite, or a message says which cell is not."""
 
 from __future__ import annotations
 

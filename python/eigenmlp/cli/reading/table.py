@@ -1,11 +1,11 @@
-"""A table of a file: columns by name, each as Polars' series, and where a row stands in the file."""
+"""A file's table: columns by name as Polars' series, and where a row stands in the file."""
 
 from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..._basics.shown import shown
@@ -24,10 +24,13 @@ _COUNTERS = frozenset({"unnamed: 0", "index", "id", "row", "rowid", "rownames", 
 class ReadOptions:
     """What the user says of a file; what is not said is found out."""
 
-    layout: Layout = Layout()
+    layout: Layout = field(default_factory=Layout)
     missing: frozenset[str] = MISSING
     date_format: str | None = None
     texts: tuple[str, ...] = ()  # columns of words, whatever their cells look like
+
+
+USUAL = ReadOptions()
 
 
 class Table(ABC):

@@ -225,4 +225,4 @@ def _cleaned(names: list[str]) -> Iterator[str]:
 
 
 def _is_blank(fields: list[str]) -> bool:
-    return not fields or (len(fields) == 1 and not fields[0].strip())
+    return not fields or (len(fields) == 1 and fields[0].isspace())
