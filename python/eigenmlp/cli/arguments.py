@@ -92,8 +92,8 @@ def _source(args: argparse.Namespace) -> Source:
     if name != "mnist" and directory is not None:
         parser.error(f"--data goes with mnist only, not with {shown(name)}")
     source = Source(name, directory)
-    path = Path(name)
-    if not (source.bundled or name == STDIN or path.suffix or len(path.parts) > 1):
+    is_path = Path(name).suffix or "/" in name or "\\" in name
+    if not (source.bundled or name == STDIN or is_path):
         parser.error(
             "expected digits, mnist, or a .npz or .csv file to read (or .tsv, .gz, .parquet, - "
             f"for standard input); got {shown(name)}"

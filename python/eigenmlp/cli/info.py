@@ -32,14 +32,14 @@ def info(command: InfoCommand) -> None:
 
 
 def _of_network(net: em.MLP) -> dict[str, Any]:
+    columns = f"{net.layer_sizes[0]:,} numbers, in their order, without names"
+    return {"kind": "network", "columns": columns, **_architecture(net)}
+
+
+def _architecture(net: em.MLP) -> dict[str, Any]:
     names = ("layer_sizes", "activation", "output_activation", "loss", "dtype", "dropout")
     config = {name: net.config[name] for name in names if name in net.config}
-    return {
-        "kind": "network",
-        "columns": f"{net.layer_sizes[0]:,} numbers, in their order, without names",
-        **config,
-        "parameters": int(net.parameters.size),
-    }
+    return {**config, "parameters": int(net.parameters.size)}
 
 
 def _of_table(model: Any) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def _of_table(model: Any) -> dict[str, Any]:
     training = model.training_
     return {
         **entries,
-        "network": _of_network(net) | {"columns": f"{net.layer_sizes[0]:,} inputs"},
+        "network": _architecture(net),
         "training": {key: training[key] for key in training if key not in ("loss", "val_loss")},
         "validation_score": model.validation_score_,
     }
@@ -83,6 +83,8 @@ def _flatten(entries: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield from _flatten(value, f"{prefix}{name}.")
         elif isinstance(value, list | tuple):
             yield prefix + name, _short(" ".join(map(str, value)))
+        elif isinstance(value, float):
+            yield prefix + name, f"{value:.4g}"
         else:
             yield prefix + name, _short(str(value))
 

@@ -13,6 +13,8 @@ from .._basics.shown import shown
 
 Array = npt.NDArray[Any]
 
+_UNEVEN = 1.5  # times the share of each of K equal classes
+
 
 @dataclass(frozen=True)
 class OfClass:
@@ -74,7 +76,7 @@ def judge_classes(
         for k in range(K)
     )
     constant = classes[most].label
-    shortfall = _shortfall_of_classes(metrics, baseline, constant, balanced)
+    shortfall = _shortfall_of_classes(metrics, baseline, constant, shares, balanced)
     return Judged(N, metrics, baseline, constant, classes, shortfall)
 
 
@@ -132,6 +134,7 @@ def _shortfall_of_classes(
     metrics: dict[str, float | None],
     baseline: dict[str, float | None],
     constant: Any,
+    shares: Array,
     balanced: bool,
 ) -> str | None:
     by = "balanced_accuracy" if balanced else "accuracy"
@@ -140,7 +143,7 @@ def _shortfall_of_classes(
     name = by.replace("_", " ")
     if got <= always:
         text = f"{name} {got:.4f} is not above {always:.4f}, that of always {shown(constant)}"
-        if loss < constant_loss and not balanced:
+        if loss < constant_loss and not balanced and always >= _UNEVEN / len(shares):
             text += (
                 f"; the probabilities do tell something (log loss {loss:.4f}, of the classes' "
                 f"shares {constant_loss:.4f}): --class-weight balanced may help"

@@ -22,7 +22,7 @@ from .targets import HOLD_OUT, are_classes, whole
 
 Array = npt.NDArray[Any]
 
-INSTALL = "pip install 'eigenmlp[tables]'"
+INSTALL = "pip install polars scikit-learn narwhals"
 _FAR = 100.0  # deviations from zero to a column's mean: float32 would lose digits in the bias
 
 

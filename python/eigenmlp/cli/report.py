@@ -14,7 +14,7 @@ from .._basics.shown import one_line
 from .metrics import Judged
 
 _NAMES = {"auc": "AUC", "r2": "R²", "mae": "MAE", "rmse": "RMSE"}
-_LABELS, _VALUES = 24, 24  # characters of a column
+_LABELS, _VALUES = 24, 30  # characters of a column
 _MOST_CLASSES = 30  # that are listed
 
 

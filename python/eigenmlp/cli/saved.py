@@ -82,16 +82,15 @@ def _evaluate_table(model: Any, command: EvaluateCommand, report: Report) -> dic
 
 
 def _predict_table(model: Any, command: PredictCommand) -> Predictions:
+    if command.proba and not hasattr(model, "classes_"):
+        raise ValueError(f"--proba: goes with classes, {command.model} predicts values")
     report = Report(False)
     table = tables.open_table(command.source.name, command.read)
     identity = None
     if command.id is not None:
         identity = table.place(command.id, "--id")
     frame = _frame(model, table, command.read, {model.target_name_, identity}, report)
-    classifies = hasattr(model, "classes_")
-    if command.proba and not classifies:
-        raise ValueError(f"--proba: goes with classes, {command.model} predicts values")
-    ids = None if identity is None else (identity or "id", table.raw(identity).to_list())
+    ids = None if identity is None else (identity, table.raw(identity).to_list())
     with report.python_warnings(), table_rows.located(table):
         if command.proba:
             return Predictions(model.predict_proba(frame), [*map(str, model.classes_)], ids)
@@ -108,7 +107,7 @@ def _frame(
     """The model's columns of the table; the others are told of, but those that are known."""
     kinds = models.kinds(model)
     names = table_rows.aligned(table, [*kinds], read.layout.header is False)
-    ignored = [name for name in table.names if name and name not in {*names, *known}]
+    ignored = [name for name in table.names if name not in {*names, *known}]
     counter = table.counter()
     ignored = [name for name in ignored if name != counter]
     if ignored and table.has_header:

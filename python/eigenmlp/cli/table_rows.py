@@ -43,15 +43,13 @@ def chosen_columns(table: Table, options: TableOptions, report: Report) -> tuple
         left_out.add(identity)
     counter = table.counter()
     if counter is not None and counter not in {target, *left_out}:
-        what = f"column {shown(counter)} counts" if counter else "column 1 has no name and tells"
-        report.say(f"{what} the rows: left out, as no feature")
+        report.say(f"{table.where(counter)} only tells the rows apart: left out, as no feature")
         left_out.add(counter)
     features = [name for name in table.names if name != target and name not in left_out]
     if not features:
         raise ValueError(f"{table.name}: expected a column beside the target {shown(target)}")
-    if options.target is None:
-        option = "--target takes another"
-        report.say(f"target: {shown(target)}, the last column; {option}")
+    last = ", the last column; --target takes another" if options.target is None else ""
+    report.say(f"target: {shown(target)}{last}")
     return target, features
 
 
@@ -112,9 +110,9 @@ def check_target(table: Table, name: str, y: Array, task: str) -> None:
     distinct = np.unique(y)
     if len(distinct) < 2:
         what = "two classes or more" if task == "classify" else "values that differ"
+        came = shown(distinct.tolist()[0])
         raise ValueError(
-            f"{table.where(name)}: expected a target of {what}, got {shown(distinct[0].item())} in "
-            f"all {len(y):,} rows"
+            f"{table.where(name)}: expected a target of {what}, got {came} in all {len(y):,} rows"
         )
     if task == "classify" and len(distinct) > 50 and 2 * len(distinct) > len(y):
         hint = "; --task regress predicts numbers" if y.dtype.kind == "i" else ""
@@ -139,7 +137,7 @@ def codes_of(table: Table, name: str, classes: Array) -> Array:
         row = int(np.argmax(codes < 0))
         raise ValueError(
             f"{table.where(name, row)}: expected one of the classes {shown(classes.tolist())}, "
-            f"got {shown(cells[row])}"
+            f"got {shown(cells.tolist()[row])}"
         )
     return codes
 
@@ -196,7 +194,7 @@ def _refuse_missing(table: Table, name: str, values: pl.Series) -> None:
         more = f", as in {count - 1:,} other rows" if count > 1 else ""
         raise ValueError(
             f"{table.where(name, row)}: expected a target, got a missing value{more}: leave such "
-            "rows out of the file"
+            "rows out of the file (--na tells which words mean that)"
         )
 
 

@@ -88,7 +88,7 @@ def train_table(command: TrainCommand, curve: LossCurve | None, report: Report) 
         f"{len(features):,} inputs, {what}"
     )
     counts = Counter(kinds.values())
-    report.say(f"inputs: {', '.join(f'{n:,} {kind}' for kind, n in counts.most_common())}")
+    report.say(f"inputs: {', '.join(_counted(kind, n) for kind, n in counts.most_common())}")
     start = time.perf_counter()
     model = _fitted(parameters, command, train, valid, target, task, report)
     seconds = time.perf_counter() - start
@@ -125,6 +125,10 @@ def train_table(command: TrainCommand, curve: LossCurve | None, report: Report) 
             "model": str(command.save),
         }
     )
+
+
+def _counted(kind: str | None, count: int) -> str:
+    return f"{count:,} {str(kind).removesuffix('s') if count == 1 else kind}"
 
 
 def _parameters(command: TrainCommand) -> dict[str, Any]:

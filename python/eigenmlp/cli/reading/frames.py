@@ -45,10 +45,9 @@ class Reader:
 
     def raw(self, column: int) -> pl.Series:
         """The cells as they are written, without the spaces around them; missing ones are null."""
-        import polars as pl
 
         cells = self._cells[:, column].str.strip_chars(" \t\n").rename(self.names[column])
-        gone = cells.is_in(pl.Series(self._missing, dtype=pl.String)) | (cells == "")
+        gone = cells.is_in(self._missing) | (cells == "")
         return cells.set(gone.fill_null(False), None)
 
     def read(self, column: int, kind: str | None = None) -> pl.Series:
@@ -72,9 +71,10 @@ class Reader:
             return made
         if kind == TIMES:
             made = self._times(column, cells)
-            return self._complete(column, cells, made, "a date as 2024-02-29")
+            return self._complete(column, cells, made, "a date as 2024-02-29", told=True)
         expected = "true or false" if kind == BOOLEANS else "a number"
-        return self._finite(column, self._complete(column, cells, self._numbers(cells), expected))
+        made = self._complete(column, cells, self._numbers(cells), expected, told=True)
+        return self._finite(column, made)
 
     def _found(self, column: int, cells: pl.Series) -> pl.Series:
         there = len(cells) - cells.null_count()
@@ -85,6 +85,8 @@ class Reader:
         alone = self.text.names is None and there - fit == 1 and made[0] is None and fit > 1
         if fit and (there - fit <= _FEW * there or alone):
             return self._complete(column, cells, made, "a number as in most other rows")
+        if not fit and (commas := _decimal_commas(cells)) is not None and self.point == ".":
+            return self._complete(column, cells, commas, "a number with a decimal point")
         truths = _booleans(cells)
         if truths is not None:
             return truths
@@ -113,15 +115,19 @@ class Reader:
             where = self.text.where(self.text.line(place or 0), column)
             raise ValueError(f"{where}: {error}") from None
 
-    def _complete(self, column: int, cells: pl.Series, made: pl.Series, what: str) -> pl.Series:
-        """`made`, unless it lacks a cell that is there."""
+    def _complete(
+        self, column: int, cells: pl.Series, made: pl.Series, what: str, told: bool = False
+    ) -> pl.Series:
+        """`made`, unless it lacks a cell that is there; `told`: the kind was not found here."""
         lost = made.is_null() & cells.is_not_null()
         if not lost.any():
             return made
         row = lost.arg_max() or 0
         line = self.text.line(row)
         name = self.names[column]
-        remedy = f"--na {shown(cells[row])} marks it as missing, --text {shown(name)} takes words"
+        remedy = f"--na {shown(cells[row])} marks it as missing"
+        if not told:
+            remedy += f", --text {shown(name)} takes words"
         if self.text.names is None and row == 0:
             remedy = "a header has names only; --header says that it is one"
         elif self.point == "." and re.fullmatch(r"[+-]?\d*,\d+", cells[row]):
@@ -184,6 +190,13 @@ def _of_one_length(text: Text, dense: bytes, rows: int) -> bool:
     """Whether it is certain that no row is too short."""
     unquoted = b'"' not in dense
     return unquoted and dense.count(text.separator.encode()) == rows * (text.columns - 1)
+
+
+def _decimal_commas(cells: pl.Series) -> pl.Series | None:
+    """Of cells that are nearly all numbers with decimal commas, the others."""
+    commas = cells.str.contains(r"^[+-]?\d*,\d+$")
+    there = len(cells) - cells.null_count()
+    return cells.set(commas.fill_null(False), None) if commas.sum() > (1 - _FEW) * there else None
 
 
 def _booleans(cells: pl.Series) -> pl.Series | None:

@@ -40,6 +40,7 @@ class Table(ABC):
     names: list[str]
     rows: int
     has_header: bool
+    _unnamed = False  # whether the header gives the first column no name
 
     @abstractmethod
     def column(self, name: str, kind: str | None = None) -> pl.Series:
@@ -76,13 +77,12 @@ class Table(ABC):
         a value of its own in every row, or one that is called id and counts the rows.
         """
         name = self.names[0]
-        unnamed = name == ""
-        if len(self.names) < 2 or not (unnamed or name.lower() in _COUNTERS):
+        if len(self.names) < 2 or not (self._unnamed or name.lower() in _COUNTERS):
             return None
         values = self.raw(name)
         if values.null_count() or values.n_unique() != len(values):
             return None
-        if unnamed:
+        if self._unnamed:
             return name
         numbers = values.str.to_integer(strict=False)
         steps = numbers.diff().drop_nulls()
@@ -94,9 +94,8 @@ class TextTable(Table):
         self.name = shown_name(text.name)
         self.has_header = text.names is not None
         self.names = [*(text.names or (f"column_{i + 1}" for i in range(text.columns)))]
-        unnamed = [i for i, name in enumerate(self.names) if not name]
-        for i in unnamed[bool(unnamed and unnamed[0] == 0) :]:  # the first may be an index
-            self.names[i] = f"column_{i + 1}"
+        self._unnamed = not self.names[0]
+        self.names = [name or f"column_{i + 1}" for i, name in enumerate(self.names)]
         self._text, self._texts = text, options.texts
         for name in options.texts:
             self.place(name, "--text")
@@ -114,7 +113,8 @@ class TextTable(Table):
         column = self.names.index(name)
         if row is not None:
             return self._text.where(self._text.line(row), column)
-        named = f" ({shown(name)})" if self.has_header else ""
+        unnamed = not self.has_header or (column == 0 and self._unnamed)
+        named = "" if unnamed else f" ({shown(name)})"
         return f"{self.name}: column {column + 1}{named}"
 
 

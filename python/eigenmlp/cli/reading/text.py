@@ -66,7 +66,7 @@ class Text:
 
     def where(self, line: int, column: int) -> str:
         """Of a cell, as messages begin: `column` counts from 0."""
-        name = f" ({shown(self.names[column])})" if self.names else ""
+        name = f" ({shown(self.names[column])})" if self.names and self.names[column] else ""
         return f"{shown_name(self.name)}: line {line}, column {column + 1}{name}"
 
     def check_lengths(self) -> None:
