@@ -41,14 +41,16 @@ class Reader:
 
     @cached_property
     def _cells(self) -> pl.DataFrame:
-        return _cells(self.text)
+        """The cells as they are written, without the spaces around them; missing ones are null."""
+        import polars as pl
+
+        cells = pl.all().str.strip_chars(" \t\n")
+        gone = cells.is_in(self._missing) | (cells == "")
+        return _cells(self.text).select(pl.when(~gone).then(cells))
 
     def raw(self, column: int) -> pl.Series:
-        """The cells as they are written, without the spaces around them; missing ones are null."""
-
-        cells = self._cells[:, column].str.strip_chars(" \t\n").rename(self.names[column])
-        gone = cells.is_in(self._missing) | (cells == "")
-        return cells.set(gone.fill_null(False), None)
+        """The column's cells as they are written; missing ones are null."""
+        return self._cells[:, column].rename(self.names[column])
 
     def read(self, column: int, kind: str | None = None) -> pl.Series:
         """The column as values of this kind, or of the kind that its cells have.

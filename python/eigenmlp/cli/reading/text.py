@@ -150,7 +150,10 @@ def _separator(lines: list[str]) -> str:
         if candidate not in text:
             continue
         # The last line may be the first part of a record with line ends inside quotes.
-        counts = {len(row) for row in csv.reader(lines, delimiter=candidate) if row}
+        try:
+            counts = {len(row) for row in csv.reader(lines, delimiter=candidate) if row}
+        except csv.Error:  # a field of more than 131,072 characters
+            continue
         if len(counts) == 1 and counts != {1}:
             return candidate
     if not any(candidate in text for candidate in _SEPARATORS):
@@ -213,7 +216,10 @@ def _header(content: bytes, separator: str, forced: bool) -> tuple[int, list[str
             continue
         if "".join(lines).count('"') % 2 == 0 or len(lines) > _SAMPLE:
             break
-    fields = next(csv.reader(lines, delimiter=separator), [])
+    try:
+        fields = next(csv.reader(lines, delimiter=separator), [])
+    except csv.Error:  # which names its line when rows are read
+        return 0, None
     if forced or is_header(fields):
         return min(end, len(content)), fields
     return 0, None
