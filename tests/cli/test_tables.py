@@ -162,6 +162,10 @@ class TestTrain:
         write("test.csv", columns_of(shop_rows(30, seed=5), HEADER, order), order, ";")
         found = as_json(capsys, "train", "shop.csv", "--drop", "key", "--test", "test.csv", *QUICK)
         assert (found["train_rows"], found["rows"]) == (120, 30)
+        command = ["train", "shop.csv", "--drop", "key", "--valid", "test.csv", *QUICK]
+        both = as_json(capsys, *command)
+        assert (both["train_rows"], both["rows"], both["validation"]["rows"]) == (96, 24, 30)
+        assert "valid accuracy" in output(capsys, *command)
 
     def test_no_better_than_a_constant(self, empty_folder, capsys):
         rng = np.random.default_rng(0)

@@ -175,7 +175,7 @@ def _add_train(commands: _Commands[_Parser]) -> None:
     )
     table.add_argument("--id", metavar="COLUMN", help="tells rows apart: no feature either")
     table.add_argument("--test", metavar="FILE", help="test on its rows instead of a fifth")
-    table.add_argument("--valid", metavar="FILE", help="rows that tell when to stop")
+    table.add_argument("--valid", metavar="FILE", help="say how good it is on its rows too")
     table.add_argument("--class-weight", choices=("balanced",), help="make all classes count alike")
     table.add_argument(
         "--plain", action="store_true", help="the network of .npz files, on numbers alone"

@@ -19,7 +19,7 @@ from .metrics import Judged, judge_classes, judge_values
 from .output import LossCurve, check_writable
 from .reading.frames import kind_of
 from .reading.table import Table, open_table
-from .report import Report, judged_as_json
+from .report import Report, judged_as_json, lines_of
 from .targets import HOLD_OUT
 
 if TYPE_CHECKING:
@@ -90,9 +90,11 @@ def train_table(command: TrainCommand, curve: LossCurve | None, report: Report) 
     counts = Counter(kinds.values())
     report.say(f"inputs: {', '.join(_counted(kind, n) for kind, n in counts.most_common())}")
     start = time.perf_counter()
-    model = _fitted(parameters, command, train, valid, target, task, report)
+    model = _fitted(parameters, command, train, target, task, report)
     seconds = time.perf_counter() - start
-    judged = _judged(model, train, test, command.table.class_weight == "balanced", report)
+    balanced = options.class_weight is not None
+    judged = _judged(model, train, test, balanced, report)
+    validated = None if valid is None else _judged(model, train, valid, balanced, report)
     model.save(command.save)
 
     net, history = model.network_, model.history_
@@ -101,6 +103,9 @@ def train_table(command: TrainCommand, curve: LossCurve | None, report: Report) 
     kept = f", those of epoch {best} kept" if best != epochs else ""
     report.say(f"{shape} relu, {epochs} epochs{kept}, seed {command.seed}")
     report.judge(judged, "test ")
+    if validated is not None:
+        for line in lines_of(validated, "valid "):
+            report.say(line)
     report.say(f"trained in      {seconds:.2f} s")
     report.say(f"model saved to  {command.save}")
     if curve is not None:
@@ -115,6 +120,7 @@ def train_table(command: TrainCommand, curve: LossCurve | None, report: Report) 
             "columns": [{"name": name, "kind": kind} for name, kind in kinds.items()],
             "train_rows": len(train.y),
             **judged_as_json(judged),
+            **({} if validated is None else {"validation": judged_as_json(validated)}),
             "network": {
                 "layer_sizes": net.layer_sizes,
                 "epochs": epochs,
@@ -193,7 +199,6 @@ def _fitted(
     parameters: dict[str, Any],
     command: TrainCommand,
     train: Rows,
-    valid: Rows | None,
     target: str,
     task: str,
     report: Report,
