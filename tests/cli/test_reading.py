@@ -8,8 +8,9 @@ import re
 
 import pytest
 
+from eigenmlp.cli.reading.numeric import numbers
 from eigenmlp.cli.reading.table import ReadOptions, framed, open_table
-from eigenmlp.cli.reading.text import Layout
+from eigenmlp.cli.reading.text import Layout, Text, laid_out
 from eigenmlp.cli.reading.words import MISSING
 
 pl = pytest.importorskip("polars")
@@ -50,6 +51,14 @@ def read(content, kinds=None, missing=MISSING, date_format=None, texts=(), name=
 )  # fmt: skip
 def test_text(empty_folder, text, names, rows):
     assert read(text) == ([*names], rows)
+
+
+def test_numbers_alone_are_read_at_once(empty_folder, monkeypatch):
+    """Without a look at single rows, as far as nothing is wrong with one."""
+    monkeypatch.setattr(Text, "records", lambda self: pytest.fail("row by row"))
+    assert read("a,b\n1,2.5\n-3e2,4\n") == (["a", "b"], [(1.0, 2.5), (-300.0, 4.0)])
+    text = laid_out(b"1;2,5\n", "t.csv", Layout(point=","))
+    assert numbers(text, ",").tolist() == [[1.0, 2.5]]
 
 
 def test_encodings(empty_folder):
@@ -113,6 +122,9 @@ def test_gzip_and_parquet(empty_folder):
         assert read(file.read(), name="t.parquet") == expected
     frame.with_columns(c=pl.Series([[1], [2]])).write_parquet("t.parquet")
     table = open_table("t.parquet", ReadOptions())
+    frame.clear().write_parquet("none.parquet")
+    with pytest.raises(ValueError, match=r"none\.parquet: expected rows, found none"):
+        open_table("none.parquet", ReadOptions())
     with pytest.raises(ValueError, match=r"column 3 \('c'\): expected numbers, .*got List"):
         table.column("c")
 

@@ -299,6 +299,16 @@ class TestPredict:
         write("xy.csv", rows[:9], None)
         expected = output(capsys, "predict", "t.safetensors", "xy.csv")
         assert output(capsys, "predict", "t.safetensors", "x.csv") == expected
+        assert as_json(capsys, "evaluate", "t.safetensors", "xy.csv")["rows"] == 9
+        assert main(["evaluate", "t.safetensors", "x.csv"]) == 2  # its first column is no target
+        assert "the 2 columns of the model and the target, got 2" in capsys.readouterr().err
+
+    def test_standard_input(self, trained, empty_folder, capsys, monkeypatch):
+        write("a.csv", ROWS[:4])
+        expected = output(capsys, "predict", trained, "a.csv")
+        stdin = io.TextIOWrapper(io.BytesIO(Path("a.csv").read_bytes()))
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert output(capsys, "predict", trained, "-") == expected
 
     def test_texts_as_labels(self, empty_folder, capsys):
         rows = [[f"{i % 2}", ["no", "yes, or so"][i % 2]] for i in range(60)]

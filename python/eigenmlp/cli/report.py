@@ -27,7 +27,8 @@ class Report:
 
     def say(self, text: str) -> None:
         if not self.as_json:
-            print(text, flush=True)
+            known = sys.stdout.encoding or "utf-8"  # an old terminal has no ² and no names in Greek
+            print(text.encode(known, "backslashreplace").decode(known), flush=True)
 
     def warn(self, text: str) -> None:
         text = one_line(text)

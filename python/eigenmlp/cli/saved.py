@@ -59,16 +59,10 @@ def predict(command: PredictCommand) -> None:
 
 def _evaluate_table(model: Any, command: EvaluateCommand, report: Report) -> dict[str, Any]:
     table = tables.open_table(command.source.name, command.read)
+    target = str(model.target_name_)
     if command.target is not None:
         target = table.place(command.target, "--target")
-    else:
-        target = model.target_name_ or ""
-        if target not in table.names:
-            raise ValueError(
-                f"{table.name}: expected the target {target!r}, found {table.names!r:.100}; "
-                "--target names another column"
-            )
-    frame = _frame(model, table, command.read, {target}, report)
+    frame = _frame(model, table, command.read, {target}, report, target)
     with report.python_warnings(), table_rows.located(table):
         if hasattr(model, "classes_"):
             codes = table_rows.codes_of(table, target, model.classes_)
@@ -103,10 +97,11 @@ def _frame(
     read: tables.ReadOptions,
     known: set[str | None],
     report: Report,
+    target: str | None = None,
 ) -> Any:
     """The model's columns of the table; the others are told of, but those that are known."""
     kinds = models.kinds(model)
-    names = table_rows.aligned(table, [*kinds], read.layout.header is False)
+    names = table_rows.aligned(table, [*kinds], read.layout.header is False, target)
     ignored = [name for name in table.names if name not in {*names, *known}]
     counter = table.counter()
     ignored = [name for name in ignored if name != counter]

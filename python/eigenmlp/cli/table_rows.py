@@ -147,16 +147,28 @@ def values_of(table: Table, name: str) -> Array:
     return target_of(table, name, "regress")[0]
 
 
-def aligned(table: Table, names: Sequence[str], by_place: bool) -> list[str]:
-    """The table's columns that are a model's `names`.
+def aligned(
+    table: Table, names: Sequence[str], by_place: bool, target: str | None = None
+) -> list[str]:
+    """The table's columns that are a model's `names`; the target has to be there too, if given.
 
     A table without a header whose columns are as many as the names, but not called so, has them in
     their order, if the model was trained without names too, or if `by_place`.
     """
+    if target is not None and target not in table.names:
+        raise ValueError(
+            f"{table.name}: expected the target {shown(target)}, found {shown(table.names)}; "
+            "--target names another column"
+        )
     missing = [name for name in names if name not in table.names]
     if not missing:
         return [*names]
     if not table.has_header and len(table.names) == len(names):
+        if target is not None:
+            raise ValueError(
+                f"{table.name}: expected the {len(names)} columns of the model and the target, got "
+                f"{len(names)} columns without names"
+            )
         if by_place or all(name.startswith("column_") for name in names):
             return table.names
         raise ValueError(

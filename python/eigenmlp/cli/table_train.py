@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from eigenmlp import datasets
 
-from .._basics.shown import shown
 from . import table_rows
 from .commands import TrainCommand
 from .metrics import Judged, judge_classes, judge_values
@@ -182,11 +181,7 @@ def _other_file(
     """Rows of another file with the columns of the first."""
     table = open_table(name, command.table.read)
     by_place = command.table.read.layout.header is False
-    names = table_rows.aligned(table, [*kinds], by_place)
-    if target not in table.names:
-        raise ValueError(
-            f"{table.name}: expected the target {shown(target)}, found {shown(table.names)}"
-        )
+    names = table_rows.aligned(table, [*kinds], by_place, target)
     theirs = dict(zip(names, kinds.values(), strict=True))
     frame = table_rows.features_of(table, names, theirs)
     frame.columns = [*kinds]
