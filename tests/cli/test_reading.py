@@ -164,6 +164,16 @@ def test_refused(empty_folder, content, pattern):
     assert re.match(r"t\.csv: ", str(error.value)) and len(str(error.value)) < 400
 
 
+def test_words_among_numbers_are_told_of(empty_folder):
+    rows = "".join(f"{i},x\n" for i in range(20))
+    with open("t.csv", "w", encoding="utf-8") as file:
+        file.write(f"a,b\n{rows}c1,x\nc2,y\n")
+    table = open_table("t.csv", ReadOptions())
+    assert table.column("a").dtype == pl.String
+    expected = "t.csv: line 22, column 1 ('a'): taken as words, as 'c1' is no number; 20 of 22"
+    assert [note.startswith(expected) for note in table.notes] == [True]
+
+
 def test_columns_of_words_beside_a_few_numbers_are_words(empty_folder):
     rows = read("a,b\n12,x\nA7,y\nB9,z\n")[1]
     assert [row[0] for row in rows] == ["12", "A7", "B9"]

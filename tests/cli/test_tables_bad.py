@@ -44,7 +44,7 @@ def table(*columns, header):
             "--target when",
             r"column 4 \('when'\): expected a target of classes or numbers, got d",
         ),
-        ("--target size", r"column 2 \('size'\): expected a target, got a missing value"),
+        ("--target size", r"column 2 \('size'\): expected a target, got 'NA', a missing value"),
         ("--task regress --class-weight balanced --drop key", "--class-weight: goes with classes"),
         ("--class-weight 2", "--class-weight: invalid choice: '2'"),
         ("--task guess", "--task: invalid choice: 'guess'"),

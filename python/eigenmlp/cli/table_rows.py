@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 Kinds = dict[str, str | None]
 
+_BY_CHANCE = 20  # rows: fewer may be the same without a reason
+
 
 def chosen_columns(table: Table, options: TableOptions, report: Report) -> tuple[str, list[str]]:
     """The target's name and the features', by what the user says."""
@@ -67,6 +69,8 @@ def features_of(table: Table, names: Sequence[str], kinds: Kinds) -> pl.DataFram
 
 def refuse_copies(table: Table, frame: pl.DataFrame, y: Array, target: str) -> None:
     """Raise ValueError for a feature that is the target."""
+    if len(y) < _BY_CHANCE:
+        return
     for name in frame.columns:
         values = frame[name]
         if values.null_count() or values.dtype.is_numeric() != (y.dtype.kind in "if"):
@@ -204,10 +208,12 @@ def _refuse_missing(table: Table, name: str, values: pl.Series) -> None:
         row = gone.arg_max() or 0
         count = int(gone.sum())
         more = f", as in {count - 1:,} other rows" if count > 1 else ""
-        raise ValueError(
-            f"{table.where(name, row)}: expected a target, got a missing value{more}: leave such "
-            "rows out of the file (--na tells which words mean that)"
-        )
+        cell = table.cell(name, row)
+        came = f"{shown(cell)}, a missing value" if cell else "a missing value"
+        remedy = "leave such rows out of the file"
+        if cell:
+            remedy += f"; --na NA or another word says that {shown(cell)} means something"
+        raise ValueError(f"{table.where(name, row)}: expected a target, got {came}{more}: {remedy}")
 
 
 def _texts(table: Table, name: str) -> Array:

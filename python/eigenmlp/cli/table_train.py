@@ -68,6 +68,8 @@ def train_table(command: TrainCommand, curve: LossCurve | None, report: Report) 
         other = "regress" if task == "classify" else "classify"
         report.say(f"task: {task}, by the target's numbers; --task {other} does the other")
     frame = table_rows.features_of(table, features, {})
+    for note in table.notes:
+        report.warn(note)
     table_rows.refuse_copies(table, frame, y, target)
     kinds: table_rows.Kinds = {name: kind_of(frame[name].dtype) for name in features}
     classes = np.unique(y) if task == "classify" else None

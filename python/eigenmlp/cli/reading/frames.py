@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 NUMBERS, BOOLEANS, TIMES, TEXTS = "numbers", "booleans", "times", "texts"
-_FEW = 0.05  # of a column's cells: so many that are none among numbers are mistakes
+_FEW = 0.01  # of a column's cells: so many that are none among numbers are mistakes
+_ENOUGH = 20  # cells: one that is none among so many is a mistake
 
 
 class Reader:
@@ -33,6 +34,7 @@ class Reader:
         date_format: str | None = None,
     ) -> None:
         self.text, self.names, self.point = text, names, point
+        self.notes: list[str] = []  # what users may not expect
         self._missing = [*missing]
         self._date_format = date_format
         plain = all(number(word) is None for word in missing - {"nan", "-nan", "NaN", "-NaN"})
@@ -85,8 +87,15 @@ class Reader:
         if there and fit == there:
             return self._finite(column, made)
         alone = self.text.names is None and there - fit == 1 and made[0] is None and fit > 1
-        if fit and (there - fit <= _FEW * there or alone):
+        few = there - fit <= max(_FEW * there, there >= _ENOUGH)
+        if fit and (few or alone):
             return self._complete(column, cells, made, "a number as in most other rows")
+        if 2 * fit > there:
+            row = (made.is_null() & cells.is_not_null()).arg_max() or 0
+            self.notes.append(
+                f"{self.text.where(self.text.line(row), column)}: taken as words, as "
+                f"{shown(cells[row])} is no number; {fit:,} of {there:,} cells are"
+            )
         if not fit and (commas := _decimal_commas(cells)) is not None and self.point == ".":
             return self._complete(column, cells, commas, "a number with a decimal point")
         truths = _booleans(cells)
@@ -198,7 +207,7 @@ def _decimal_commas(cells: pl.Series) -> pl.Series | None:
     """Of cells that are nearly all numbers with decimal commas, the others."""
     commas = cells.str.contains(r"^[+-]?\d*,\d+$")
     there = len(cells) - cells.null_count()
-    return cells.set(commas.fill_null(False), None) if commas.sum() > (1 - _FEW) * there else None
+    return cells.set(commas.fill_null(False), None) if commas.sum() >= (1 - _FEW) * there else None
 
 
 def _booleans(cells: pl.Series) -> pl.Series | None:

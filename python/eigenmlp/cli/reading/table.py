@@ -54,6 +54,15 @@ class Table(ABC):
     def where(self, name: str, row: int | None = None) -> str:
         """Of a column, or of a cell in a row from 0, as the file counts them."""
 
+    def cell(self, name: str, row: int) -> str:
+        """What is written there, or nothing where that is not known."""
+        return ""
+
+    @property
+    def notes(self) -> list[str]:
+        """What users may not expect of the columns that were read."""
+        return []
+
     def place(self, what: str, option: str) -> str:
         """The name of the column that a name or an index (0 first, -1 last) means."""
         if what in self.names:
@@ -105,6 +114,13 @@ class TextTable(Table):
 
     def column(self, name: str, kind: str | None = None) -> pl.Series:
         return self._reader.read(self.names.index(name), TEXTS if name in self._texts else kind)
+
+    def cell(self, name: str, row: int) -> str:
+        return self._text.cell(row, self.names.index(name))
+
+    @property
+    def notes(self) -> list[str]:
+        return [*dict.fromkeys(self._reader.notes)]
 
     def raw(self, name: str) -> pl.Series:
         return self._reader.raw(self.names.index(name))

@@ -64,6 +64,10 @@ class Text:
         """The line of the row of this number, from 0."""
         return next(islice(self.records(), row, None))[0]
 
+    def cell(self, row: int, column: int) -> str:
+        """What is written there."""
+        return next(islice(self.records(), row, None))[1][column].strip()
+
     def where(self, line: int, column: int) -> str:
         """Of a cell, as messages begin: `column` counts from 0."""
         name = f" ({shown(self.names[column])})" if self.names and self.names[column] else ""
