@@ -102,12 +102,15 @@ def train_table(command: TrainCommand, curve: LossCurve | None, report: Report) 
     shape = "-".join(map(str, net.layer_sizes))
     epochs, best = len(history.loss), int(model.best_epoch_)
     kept = f", those of epoch {best} kept" if best != epochs else ""
-    report.say(f"{shape} relu, {epochs} epochs{kept}, seed {command.seed}")
     report.judge(judged, "test ")
     if validated is not None:
         for line in lines_of(validated, "valid "):
             report.say(line)
-    report.say(f"trained in      {seconds:.2f} s")
+    activation = " relu" if len(net.layer_sizes) > 2 else ""
+    report.say(
+        f"trained         {shape}{activation}, {epochs} epochs{kept}, seed {command.seed}, "
+        f"in {seconds:.2f} s"
+    )
     report.say(f"model saved to  {command.save}")
     if curve is not None:
         curve.save(history, f"{table.name}: {shape}")
