@@ -14,7 +14,7 @@ import pytest
 
 from eigenmlp.cli import main
 from support.command import accuracy_in
-from support.tables import HEADER, columns_of, csv_text, shop_rows
+from support.text_tables import HEADER, columns_of, csv_text, shop_rows
 
 pl = pytest.importorskip("polars")
 pytest.importorskip("narwhals")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from eigenmlp.cli import main
-from support.tables import HEADER, csv_text, shop_rows
+from support.text_tables import HEADER, csv_text, shop_rows
 
 pytest.importorskip("polars")
 pytest.importorskip("narwhals")

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from eigenmlp.tables import TableClassifier, TableRegressor
+from support.tables import ONE_CHOICE
 
 N = 160
 RNG = np.random.default_rng(0)
@@ -56,7 +57,7 @@ FRAMES = {
     "polars categorical": pl.DataFrame(COLUMNS).with_columns(pl.col("town").cast(pl.Categorical)),
     "pyarrow": pa.table(COLUMNS),
 }
-QUICK = {"max_epochs": 3, "random_state": 0, "hidden_layer_sizes": 8}
+QUICK = {"max_epochs": 3, "random_state": 0, **ONE_CHOICE}
 
 
 @pytest.fixture(scope="module")

@@ -16,14 +16,16 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import eigenmlp as em
 from eigenmlp.tables import TableClassifier, TableRegressor
+from support.tables import ONE_CHOICE
 
 KINDS = [TableClassifier, TableRegressor]
+BRIEF = {"max_epochs": 30} | ONE_CHOICE
 
 
 @pytest.mark.filterwarnings("ignore")  # the checks provoke them
 @pytest.mark.parametrize("kind", KINDS)
 def test_check_estimator(kind: type) -> None:
-    found = check_estimator(kind(max_epochs=20), on_skip=None)
+    found = check_estimator(kind(max_epochs=10), on_skip=None)
     statuses = {check["check_name"]: check["status"] for check in found}
     assert {name for name, status in statuses.items() if status != "passed"} <= {
         "check_array_api_input"
@@ -45,7 +47,7 @@ def test_not_fitted(kind: Any, tmp_path: Any) -> None:
 
 def test_searches_and_pipelines() -> None:
     X, y = load_diabetes(return_X_y=True)
-    pipeline = make_pipeline(StandardScaler(), TableRegressor(max_epochs=40, random_state=0))
+    pipeline = make_pipeline(StandardScaler(), TableRegressor(random_state=0, **BRIEF))
     grid = {"tableregressor__hidden_layer_sizes": [(4,), (16, 8)]}
     search = GridSearchCV(pipeline, grid, cv=2).fit(X, y)
     assert search.best_score_ > 0.2
@@ -56,7 +58,7 @@ def test_searches_and_pipelines() -> None:
 def test_the_same_seed_gives_the_same_bits(kind: Any) -> None:
     """For every number of threads, after a clone, and after another fit; another seed differs."""
     X, y = load_breast_cancer(return_X_y=True)
-    model = kind(max_epochs=5, random_state=3).fit(X, y)
+    model = kind(max_epochs=5, random_state=3, bins=8, dropout=0.1, hidden_layer_sizes=9).fit(X, y)
     expected = model.predict(X) if kind is TableRegressor else model.predict_proba(X)
     others = [
         clone(model).set_params(n_threads=1).fit(X, y),
@@ -76,12 +78,12 @@ def test_class_weight_balanced_finds_the_few() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(900, 3))
     y = (X[:, 0] + rng.normal(size=900) > 2.2).astype(int)
-    plain = TableClassifier(random_state=0, max_epochs=12).fit(X, y)
-    balanced = TableClassifier(random_state=0, max_epochs=12, class_weight="balanced").fit(X, y)
+    plain = TableClassifier(random_state=0, **BRIEF).fit(X, y)
+    balanced = TableClassifier(random_state=0, **BRIEF, class_weight="balanced").fit(X, y)
     found = [model.predict(X)[y == 1].mean() for model in (plain, balanced)]
     assert found[1] > found[0] + 0.2
     by_hand = TableClassifier(
-        random_state=0, max_epochs=12, class_weight={0: 1.0, 1: (y == 0).sum() / y.sum()}
+        random_state=0, **BRIEF, class_weight={0: 1.0, 1: (y == 0).sum() / y.sum()}
     ).fit(X, y)
     assert by_hand.predict(X)[y == 1].mean() > found[0] + 0.2
 
@@ -91,8 +93,8 @@ def test_rows_of_weight_zero_are_not_there() -> None:
     weights = np.ones(len(y))
     weights[::3] = 0
     wild = y.where(weights > 0, 1e6)
-    model = TableRegressor(max_epochs=4, random_state=0).fit(X, wild, sample_weight=weights)
-    other = TableRegressor(max_epochs=4, random_state=0).fit(
+    model = TableRegressor(random_state=0, **BRIEF).fit(X, wild, sample_weight=weights)
+    other = TableRegressor(random_state=0, **BRIEF).fit(
         X[weights > 0], y[weights > 0], sample_weight=weights[weights > 0]
     )
     np.testing.assert_array_equal(model.predict(X), other.predict(X))
@@ -104,7 +106,7 @@ def test_groups_stay_together() -> None:
     group = np.repeat(np.arange(40), 10)
     marks, y = rng.normal(size=(40, 20))[group], rng.normal(size=40)[group]
     frame = pd.DataFrame(marks).add_prefix("mark").assign(who=[f"p{g}" for g in group])
-    model = TableRegressor(random_state=0, max_epochs=40)
+    model = TableRegressor(random_state=0, **BRIEF)
     apart = clone(model).fit(frame, y, groups="who")
     mixed = clone(model).fit(frame.drop(columns="who"), y)
     assert "who" not in apart.feature_names_in_
@@ -115,7 +117,7 @@ def test_intervals_cover_what_they_say() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(3000, 2))
     y = X[:, 0] + rng.normal(size=3000) * 0.5
-    model = TableRegressor(max_epochs=10, random_state=0).fit(X[:1000], y[:1000])
+    model = TableRegressor(random_state=0, **BRIEF).fit(X[:1000], y[:1000])
     before = 0.0
     for coverage in (0.5, 0.8, 0.9, 0.95):
         low, high = model.predict_interval(X[1000:], coverage)

@@ -12,6 +12,7 @@ import eigenmlp as em
 from eigenmlp._files import container
 from eigenmlp._files.model import _checksum
 from eigenmlp.tables import TableClassifier, TableRegressor
+from support.tables import ONE_CHOICE
 
 N = 150
 RNG = np.random.default_rng(1)
@@ -25,7 +26,8 @@ FRAME = pd.DataFrame(
     }
 )
 Y = FRAME.x.fillna(0) + (FRAME.town == "Ulm") + RNG.normal(size=N) / 9
-QUICK = {"max_epochs": 4, "random_state": 0, "hidden_layer_sizes": (8, 4), "max_categories": 16}
+QUICK = {"max_epochs": 4, "random_state": 0, "max_categories": 16} | ONE_CHOICE
+QUICK |= {"hidden_layer_sizes": (8, 4)}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("bins", [0, 8])
 def test_a_regressor_comes_back(bins: int, tmp_path: Path) -> None:
-    model = TableRegressor(**QUICK, bins=bins).fit(FRAME, Y)
+    model = TableRegressor(**{**QUICK, "bins": bins}).fit(FRAME, Y)
     model.save(tmp_path / "m")
     other = TableRegressor.load(tmp_path / "m")
     np.testing.assert_array_equal(other.predict(FRAME), model.predict(FRAME))

@@ -1,4 +1,4 @@
-"""Tables as people have them: ``pip install 'eigenmlp[tables]'``.
+"""Tables as people have them: ``pip install scikit-learn narwhals polars``.
 
 `TableClassifier` and `TableRegressor` take frames of pandas, Polars and PyArrow, or arrays, with
 numbers, booleans, texts, categories, dates and missing cells as they are, and choose the rest.

@@ -136,20 +136,28 @@ class TableEstimator(BaseEstimator, ABC):
             group = None if group is None else group[there]
             learnt = self._learn_targets(self._labels_at(learnt, there), table.rows, target)
         weights = self._row_weights(learnt, given)
-        settings = _defaults.chosen(
-            table.rows, {name: getattr(self, theirs) for name, theirs in _defaults.NAMES.items()}
-        )
+        asked = {name: getattr(self, theirs) for name, theirs in _defaults.NAMES.items()}
+        choices = _defaults.choices(table.rows, asked)
         seed = int(check_random_state(self.random_state).randint(2**31))
         rng = np.random.default_rng(seed)
-        teacher = Teacher(learnt["_guide"], weights, settings.bins, most, rng)
-        encoder, encoded = _encoder.learn(table, teacher, settings.dtype)
+        teacher = Teacher(learnt["_guide"], weights, most, rng)
+        encoded = {
+            bins: _encoder.learn(table, teacher, bins, choices[0].dtype)
+            for bins in {settings.bins: None for settings in choices}
+        }
         fold = None
-        if settings.folds:
-            y_codes = learnt["_codes"]
-            fold = _split.folds(y_codes, settings.folds, self._classifies, group, rng)
+        if choices[0].folds:
+            fold = _split.folds(learnt["_codes"], choices[0].folds, self._classifies, group, rng)
         outputs, loss = self._outputs_and_loss(learnt)
-        rows = _fitting.Rows(encoded, learnt["_T"], weights)
-        fitted = _fitting.fit(rows, fold, outputs, loss, settings, seed, self.progress)
+        fitter = _fitting.Fitter(fold, outputs, loss, seed, self.progress)
+        tried = [
+            (_fitting.Rows(encoded[settings.bins][1], learnt["_T"], weights), settings)
+            for settings in choices
+        ]
+        place, fitted = fitter.best(tried) if choices[0].crosses else (0, fitter.fit(*tried[0]))
+        settings = choices[place]
+        encoder, _, left_out = encoded[settings.bins]
+        _encoder.warn_of(left_out)
         attributes = {
             "network_": fitted.net,
             "history_": fitted.history,

@@ -31,6 +31,7 @@ from ._frames import Values
 Array = NDArray[Any]
 
 _LIMIT = 4.0  # deviations: z / √(1 + (z / limit)²) comes no further
+_FAR = 1e6  # deviations: of more, the square might overflow
 
 
 class Column(ABC):
@@ -87,15 +88,12 @@ class Number(Column):
         missing = np.isnan(taken)
         x = np.where(missing, self.fill, taken) if missing.any() else taken
         with np.errstate(over="ignore"):
-            z = (x - self.center) / self.scale
+            z = np.clip((x - self.center) / self.scale, -_FAR, _FAR)
             out[:, 0] = z / np.sqrt(1.0 + (z / _LIMIT) ** 2)
-        np.nan_to_num(out[:, 0], copy=False, nan=_LIMIT)  # of what overflowed
-        if self.bins:
-            edges = np.array(self.edges)
-            slopes = 1.0 / np.diff(edges)
-            through = (x[:, None] - edges[:-1]) * slopes
-            np.clip(through, 0.0, 1.0, out=through)
-            out[:, 1 : 1 + self.bins] = through
+            if self.bins:
+                edges = np.array(self.edges)
+                through = (x[:, None] - edges[:-1]) / np.diff(edges)
+                out[:, 1 : 1 + self.bins] = np.clip(through, 0.0, 1.0, out=through)
         if self.indicator:
             out[:, -1] = missing
 

@@ -39,24 +39,31 @@ class Settings:
     dtype: str
 
 
-def chosen(rows: int, asked: dict[str, Any]) -> Settings:
-    """The settings for a table of so many rows, with what was asked for instead."""
-    settings = _automatic(rows)
+def choices(rows: int, asked: dict[str, Any]) -> list[Settings]:
+    """The settings to try for a table of so many rows, with what was asked for instead.
+
+    There are several for small ones, which differ most in what they need.
+    """
     given = {name: _checked(name, value) for name, value in asked.items() if not _is_auto(value)}
-    return replace(settings, **given)
+    return [*dict.fromkeys(replace(settings, **given) for settings in _automatic(rows))]
 
 
 def _is_auto(value: Any) -> bool:
     return isinstance(value, str) and value == "auto"
 
 
-def _automatic(rows: int) -> Settings:
+def _automatic(rows: int) -> list[Settings]:
     if rows < TINY:  # too few to spare any
-        return Settings((32,), 0, 1e-2, 1e-2, 0.0, rows, 200, 200, 0, False, "float64")
+        return [Settings((32,), 0, 1e-2, 1e-2, 0.0, rows, 200, 200, 0, False, "float64")]
     if rows < SMALL:
-        return Settings((128, 64), 0, 2e-3, 0.1, 0.1, 32, 60, 60, 5, True, "float32")
+        line = Settings((), 0, 1e-2, 0.5, 0.0, 32, 60, 60, 5, True, "float32")
+        calm = replace(line, hidden=(128, 64), bins=4, lr=2e-3, dropout=0.3)
+        wide = replace(calm, hidden=(192, 192), lr=4e-3, weight_decay=0.3, dropout=0.1, patience=12)
+        return [line, calm, replace(wide, bins=0), replace(wide, bins=8)]
     batch = 128 if rows < 20_000 else 256
-    return Settings((192, 192), 32, 2e-3, 0.02, 0.0, batch, 24, 8, 5, False, "float32")
+    epochs = min(40, max(8, round(1.2e6 / rows)))
+    folds = 5 if rows < 20_000 else 10
+    return [Settings((192, 192), 32, 4e-3, 0.3, 0.0, batch, epochs, 8, folds, False, "float32")]
 
 
 def _checked(name: str, value: Any) -> Any:

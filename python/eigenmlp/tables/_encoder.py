@@ -42,12 +42,14 @@ class Encoder:
         return X
 
 
-def learn(table: Table, teacher: Teacher, dtype: Any) -> tuple[Encoder, Array]:
-    """The encoder of a table, and its rows as the network trains on them."""
+def learn(
+    table: Table, teacher: Teacher, bins: int, dtype: Any
+) -> tuple[Encoder, Array, dict[str, str]]:
+    """The encoder of a table, its rows as the network trains on them, and what is left out: why."""
     learnt: dict[int, Learnt] = {}
     left_out: dict[str, str] = {}
     for place, name in enumerate(table.names):
-        found = teacher.learn(name, table[place])
+        found = teacher.learn(name, table[place], bins)
         if found.column is None:
             left_out[name] = found.why_not
         else:
@@ -58,8 +60,6 @@ def learn(table: Table, teacher: Teacher, dtype: Any) -> tuple[Encoder, Array]:
             f"X: expected a column whose values differ, {why} of column {shown(name)}"
             f"{', and no other tells more' if len(left_out) > 1 else ''}"
         )
-    if left_out:
-        _say(left_out)
     columns = [found.column for found in learnt.values() if found.column is not None]
     encoder = Encoder(columns, [*learnt])
     X = np.empty((table.rows, encoder.width), dtype)
@@ -70,7 +70,7 @@ def learn(table: Table, teacher: Teacher, dtype: Any) -> tuple[Encoder, Array]:
         if found.own is not None:
             X[:, end - found.own.shape[1] : end] = found.own
         at = end
-    return encoder, X
+    return encoder, X, left_out
 
 
 def _encode(column: Column, taken: Any, out: Array) -> None:
@@ -79,13 +79,16 @@ def _encode(column: Column, taken: Any, out: Array) -> None:
         column.encode(taken[start : start + _BLOCK], out[start : start + _BLOCK])
 
 
-def _say(left_out: dict[str, str]) -> None:
+def warn_of(left_out: dict[str, str]) -> None:
+    """Say which columns are left out, if any are."""
+    if not left_out:
+        return
     listed = "; ".join(f"{why} of {shown(name)[:40]}" for name, why in [*left_out.items()][:3])
     more = f"; and {len(left_out) - 3} more" if len(left_out) > 3 else ""
     warnings.warn(
         f"X: expected columns whose values tell something, {listed}{more}: these are left out",
         UserWarning,
-        stacklevel=6,
+        stacklevel=4,
     )
 
 

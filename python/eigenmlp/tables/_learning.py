@@ -43,33 +43,32 @@ class Teacher:
         self,
         targets: Array,
         weights: Array | None,
-        bins: int,
         most_categories: int,
         rng: np.random.Generator,
     ) -> None:
-        self.targets, self.bins, self.most_categories = targets, bins, most_categories
+        self.targets, self.most_categories = targets, most_categories
         self.weights = np.ones(len(targets)) if weights is None else weights
         self.folds = rng.integers(0, _FOLDS, len(targets))
 
-    def learn(self, name: str, values: Values) -> Learnt:
-        """A column of the kind that its values are of."""
+    def learn(self, name: str, values: Values, bins: int) -> Learnt:
+        """A column of the kind that its values are of; numbers have so many bins."""
         if values.kind == "texts" and _are_dates(values.data, name):
             values = Values("times", _frames.parsed_times(values.data, name))
         if values.kind == "texts":
             return self.category(name, values)
         if values.kind == "times":
-            return self.time(name, _frames.as_times(values, name))
+            return self.time(name, _frames.as_times(values, name), bins)
         if values.kind == "booleans":
             return self.boolean(name, _frames.as_booleans(values, name))
-        return self.number(name, _frames.as_numbers(values, name))
+        return self.number(name, _frames.as_numbers(values, name), bins)
 
-    def number(self, name: str, x: Array) -> Learnt:
+    def number(self, name: str, x: Array, bins: int) -> Learnt:
         there = x[~np.isnan(x)]
         if why := _tells_nothing(there, len(x)):
             return Learnt(None, why_not=why)
-        return Learnt(self._number(name, x), x)
+        return Learnt(self._number(name, x, bins), x)
 
-    def _number(self, name: str, x: Array) -> Number:
+    def _number(self, name: str, x: Array, bins: int) -> Number:
         missing = np.isnan(x)
         there, weights = x[~missing], self.weights[~missing]
         low, high = float(there.min()), float(there.max())
@@ -84,7 +83,7 @@ class Teacher:
             float(np.median(there)),
             low,
             high,
-            _edges(there, self.bins),
+            _edges(there, bins),
             bool(missing.any()),
         )
 
@@ -93,7 +92,7 @@ class Teacher:
             return Learnt(None, why_not=why)
         return Learnt(Boolean(name, bool(np.isnan(x).any())), x)
 
-    def time(self, name: str, x: Array) -> Learnt:
+    def time(self, name: str, x: Array, bins: int) -> Learnt:
         there = x[~np.isnan(x)]
         if why := _tells_nothing(there, len(x)):
             return Learnt(None, why_not=why)
@@ -103,7 +102,7 @@ class Teacher:
             for period, harmonics in _PERIODS
             if span >= period and np.ptp(np.mod(there, period)) > 0
         )
-        return Learnt(Time(name, self._number(name, x), cycles), x)
+        return Learnt(Time(name, self._number(name, x, bins), cycles), x)
 
     def category(self, name: str, values: Values) -> Learnt:
         texts = _frames.as_texts(values, name)
