@@ -30,7 +30,7 @@ def generate() -> dict[str, str]:
 
     variant = core.__name__.rpartition(".")[2]  # not always as the level is called
     with tempfile.TemporaryDirectory() as folder:
-        for module in ("_cpu", variant):
+        for module in ("_cpu", "_text", variant):
             subprocess.run(
                 [
                     *(sys.executable, "-m", "pybind11_stubgen", f"eigenmlp._core.{module}"),

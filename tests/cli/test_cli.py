@@ -83,7 +83,7 @@ class TestEvaluateAndPredict:
 
     def test_predict_csv_with_and_without_targets(self, empty_folder, capsys):
         X, _ = write_blobs(empty_folder / "data.csv")
-        assert main(["train", "data.csv", "--quiet"]) == 0
+        assert main(["train", "data.csv", "--quiet", "--plain"]) == 0
         np.savetxt("inputs.csv", X, delimiter=",")
         capsys.readouterr()
         assert main(["predict", "data.safetensors", "data.csv"]) == 0

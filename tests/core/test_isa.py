@@ -125,7 +125,7 @@ def test_levels_are_those_of_the_kernels_list_of_flags() -> None:
 @pytest.mark.skipif(
     not (sys.platform == "linux" and platform.libc_ver()[0] == "glibc"), reason="needs glibc"
 )
-@pytest.mark.parametrize("module", ["_cpu", *sorted({MODULES[x] for x in BUILT})])
+@pytest.mark.parametrize("module", ["_cpu", "_text", *sorted({MODULES[x] for x in BUILT})])
 def test_modules_run_on_glibc_2_28(module: str) -> None:
     """They name the versions of the functions that they take from it."""
     if platform.machine() != "x86_64" or "lang" in em.info()["compiler"]:

@@ -10,6 +10,7 @@ import pytest
 from support.paths import ROOT
 
 FILES = {"model": 10_000, "trainer": 3000, "onnx": 3000, "idx": 5000, "csv": 3000, "npz": 3000}
+FILES["table"] = 300
 
 
 def fuzz(kind: str, count: int, seed: int = 0) -> Any:

@@ -8,12 +8,13 @@ import sys
 
 import pytest
 
-from eigenmlp._core import _cpu, loading
+from eigenmlp._core import _cpu, _text, loading
 from support.paths import ROOT
 
 PACKAGE = ROOT / "python" / "eigenmlp" / "_core"
 STUBS = {
     "_cpu.pyi": _cpu,
+    "_text.pyi": _text,
     "_variant/__init__.pyi": loading.core,
     "_variant/derivatives.pyi": loading.core.derivatives,
 }

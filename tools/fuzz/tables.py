@@ -1,4 +1,5 @@
-"""Rows for the command line: .csv files, and .npz archives with altered members."""
+"""Rows for the command line: .csv files, read as numbers and as tables of any columns, and .npz
+archives with altered members."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from eigenmlp.cli.data import Table, read_table
+from eigenmlp.cli.reading.table import USUAL, framed, open_table
 
 from .target import ANY, Target, Way, bytes_changed, spliced, truncated
 
@@ -73,6 +75,28 @@ def csv_originals(folder: Path) -> list[bytes]:
         text.encode()
         for text in (numbers, f"a,b,c,y\n{numbers}\n", values, f'"a b",c,"d"\n{values}')
     ]
+
+
+def table_originals(folder: Path) -> list[bytes]:
+    lines = [b"a;d;t;w\n", b"1;2024-01-02;true;x\n", b"2,5;NA;false;\n", b"3;2024-03-01 10:00;;y\n"]
+    dates = [b"# by hand\nd\tn\n", b"13/02/2024\t-1e3\n", b"01/02/2024\t.5\n", b'"31/12/2023"\t\n']
+    return [
+        *csv_originals(folder),
+        b"".join(lines + lines[1:] * 2),
+        b"".join(dates),
+        b"x y\n1 2\n3 z\n",
+    ]
+
+
+def columns(path: Path) -> Any:
+    """All columns of a table, with Polars."""
+    table = open_table(str(path), USUAL)
+    table.counter()
+    return framed(table, table.names, {})
+
+
+def check_columns(frame: Any, folder: Path) -> None:
+    assert len(frame) > 0 and len(set(frame.columns)) == frame.width > 0
 
 
 # ---- .npz
@@ -214,3 +238,7 @@ NPZ_WAYS: dict[Way, int] = {
 }
 CSV = Target(".csv", csv_originals, read_table, state, check, CSV_WAYS)
 NPZ = Target(".npz", npz_originals, read_table, state, check, NPZ_WAYS)
+TABLE = Target(
+    ".csv", table_originals, columns, lambda frame: (frame.schema, frame.rows()), check_columns,
+    CSV_WAYS,
+)  # fmt: skip

@@ -12,6 +12,7 @@ FILES = {
     "onnx": ("onnx_files", "ONNX"),
     "idx": ("idx_files", "IDX"),
     "csv": ("tables", "CSV"),
+    "table": ("tables", "TABLE"),
     "npz": ("tables", "NPZ"),
 }
 

@@ -33,7 +33,7 @@ Array = NDArray[Any]
 FORMAT = "4"
 _OLDER = ("1", "2", "3")
 _WITHOUT_SAMPLE = ("1", "2")
-_METADATA_KEYS = {"format", "config", "sha256"}  # and a trainer's "trainer"
+_METADATA_KEYS = {"format", "config", "sha256"}  # and a trainer's "trainer", a table's "table"
 _CONFIG_KEYS = {
     *("layer_sizes", "activation", "output_activation", "loss", "bias", "init", "dtype"),
     *("compute_dtype", "dropout", "standardize", *UNITS),
@@ -50,8 +50,9 @@ def write_model(
     config: dict[str, Any],
     arrays: dict[str, Array],
     settings: dict[str, Any] | None = None,
+    table: dict[str, Any] | None = None,
 ) -> None:
-    """Write one file; `settings` are a trainer's."""
+    """Write one file; `settings` are a trainer's, `table` is what a table's model knows of it."""
     saved = {key: value for key, value in config.items() if key in _CONFIG_KEYS}
     for name in UNITS:
         if name in arrays:
@@ -61,6 +62,8 @@ def write_model(
     metadata = {"format": FORMAT, "config": json.dumps(saved, allow_nan=False)}
     if settings is not None:
         metadata["trainer"] = json.dumps(settings, allow_nan=False)
+    if table is not None:
+        metadata["table"] = json.dumps(table, allow_nan=False)
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     metadata["sha256"] = _checksum(metadata, arrays)
     with replacing(path) as file:
@@ -71,6 +74,31 @@ def read_model(
     path: str | Path,
 ) -> tuple[dict[str, Any], dict[str, Array], dict[str, Any] | None]:
     """The architecture, the arrays by name, and a trainer's settings if there are any."""
+    metadata, config, arrays, settings = _read(path)
+    if "table" in metadata:
+        raise ValueError(
+            f"{path}: expected a network, got a model of tables: use "
+            "eigenmlp.tables.TableClassifier.load or TableRegressor.load"
+        )
+    return config, arrays, settings
+
+
+def read_table(path: str | Path) -> tuple[dict[str, Any], dict[str, Array], dict[str, Any]]:
+    """The architecture, the arrays by name, and what the model knows of its table."""
+    metadata, config, arrays, _ = _read(path)
+    if "table" not in metadata:
+        raise ValueError(
+            f"{path}: expected a model of tables, got a network or a trainer: use MLP.load or "
+            "Trainer.load"
+        )
+    with sensible(path):
+        return config, arrays, _object(metadata["table"], "a table's description")
+
+
+def _read(
+    path: str | Path,
+) -> tuple[dict[str, str], dict[str, Any], dict[str, Array], dict[str, Any] | None]:
+    """Metadata, architecture, arrays, and a trainer's settings; the checksum is right."""
     path = checks.path(path)
     try:
         with container.opened(path) as file:
@@ -83,7 +111,7 @@ def read_model(
     metadata = {name: text for name, text in header.metadata.items() if name != "sha256"}
     if header.metadata["sha256"] != _checksum(metadata, arrays):
         raise ValueError(f"{path}: the file was altered or damaged: its checksum does not match")
-    return config, arrays, settings
+    return metadata, config, arrays, settings
 
 
 @contextmanager
@@ -91,7 +119,9 @@ def sensible(path: str | Path) -> Iterator[None]:
     """What a file says may make no sense: whatever that breaks is a ValueError with its path."""
     try:
         yield
-    except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
+    except (
+        *(TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError),
+    ) as error:
         raise ValueError(f"{path}: expected a sensible model file: {error!s:.300}") from None
 
 
@@ -125,7 +155,7 @@ def _described(metadata: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]
     if number not in (*_OLDER, FORMAT):
         known = ", ".join(_OLDER)
         raise ValueError(f"expected format {known} or {FORMAT}, got {shown(number)}")
-    _check_keys(metadata, _METADATA_KEYS | ({"trainer"} & set(metadata)))
+    _check_keys(metadata, _METADATA_KEYS | ({"trainer", "table"} & set(metadata)))
     config = _object(metadata["config"], "a config")
     settings = _object(metadata["trainer"], "settings") if "trainer" in metadata else None
     if number == "1":

@@ -1,4 +1,4 @@
-"""The ``eigenmlp`` command: `arguments` parses, `train` and `saved` act, `data` reads files.
+"""The ``eigenmlp`` command: `arguments` parses, `train` and `saved` act, `reading` reads tables.
 
 Exit codes: 0 done, 1 training diverged, 2 bad argument or file, 130 interrupted by Ctrl-C.
 """
@@ -12,14 +12,8 @@ from collections.abc import Sequence
 import eigenmlp as em
 
 from .._basics.shown import one_line
-from .arguments import (
-    Command,
-    EvaluateCommand,
-    InfoCommand,
-    PredictCommand,
-    TrainCommand,
-    parse,
-)
+from .arguments import parse
+from .commands import Command, EvaluateCommand, InfoCommand, PredictCommand, TrainCommand
 from .info import info
 from .saved import evaluate, predict
 from .train import train
@@ -78,7 +72,7 @@ def _run(command: Command) -> None:
         case PredictCommand():
             predict(command)
         case InfoCommand():
-            info()
+            info(command)
 
 
 def _fail(message: str, code: int) -> int:

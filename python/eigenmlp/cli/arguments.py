@@ -3,117 +3,85 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import eigenmlp as em
 
 from .._basics.shown import one_line, shown
+from . import values
+from .commands import (
+    DEFAULT_SEED,
+    RECIPES,
+    Command,
+    EvaluateCommand,
+    InfoCommand,
+    PredictCommand,
+    Recipe,
+    Source,
+    TableOptions,
+    TrainCommand,
+)
+from .reading.source import STDIN
+from .reading.table import ReadOptions
+from .reading.text import Layout
+from .reading.words import MISSING
 
-DEFAULT_SEED = 1
 LOSSES = {name: kind for name, kind in em.losses.LOSSES.items() if not kind.of_choices}
 SCHEDULES = ("constant", "cosine", "one_cycle")
 OPTIMIZERS: dict[str, Any] = {name.lower(): kind for name, kind in em.optimizers.OPTIMIZERS.items()}
 
-
-@dataclass(frozen=True)
-class Source:
-    """Where the rows come from: "digits", "mnist" with its folder, or a .npz or .csv file."""
-
-    name: str
-    directory: Path | None = None
-
-    @property
-    def bundled(self) -> bool:
-        return self.name in ("digits", "mnist")
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What to train, where the user does not say: one for each kind of source."""
-
-    hidden: tuple[int, ...]
-    epochs: int
-    batch_size: int
-    lr: float
-    momentum: float | None = 0.9
-    activation: str = "relu"
-    optimizer: str = "sgd"
-    dropout: float = 0.0
-    loss: str | None = None  # by the targets
-    schedule: str = "constant"
-    weight_decay: float | None = None  # the optimizer's own
-    clip_norm: float | None = None
-    compute_dtype: str | None = None  # float32
-
-
-RECIPES = {
-    "digits": Recipe(hidden=(50,), epochs=30, batch_size=64, lr=0.2),
-    "mnist": Recipe(hidden=(128,), epochs=10, batch_size=64, lr=0.05),
-    "file": Recipe(hidden=(64,), epochs=50, batch_size=32, lr=0.01),
+# What the options are called that only tables have, by what argparse calls them.
+_OF_TABLES = {
+    **{"target": "--target", "task": "--task", "drop": "--drop", "test": "--test"},
+    **{"valid": "--valid", "id": "--id", "class_weight": "--class-weight", "plain": "--plain"},
+    **{"sep": "--sep", "header": "--header and --no-header", "decimal": "--decimal", "na": "--na"},
+    **{"text": "--text", "date_format": "--date-format", "encoding": "--encoding"},
 }
-
-
-@dataclass(frozen=True)
-class TrainCommand:
-    source: Source
-    recipe: Recipe
-    seed: int
-    threads: int | None
-    save: Path
-    plot: Path | None
-    backend: str
-    quiet: bool
-
-
-@dataclass(frozen=True)
-class EvaluateCommand:
-    model: Path
-    source: Source
-    seed: int
-    threads: int | None
-
-
-@dataclass(frozen=True)
-class PredictCommand:
-    model: Path
-    source: Source
-    seed: int
-    threads: int | None
-    out: Path | None
-
-
-@dataclass(frozen=True)
-class InfoCommand:
-    pass
-
-
-Command = TrainCommand | EvaluateCommand | PredictCommand | InfoCommand
 
 
 def parse(argv: Sequence[str] | None) -> Command:
     """Parse the arguments; a bad one prints one line and raises SystemExit(2), as argparse does."""
     args = _parser().parse_args(argv)
     if args.command == "info":
-        return InfoCommand()
+        return InfoCommand(args.model, args.json)
 
     source = _source(args)
+    read = _read_options(args)
     if args.command == "evaluate":
-        return EvaluateCommand(args.model, source, args.seed, args.threads)
+        return EvaluateCommand(
+            args.model, source, args.seed, args.threads, args.json, args.target, read
+        )
     if args.command == "predict":
-        return PredictCommand(args.model, source, args.seed, args.threads, args.out)
+        return PredictCommand(
+            args.model, source, args.seed, args.threads, args.out, args.proba, args.id, read
+        )
+    table = TableOptions(
+        read,
+        args.target,
+        args.task,
+        args.drop,
+        args.test,
+        args.valid,
+        args.id,
+        args.class_weight,
+        args.plain,
+    )
+    given = [field.name for field in fields(Recipe) if getattr(args, field.name) is not None]
     return TrainCommand(
         source,
         _recipe(args, RECIPES[source.name if source.bundled else "file"]),
         args.seed,
         args.threads,
-        args.save or Path(f"{Path(source.name).stem}.safetensors"),
+        args.save or Path(f"{source.stem}.safetensors"),
         args.plot,
         args.backend,
         args.quiet,
+        args.json,
+        table,
+        frozenset(given),
     )
 
 
@@ -124,9 +92,27 @@ def _source(args: argparse.Namespace) -> Source:
     if name != "mnist" and directory is not None:
         parser.error(f"--data goes with mnist only, not with {shown(name)}")
     source = Source(name, directory)
-    if not source.bundled and Path(name).suffix.lower() not in (".npz", ".csv"):
-        parser.error(f"expected digits, mnist, or a .npz or .csv file to read; got {shown(name)}")
+    is_path = Path(name).suffix or "/" in name or "\\" in name
+    if not (source.bundled or name == STDIN or is_path):
+        parser.error(
+            "expected digits, mnist, or a .npz or .csv file to read (or .tsv, .gz, .parquet, - "
+            f"for standard input); got {shown(name)}"
+        )
+    if not source.is_table:
+        for key, option in _OF_TABLES.items():
+            value = getattr(args, key, None)
+            if not (value is None or value == () or (key == "plain" and not value)):
+                kind = name if source.bundled else "a .npz file"
+                parser.error(f"{option}: goes with tables (.csv and others), not with {kind}")
     return source
+
+
+def _read_options(args: argparse.Namespace) -> ReadOptions:
+    layout = Layout(args.sep, args.header, args.decimal or ".", args.encoding)
+    if layout.point == "," and args.sep == ",":
+        args.parser.error("--decimal and --sep: expected two characters, got , for both")
+    missing = MISSING if args.na is None else frozenset({"", *args.na})
+    return ReadOptions(layout, missing, args.date_format, args.text)
 
 
 def _recipe(args: argparse.Namespace, default: Recipe) -> Recipe:
@@ -157,9 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_evaluate(commands)
     _add_predict(commands)
-    commands.add_parser(
-        "info", help="print instruction set, threads and versions", allow_abbrev=False
-    )
+    _add_info(commands)
     return parser
 
 
@@ -171,141 +155,152 @@ def _add_train(commands: _Commands[_Parser]) -> None:
         "train",
         help="train a network and save it",
         description=(
-            "Train on the bundled digits, on MNIST from a folder of IDX files, on a .npz file with "
-            "arrays X and y, or on a .csv file whose last column is the target. Integer targets "
-            "are classes, floats are values to regress on, unless --loss says otherwise. A fifth "
-            "of the rows is held out to test (for mnist, its own test set)."
+            "Train on a table (CSV and other separated text, also .gz, or Parquet; - is standard "
+            "input) whose last column is the target, on the bundled digits, on MNIST from a folder "
+            "of IDX files, or on a .npz file with arrays X and y. A fifth of the rows is held out "
+            "to test (for mnist, its own test set)."
         ),
         allow_abbrev=False,
     )
     _add_source(parser)
-    parser.add_argument("--hidden", type=_sizes, metavar="N,N", help="hidden sizes, or none")
-    parser.add_argument("--activation", metavar="NAME", help="of the hidden layers (relu)")
-    parser.add_argument(
+    table = parser.add_argument_group(
+        "tables", "columns are told by name, or by index: 0 is the first, -1 the last"
+    )
+    table.add_argument("--target", metavar="COLUMN", help="what to predict (the last column)")
+    table.add_argument(
+        "--task", choices=("classify", "regress"), help="unless given, by what the target holds"
+    )
+    table.add_argument(
+        "--drop", type=values.names, default=(), metavar="A,B", help="columns that are no features"
+    )
+    table.add_argument("--id", metavar="COLUMN", help="tells rows apart: no feature either")
+    table.add_argument("--test", metavar="FILE", help="test on its rows instead of a fifth")
+    table.add_argument("--valid", metavar="FILE", help="say how good it is on its rows too")
+    table.add_argument("--class-weight", choices=("balanced",), help="make all classes count alike")
+    table.add_argument(
+        "--plain", action="store_true", help="the network of .npz files, on numbers alone"
+    )
+    _add_reading(parser)
+    network = parser.add_argument_group("the network and its training")
+    network.add_argument("--hidden", type=values.sizes, metavar="N,N", help="hidden sizes, or none")
+    network.add_argument("--activation", metavar="NAME", help="of the hidden layers (relu)")
+    network.add_argument(
         "--loss",
         metavar="NAME",
         help="softmax_cross_entropy for classes; for values squared_error (the default) or "
         f"another of {', '.join(LOSSES)}; with parameters as in 'huber(delta=0.5)'",
     )
-    parser.add_argument("--epochs", type=_positive_int, metavar="N", help="passes over the rows")
-    parser.add_argument("--batch-size", type=_positive_int, metavar="N", help="rows in a step")
-    parser.add_argument("--optimizer", choices=[*OPTIMIZERS], help="sgd unless given")
-    parser.add_argument("--lr", type=_positive_float, metavar="RATE", help="learning rate")
-    parser.add_argument(
+    network.add_argument(
+        "--epochs", type=values.positive_int, metavar="N", help="passes over the rows"
+    )
+    network.add_argument(
+        "--batch-size", type=values.positive_int, metavar="N", help="rows in a step"
+    )
+    network.add_argument("--optimizer", choices=[*OPTIMIZERS], help="sgd (adamw for tables)")
+    network.add_argument("--lr", type=values.positive_float, metavar="RATE", help="learning rate")
+    network.add_argument(
         "--schedule", choices=SCHEDULES, help="of the learning rate over the whole run (constant)"
     )
-    parser.add_argument("--momentum", type=_share, metavar="M", help="of sgd (0.9) or rmsprop")
-    parser.add_argument(
-        "--dropout", type=_share, metavar="P", help="share of hidden units left out (0)"
+    network.add_argument(
+        "--momentum", type=values.share, metavar="M", help="of sgd (0.9) or rmsprop"
     )
-    parser.add_argument(
-        "--weight-decay", type=_not_negative, metavar="W", help="of the weights, not the biases"
+    network.add_argument(
+        "--dropout", type=values.share, metavar="P", help="share of hidden units left out (0)"
     )
-    parser.add_argument(
-        "--clip-norm", type=_positive_float, metavar="C", help="clip the gradient's norm"
+    network.add_argument(
+        "--weight-decay", type=values.not_negative, metavar="W", help="of the weights, not biases"
     )
-    parser.add_argument(
+    network.add_argument(
+        "--clip-norm", type=values.positive_float, metavar="C", help="clip the gradient's norm"
+    )
+    network.add_argument(
         "--compute-dtype",
         choices=("float32", "bfloat16"),
         help="of the products' operands (float32); bfloat16 is faster with AMX",
     )
+    network.add_argument("--backend", choices=("native", "numpy"), default="native")
     _add_run_options(parser)
     parser.add_argument("--save", type=Path, metavar="FILE", help="the model (NAME.safetensors)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="save the loss curve as a figure")
-    parser.add_argument("--backend", choices=("native", "numpy"), default="native")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def _add_evaluate(commands: _Commands[_Parser]) -> None:
     parser = commands.add_parser(
         "evaluate",
-        help="loss and accuracy of a saved model",
-        description="Print loss and accuracy of a saved model on all rows of a file, or on the "
-        "rows of digits or mnist that `eigenmlp train` holds out.",
+        help="how good a saved model is",
+        description="Print how good a saved model is on all rows of a file, or on the rows of "
+        "digits or mnist that `eigenmlp train` holds out.",
         allow_abbrev=False,
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="a file `train` saved")
     _add_source(parser)
+    parser.add_argument("--target", metavar="COLUMN", help="unless it is named as in training")
+    _add_reading(parser)
     _add_run_options(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
 
 
 def _add_predict(commands: _Commands[_Parser]) -> None:
     parser = commands.add_parser(
         "predict",
         help="labels or values of a saved model",
-        description="Print one line for each row: its label, or its values. A .npz file needs "
-        "only X; the last column of a .csv file is left out if it is one more than the inputs. "
-        "digits and mnist stand for the rows that `eigenmlp train` holds out.",
+        description="Print one line for each row: its label, or its values. A table's columns are "
+        "taken by name; without names the target may be left out. A .npz file needs only X. digits "
+        "and mnist stand for the rows that `eigenmlp train` holds out.",
         allow_abbrev=False,
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="a file `train` saved")
     _add_source(parser)
+    parser.add_argument("--proba", action="store_true", help="a probability for each class")
+    parser.add_argument("--id", metavar="COLUMN", help="begin each line with this column")
+    _add_reading(parser)
     _add_run_options(parser)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write to .csv, .txt or .npy")
 
 
+def _add_info(commands: _Commands[_Parser]) -> None:
+    parser = commands.add_parser(
+        "info",
+        help="what a model is; without one, instruction set, threads and versions",
+        allow_abbrev=False,
+    )
+    parser.add_argument("model", type=Path, nargs="?", metavar="MODEL", help="a file `train` saved")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+
+
 def _add_source(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(parser=parser)  # which one reports what the options say together
-    parser.add_argument("source", metavar="DATA", help="digits, mnist, or a .npz or .csv file")
+    parser.add_argument(
+        "source", metavar="DATA", help="digits, mnist, a table, - for one on stdin, or a .npz file"
+    )
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder with the files of mnist")
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how a table is written, where that is not seen")
+    group.add_argument("--sep", type=values.separator, metavar="C", help="between fields")
+    group.add_argument(
+        "--header", action="store_true", default=None, help="the first row names the columns"
+    )
+    group.add_argument(
+        "--no-header", action="store_false", dest="header", help="the first row is data"
+    )
+    group.add_argument("--decimal", choices=(".", ","), help="of numbers (.)")
+    group.add_argument(
+        "--na", type=values.names, metavar="A,B", help="words for missing cells, instead of NA, …"
+    )
+    group.add_argument(
+        "--text", type=values.names, default=(), metavar="A,B", help="columns that are words"
+    )
+    group.add_argument("--date-format", type=values.date_format, metavar="F", help="as %%d/%%m/%%Y")
+    group.add_argument("--encoding", type=values.encoding, metavar="NAME", help="of text (UTF-8)")
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
     help_seed = f"of the hold-out, the initial weights and the shuffles ({DEFAULT_SEED})"
-    parser.add_argument("--seed", type=_seed, default=DEFAULT_SEED, metavar="N", help=help_seed)
-    parser.add_argument("--threads", type=_positive_int, metavar="N", help="at most this many")
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    if text == "none":
-        return ()
-    try:
-        return tuple(_positive_int(size) for size in text.split(","))
-    except argparse.ArgumentTypeError:
-        expected = "positive sizes with commas between them (128,64), or none"
-        raise argparse.ArgumentTypeError(f"expected {expected}; got {shown(text)}") from None
-
-
-def _positive_int(text: str) -> int:
-    if not (_is_short(text.strip()) and 1 <= int(text) < 2**31):
-        raise argparse.ArgumentTypeError(f"expected a positive integer, got {shown(text)}")
-    return int(text)
-
-
-def _seed(text: str) -> int:
-    if not (_is_short(text) and int(text) < 2**63):
-        raise argparse.ArgumentTypeError(f"expected an integer of 0 or more, got {shown(text)}")
-    return int(text)
-
-
-def _is_short(text: str) -> bool:
-    """Digits, not more than Python reads."""
-    return text.isdecimal() and len(text) < 100
-
-
-def _positive_float(text: str) -> float:
-    value = _number(text)
-    if not (math.isfinite(value) and value > 0):
-        raise argparse.ArgumentTypeError(f"expected a positive number, got {shown(text)}")
-    return value
-
-
-def _not_negative(text: str) -> float:
-    value = _number(text)
-    if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"expected a number of 0 or more, got {shown(text)}")
-    return value
-
-
-def _share(text: str) -> float:
-    value = _number(text)
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to below 1, got {shown(text)}")
-    return value
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a number, got {shown(text)}") from None
+    parser.add_argument(
+        "--seed", type=values.seed, default=DEFAULT_SEED, metavar="N", help=help_seed
+    )
+    parser.add_argument("--threads", type=values.positive_int, metavar="N", help="at most so many")

@@ -1,11 +1,7 @@
-"""Rows for the commands: the bundled sets by name, .npz and .csv files by path."""
+"""Rows for networks: the bundled sets by name, .npz files and numeric tables by path."""
 
 from __future__ import annotations
 
-import csv
-import re
-from array import array
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,16 +12,13 @@ import numpy.typing as npt
 from eigenmlp import datasets
 from eigenmlp._inputs import checks
 
-from .._basics.shown import shown
-from .arguments import Source
+from .commands import Source
 from .npz import read_arrays
-
-HOLD_OUT = 0.2
-# What other programs write for a value that is missing. Case tells NA from sodium's Na.
-_MISSING = frozenset(
-    {"NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaT", "None", "NULL", "Null", "null", "nil"}
-    | {"?", "-", "--", ".", "1.#IND", "1.#QNAN"}  # nan is a number to float
-)
+from .reading.numeric import numbers
+from .reading.source import contents, decoded, is_parquet, shown_name
+from .reading.table import USUAL, ReadOptions
+from .reading.text import laid_out
+from .targets import HOLD_OUT, whole
 
 Array = npt.NDArray[Any]
 
@@ -85,7 +78,7 @@ def _load_split(source: Source, seed: int, values: bool) -> Split:
     return Split(X[train], y[train], X[test], y[test])
 
 
-def load_test_rows(source: Source, seed: int) -> Table:
+def load_test_rows(source: Source, seed: int, read: ReadOptions = USUAL) -> Table:
     """Load what `evaluate` and `predict` work on: the held-out rows, or every row of a file."""
     if source.name == "mnist":
         assert source.directory is not None
@@ -93,19 +86,21 @@ def load_test_rows(source: Source, seed: int) -> Table:
     if source.name == "digits":
         split = load_split(source, seed)
         return Table(split.X_test, split.y_test)
-    return read_table(Path(source.name))
+    return read_table(Path(source.name), read=read)
 
 
-def read_table(path: Path, inputs: int | None = None) -> Table:
-    """Read a .npz or .csv file.
+def read_table(path: Path, inputs: int | None = None, read: ReadOptions = USUAL) -> Table:
+    """Read a .npz file or a table of numbers, whose columns are taken in their order.
 
-    With `inputs` given, targets may be missing: a .csv file of that many columns has none.
+    With `inputs` given, targets may be missing: a table of that many columns has none.
     """
+    if path.suffix.lower() != ".npz":
+        return _read_numbers(str(path), inputs, read)
     if not path.exists():
         raise FileNotFoundError(f"{path}: expected a .npz or .csv file, found no such file")
     if not path.is_file():
         raise ValueError(f"{path}: expected a .npz or .csv file, got something else")
-    return _read_npz(path) if path.suffix.lower() == ".npz" else _read_csv(path, inputs)
+    return _read_npz(path)
 
 
 def _rows_with_targets(source: Source, values: bool) -> tuple[Array, Array]:
@@ -176,82 +171,18 @@ def _targets(path: Path, y: Array, rows: int) -> Array:
     return y[:, 0].astype(np.int64)
 
 
-def _read_csv(path: Path, inputs: int | None) -> Table:
-    values = array("d")
-    columns, integers = 0, True
-    try:
-        for line, fields in _csv_rows(path):
-            if columns == 0:
-                columns = len(fields)
-                if _is_header(fields):
-                    continue
-            if len(fields) != columns:
-                raise ValueError(
-                    f"{path}: line {line}: expected {columns} columns, got {len(fields)}"
-                )
-            integers = integers and re.fullmatch(r"[+-]?\d{1,15}", fields[-1].strip()) is not None
-            values.extend(_parse(path, line, fields))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}: expected a .csv file in UTF-8: {error}") from None
-    if not values:
-        raise ValueError(f"{path}: expected rows of numbers, found none")
-
-    table = np.array(values).reshape(-1, columns)  # (N, D) or (N, D + 1)
+def _read_numbers(name: str, inputs: int | None, read: ReadOptions) -> Table:
+    content = contents(name)
+    if is_parquet(content):
+        raise ValueError(
+            f"{shown_name(name)}: a network takes text with numbers or a .npz file, got Parquet"
+        )
+    text = laid_out(decoded(content, name, read.layout.encoding), name, read.layout)
+    table = numbers(text, read.layout.point)  # (N, D) or (N, D + 1)
+    columns = table.shape[1]
     if inputs is not None and columns == inputs:
         return Table(table, None)
     if columns < 2:
-        raise ValueError(f"{path}: expected inputs and, last, a target; got one column")
-    y = table[:, -1].astype(np.int64) if integers else table[:, -1:]
-    return Table(table[:, :-1], y)
-
-
-def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file)
-        for fields in reader:
-            if fields:
-                yield reader.line_num, fields
-
-
-def _parse(path: Path, line: int, fields: list[str]) -> list[float]:
-    for column, field in enumerate(fields, 1):
-        number = _number(field)
-        if number is None or not np.isfinite(number):
-            raise ValueError(
-                f"{path}: line {line}, column {column}: expected a finite number, "
-                f"got {shown(field)}" + (" (a header has names only)" if line == 1 else "")
-            )
-    return [float(field) for field in fields]
-
-
-def _is_header(fields: list[str]) -> bool:
-    """Whether a first row names columns: one at least has a name, and none a value.
-
-    Cells that may be either (nothing, ``#``, ``1stFloor``, ``Na``) leave that to the others. A row
-    taken for a header is gone, one taken for data ends in an error: so only what is clear is one.
-    """
-    cells = [field.strip() for field in fields]
-    return not any(map(_is_value, cells)) and any(map(_is_name, cells))
-
-
-def _is_value(cell: str) -> bool:
-    """A number, also in a notation that is refused later, a truth value, or a word for none."""
-    return (
-        _number(cell) is not None
-        or cell in _MISSING
-        or cell.lower() in ("true", "false")
-        or re.fullmatch(r"[+-]?0[xob][\da-f]+", cell, re.IGNORECASE) is not None
-    )
-
-
-def _is_name(cell: str) -> bool:
-    first = cell.lstrip("# ")[:1]  # np.savetxt puts "# " before a header
-    likely_missing = cell.lower() in {word.lower() for word in _MISSING}
-    return (first.isalpha() or first == "_") and not likely_missing
-
-
-def _number(cell: str) -> float | None:
-    try:
-        return float(cell)
-    except ValueError:
-        return None
+        raise ValueError(f"{shown_name(name)}: expected inputs and, last, a target; got one column")
+    y = whole(table[:, -1])
+    return Table(table[:, :-1], table[:, -1:] if y is None else y)

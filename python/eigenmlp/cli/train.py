@@ -9,70 +9,128 @@ import numpy as np
 import eigenmlp as em
 from eigenmlp._inputs.description import described
 
-from .arguments import (
-    LOSSES,
-    OPTIMIZERS,
-    Recipe,
-    TrainCommand,
-)
+from .arguments import LOSSES, OPTIMIZERS
+from .commands import Recipe, TrainCommand
 from .data import Split, load_split
+from .models import needs_tables
 from .output import LossCurve, check_writable
+from .plain import INSTALL, Units, load_plain, standardized
+from .report import Report, judged_as_json
+from .saved import judged_network
+from .table_train import train_table
 
 
 def train(command: TrainCommand) -> None:
     """Train as the command says; whatever can be refused is refused before the training."""
-    recipe = command.recipe
     check_writable(command.save, "--save")
     curve = LossCurve(command.plot) if command.plot is not None else None
     if curve is not None and curve.path.resolve() == command.save.resolve():
         raise ValueError(f"--plot and --save: expected two files, got {command.save} for both")
     if command.threads is not None:
         em.set_num_threads(command.threads)
+    report = Report(command.json)
+    if command.source.is_table and not command.table.plain:
+        if _tables_work():
+            train_table(command, curve, report)
+            return
+        if command.source.name.lower().endswith((".parquet", ".pq")):
+            raise needs_tables(f"{command.source.name}: Parquet")
+        report.warn(
+            "Polars, scikit-learn or narwhals is not installed: a plain network is trained, on "
+            f"numbers alone and without names of columns; for all else {INSTALL}"
+        )
+    _train_network(command, curve, report)
 
+
+def _tables_work() -> bool:
+    try:
+        import polars  # noqa: F401
+
+        from .. import tables  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _train_network(command: TrainCommand, curve: LossCurve | None, report: Report) -> None:
+    recipe = command.recipe
     loss = None if recipe.loss is None else described(recipe.loss, LOSSES, "--loss")
-    split = load_split(command.source, command.seed, not (loss is None or _of_classes(loss)))
+    of_values = not (loss is None or _of_classes(loss))
+    if command.source.is_table:
+        if recipe.compute_dtype == "bfloat16":
+            raise ValueError("--compute-dtype: bfloat16 has too few digits for a table's units")
+        split = load_plain(command, of_values)
+    else:
+        split = load_split(command.source, command.seed, of_values)
     if loss is None:
         loss = LOSSES["softmax_cross_entropy" if split.classifies else "squared_error"]()
     elif _of_classes(loss) and split.y.shape[1:] == (1,):
         raise ValueError(f"--loss: {loss.text} tells classes apart, expected integer targets")
-    net = _network(command, split, loss)
+    trained, units = split, None
+    if command.source.is_table:
+        trained, units = standardized(split, isinstance(loss, em.losses.SquaredError))
+    net = _network(command, split, loss, units)
     optimizer = _optimizer(recipe, len(split.X))
     shape = "-".join(map(str, net.layer_sizes))
     kind = "classes" if _of_classes(loss) else "values"
-    print(
+    report.say(
         f"{command.source.name}: {len(split.X):,} rows to train on, {len(split.X_test):,} held "
         f"out, {net.layer_sizes[0]:,} inputs, {net.layer_sizes[-1]:,} {kind}"
     )
-    print(
+    report.say(
         f"{shape} {recipe.activation}, {recipe.epochs} epochs in batches of "
-        f"{recipe.batch_size}, {_shown(recipe, loss)}, seed {command.seed}",
-        flush=True,
+        f"{recipe.batch_size}, {_shown(recipe, loss)}, seed {command.seed}"
     )
 
     start = time.perf_counter()
     history = net.fit(
-        split.X,
-        split.y,
+        trained.X,
+        trained.y,
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
         optimizer=optimizer,
         seed=command.seed,
-        progress=False if command.quiet else "auto",
+        progress=False if command.quiet or command.json else "auto",
     )
     seconds = time.perf_counter() - start
+    if units is not None:
+        units.restore(net)
 
     result = net.evaluate(split.X_test, split.y_test)
+    judged = None
+    if command.source.is_table or command.json:
+        judged = judged_network(net, split.X_test, split.y_test, split.y)
     net.save(command.save)
-    if result.accuracy is not None:
+    of_table = judged is not None and command.source.is_table
+    if result.accuracy is None:
+        report.say(f"test loss       {result.loss:.6g} ({loss.text})")
+    elif not of_table:
         right = round(result.accuracy * len(split.X_test))
-        print(f"test accuracy   {result.accuracy:.4f} ({right:,} of {len(split.X_test):,})")
-    else:
-        print(f"test loss       {result.loss:.6g} ({loss.text})")
-    print(f"training speed  {history.samples_per_second:,.0f} samples per second ({seconds:.3f} s)")
-    print(f"model saved to  {command.save}")
+        report.say(f"test accuracy   {result.accuracy:.4f} ({right:,} of {len(split.X_test):,})")
+    if judged is not None and of_table:
+        report.judge(judged, "test ")
+    speed = history.samples_per_second
+    report.say(f"training speed  {speed:,.0f} samples per second ({seconds:.3f} s)")
+    report.say(f"model saved to  {command.save}")
     if curve is not None:
         curve.save(history, f"{command.source.name}: {shape}")
-        print(f"loss curve in   {curve.path}")
+        report.say(f"loss curve in   {curve.path}")
+    report.finish(
+        {
+            "command": "train",
+            "data": command.source.name,
+            "task": "classify" if _of_classes(loss) else "regress",
+            "train_rows": len(split.X),
+            "rows": len(split.X_test),
+            "loss": result.loss,
+            **({} if judged is None else judged_as_json(judged)),
+            "network": {"layer_sizes": net.layer_sizes, "epochs": len(history.loss)},
+            "seed": command.seed,
+            "samples_per_second": speed,
+            "seconds": seconds,
+            "model": str(command.save),
+        }
+    )
 
 
 def _of_classes(loss: em.losses.Loss) -> bool:
@@ -109,7 +167,9 @@ def _shown(recipe: Recipe, loss: em.losses.Loss) -> str:
     return ", ".join(parts)
 
 
-def _network(command: TrainCommand, split: Split, loss: em.losses.Loss) -> em.MLP:
+def _network(
+    command: TrainCommand, split: Split, loss: em.losses.Loss, units: Units | None
+) -> em.MLP:
     if split.classifies:
         # Two classes at least: a softmax over one output has nothing to learn.
         outputs = max(2, 1 + int(max(split.y.max(), split.y_test.max())))
@@ -120,6 +180,7 @@ def _network(command: TrainCommand, split: Split, loss: em.losses.Loss) -> em.ML
         [split.X.shape[1], *command.recipe.hidden, outputs],
         activation=command.recipe.activation,
         loss=loss,
+        dtype="float32" if units is None else units.dtype,
         input_scale=1 / 255 if split.X.dtype == np.uint8 else 1.0,  # bytes are pixels
         seed=command.seed,
         backend=command.backend,

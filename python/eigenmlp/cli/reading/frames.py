@@ -1,0 +1,231 @@
+"""Columns of a text as Polars' series of numbers, truth values, times or words."""
+
+from __future__ import annotations
+
+import io
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..._basics.shown import shown
+from . import dates
+from .numeric import all_numbers
+from .source import shown_name
+from .text import Text
+from .words import MISSING, number
+
+if TYPE_CHECKING:
+    import polars as pl
+
+NUMBERS, BOOLEANS, TIMES, TEXTS = "numbers", "booleans", "times", "texts"
+_FEW = 0.01  # of a column's cells: so many that are none among numbers are mistakes
+_ENOUGH = 20  # cells: one that is none among so many is a mistake
+
+
+class Reader:
+    """Reads the columns of one text; what each holds is told, or found in all of its cells."""
+
+    def __init__(
+        self,
+        text: Text,
+        names: list[str],
+        point: str = ".",
+        missing: frozenset[str] = MISSING,
+        date_format: str | None = None,
+    ) -> None:
+        self.text, self.names, self.point = text, names, point
+        self.notes: list[str] = []  # what users may not expect
+        self._missing = [*missing]
+        self._date_format = date_format
+        plain = all(number(word) is None for word in missing - {"nan", "-nan", "NaN", "-NaN"})
+        self._numbers_alone = all_numbers(text, point) if plain else None
+        self.rows = len(self._cells if self._numbers_alone is None else self._numbers_alone)
+
+    @cached_property
+    def _cells(self) -> pl.DataFrame:
+        """The cells as they are written, without the spaces around them; missing ones are null."""
+        import polars as pl
+
+        cells = pl.all().str.strip_chars(" \t\n")
+        gone = cells.is_in(self._missing) | (cells == "")
+        return _cells(self.text).select(pl.when(~gone).then(cells))
+
+    def raw(self, column: int) -> pl.Series:
+        """The column's cells as they are written; missing ones are null."""
+        return self._cells[:, column].rename(self.names[column])
+
+    def read(self, column: int, kind: str | None = None) -> pl.Series:
+        """The column as values of this kind, or of the kind that its cells have.
+
+        Raises
+        ------
+        ValueError
+            For the first cell that is of another kind, with its line and column.
+        """
+        if self._numbers_alone is not None and kind in (None, NUMBERS):
+            import polars as pl
+
+            return pl.Series(self.names[column], self._numbers_alone[:, column])
+        cells = self.raw(column)
+        if kind == TEXTS:
+            return cells
+        if kind is None:
+            return self._found(column, cells)
+        if kind == BOOLEANS and (made := _booleans(cells)) is not None:
+            return made
+        if kind == TIMES:
+            made = self._times(column, cells)
+            return self._complete(column, cells, made, "a date as 2024-02-29", told=True)
+        expected = "true or false" if kind == BOOLEANS else "a number"
+        made = self._complete(column, cells, self._numbers(cells), expected, told=True)
+        return self._finite(column, made)
+
+    def _found(self, column: int, cells: pl.Series) -> pl.Series:
+        there = len(cells) - cells.null_count()
+        made = self._numbers(cells)
+        fit = len(made) - made.null_count()
+        if there and fit == there:
+            return self._finite(column, made)
+        alone = self.text.names is None and there - fit == 1 and made[0] is None and fit > 1
+        few = there - fit <= max(_FEW * there, there >= _ENOUGH)
+        if fit and (few or alone):
+            return self._complete(column, cells, made, "a number as in most other rows")
+        if 2 * fit > there:
+            row = (made.is_null() & cells.is_not_null()).arg_max() or 0
+            self.notes.append(
+                f"{self.text.where(self.text.line(row), column)}: taken as words, as "
+                f"{shown(cells[row])} is no number; {fit:,} of {there:,} cells are"
+            )
+        if not fit and (commas := _decimal_commas(cells)) is not None and self.point == ".":
+            return self._complete(column, cells, commas, "a number with a decimal point")
+        truths = _booleans(cells)
+        if truths is not None:
+            return truths
+        if there and dates.likely(cells):
+            made = self._times(column, cells)
+            return self._complete(column, cells, made, "a date as 2024-02-29 or 2024-02-29 23:59")
+        return cells
+
+    def _numbers(self, cells: pl.Series) -> pl.Series:
+        import polars as pl
+
+        if self.point != ".":
+            cells = cells.str.replace_all(".", "x", literal=True)
+            cells = cells.str.replace(self.point, ".", literal=True)
+        whole = cells.cast(pl.Int64, strict=False)
+        if whole.null_count() == cells.null_count():
+            return whole
+        # A number that is NaN, however written, is missing.
+        return cells.cast(pl.Float64, strict=False)
+
+    def _times(self, column: int, cells: pl.Series) -> pl.Series:
+        try:
+            return dates.parsed(cells, self._date_format)
+        except ValueError as error:
+            place = cells.is_not_null().arg_max()
+            where = self.text.where(self.text.line(place or 0), column)
+            raise ValueError(f"{where}: {error}") from None
+
+    def _complete(
+        self, column: int, cells: pl.Series, made: pl.Series, what: str, told: bool = False
+    ) -> pl.Series:
+        """`made`, unless it lacks a cell that is there; `told`: the kind was not found here."""
+        lost = made.is_null() & cells.is_not_null()
+        if not lost.any():
+            return made
+        row = lost.arg_max() or 0
+        line = self.text.line(row)
+        name = self.names[column]
+        remedy = f"--na {shown(cells[row])} marks it as missing"
+        if not told:
+            remedy += f", --text {shown(name)} takes words"
+        if self.text.names is None and row == 0:
+            remedy = "a header has names only; --header says that it is one"
+        elif self.point == "." and re.fullmatch(r"[+-]?\d*,\d+", cells[row]):
+            remedy = "--decimal , reads decimal commas"
+        raise ValueError(
+            f"{self.text.where(line, column)}: expected {what}, got {shown(cells[row])} ({remedy})"
+        )
+
+    def _finite(self, column: int, made: pl.Series) -> pl.Series:
+        if made.dtype.is_integer():
+            return made
+        made = made.fill_nan(None)
+        bad = made.is_infinite().fill_null(False)
+        if bad.any():
+            row = bad.arg_max() or 0
+            raise ValueError(
+                f"{self.text.where(self.text.line(row), column)}: expected a finite number, got "
+                f"{shown(self._cells[row, column])}"
+            )
+        return made
+
+
+def _cells(text: Text) -> pl.DataFrame:
+    """All cells as they are written, null where nothing is; rows of one length."""
+    import polars as pl
+
+    dense = _without_blank_lines(text)
+    names = [f"c{i}" for i in range(text.columns)]
+    try:
+        made = pl.read_csv(
+            io.BytesIO(dense),
+            has_header=False,
+            separator=text.separator,
+            quote_char='"' if b'"' in dense else None,
+            schema=dict.fromkeys(names, pl.String),
+        )
+    except pl.exceptions.PolarsError as error:
+        text.check_lengths()
+        message = str(error).splitlines()[0]
+        raise ValueError(
+            f"{shown_name(text.name)}: expected a table of text: {message:.200}"
+        ) from None
+    # Polars fills rows that are too short, which then end in nothing.
+    if made[:, -1].null_count() and not _of_one_length(text, dense, len(made)):
+        text.check_lengths()
+    return made
+
+
+def _without_blank_lines(text: Text) -> bytes:
+    """The rows, for Polars, which takes a blank line for a row."""
+    dense = text.rows
+    if text.separator != "\t" and (b" \n" in dense or b"\t\n" in dense):
+        dense = re.sub(rb"(?m)^[ \t]+$", b"", dense)
+    while b"\n\n" in dense:
+        dense = dense.replace(b"\n\n", b"\n")
+    return dense.lstrip(b"\n")
+
+
+def _of_one_length(text: Text, dense: bytes, rows: int) -> bool:
+    """Whether it is certain that no row is too short."""
+    unquoted = b'"' not in dense
+    return unquoted and dense.count(text.separator.encode()) == rows * (text.columns - 1)
+
+
+def _decimal_commas(cells: pl.Series) -> pl.Series | None:
+    """Of cells that are nearly all numbers with decimal commas, the others."""
+    commas = cells.str.contains(r"^[+-]?\d*,\d+$")
+    there = len(cells) - cells.null_count()
+    return cells.set(commas.fill_null(False), None) if commas.sum() >= (1 - _FEW) * there else None
+
+
+def _booleans(cells: pl.Series) -> pl.Series | None:
+    import polars as pl
+
+    lower = cells.str.to_lowercase()
+    found = {*lower.drop_nulls().unique().to_list()} if lower.n_unique() <= 3 else {"?"}
+    if not found or not found <= {"true", "false"}:
+        return None
+    return (lower == "true").cast(pl.Boolean)
+
+
+def kind_of(dtype: pl.DataType) -> str:
+    """What a column of this type holds."""
+    import polars as pl
+
+    if dtype.is_numeric():
+        return NUMBERS
+    if dtype == pl.Boolean:
+        return BOOLEANS
+    return TIMES if dtype.is_temporal() else TEXTS

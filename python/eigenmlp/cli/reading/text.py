@@ -1,0 +1,238 @@
+"""A table as text: what separates its fields, whether a header names them, where rows stand."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from ..._basics.shown import shown
+from .source import shown_name
+from .words import is_header
+
+_SAMPLE = 50  # rows that a separator is chosen by
+_SEPARATORS = "\t;|,"  # commas last: they may be decimal ones
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the user says of a text; None is found out."""
+
+    separator: str | None = None
+    header: bool | None = None
+    point: str = "."
+    encoding: str | None = None
+
+
+@dataclass(frozen=True)
+class Text:
+    """UTF-8 with a record a line, comments made empty lines.
+
+    `content[start:]` are the rows; `names` come from the header, None without one.
+    """
+
+    name: str
+    content: bytes
+    start: int
+    separator: str
+    names: tuple[str, ...] | None
+    columns: int
+
+    @property
+    def rows(self) -> bytes:
+        return self.content[self.start :]
+
+    def records(self) -> Iterator[tuple[int, list[str]]]:
+        """Every row's line, counted as an editor does, and its fields."""
+        before = self.content.count(b"\n", 0, self.start)
+        text = self.rows.decode()
+        try:
+            reader = csv.reader(io.StringIO(text, newline=""), delimiter=self.separator)
+            line = 1
+            for fields in reader:
+                if not _is_blank(fields):
+                    yield before + line, fields
+                line = reader.line_num + 1
+        except csv.Error as error:
+            where = f"line {before + reader.line_num}"
+            raise ValueError(f"{shown_name(self.name)}: {where}: {error}") from None
+
+    def line(self, row: int) -> int:
+        """The line of the row of this number, from 0."""
+        return next(islice(self.records(), row, None))[0]
+
+    def cell(self, row: int, column: int) -> str:
+        """What is written there."""
+        return next(islice(self.records(), row, None))[1][column].strip()
+
+    def where(self, line: int, column: int) -> str:
+        """Of a cell, as messages begin: `column` counts from 0."""
+        name = f" ({shown(self.names[column])})" if self.names and self.names[column] else ""
+        return f"{shown_name(self.name)}: line {line}, column {column + 1}{name}"
+
+    def check_lengths(self) -> None:
+        """Raise ValueError for the first row that has too few or too many fields."""
+        for line, fields in self.records():
+            if len(fields) != self.columns:
+                raise ValueError(
+                    f"{shown_name(self.name)}: line {line}: expected {self.columns} columns, got "
+                    f"{len(fields)} (separated by {named(self.separator)})"
+                )
+
+
+def laid_out(content: bytes, name: str, layout: Layout) -> Text:
+    """Find separator, header and comments of a text from `source.decoded`.
+
+    Raises
+    ------
+    ValueError
+        For a text without rows, and for names that come twice.
+    """
+    told = re.match(rb"\s*sep=([^\n])\n", content)  # as Excel has it
+    if told:
+        content = b"\n" + content[told.end() :]
+        layout = replace(layout, separator=layout.separator or told.group(1).decode())
+    first = [line for line in islice(_lines(content), 4 * _SAMPLE) if line.strip()]
+    data = [line for line in first if not line.startswith("#")] or first
+    if not data:
+        raise ValueError(f"{shown_name(name)}: expected rows, found none")
+    separator = layout.separator or _separator(data[:_SAMPLE])
+    if separator == " ":
+        content = _single_spaces(content)
+        data = [" ".join(line.split()) for line in data]
+    columns = len(_fields(data[0], separator))
+    content, named_above = _without_comments(content, separator, columns)
+
+    start, names = 0, None
+    if layout.header is not False:
+        start, names = _header(content, separator, forced=layout.header is True)
+        names = names or named_above
+    if re.compile(rb"\s*").fullmatch(content, start):
+        raise ValueError(f"{shown_name(name)}: expected rows, found none but a header")
+    if names is None:
+        return Text(name, content, start, separator, None, columns)
+    cleaned = tuple(_cleaned(names))
+    for place, column in enumerate(cleaned):
+        if column and column in cleaned[:place]:
+            first_place = cleaned.index(column)
+            raise ValueError(
+                f"{shown_name(name)}: the header: expected each name once, got {shown(column)} "
+                f"for columns {first_place + 1} and {place + 1}"
+            )
+    return Text(name, content, start, separator, cleaned, len(cleaned))
+
+
+def named(separator: str) -> str:
+    return {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "spaces"}.get(
+        separator, shown(separator)
+    )
+
+
+def _lines(content: bytes) -> Iterator[str]:
+    start = 0
+    while start < len(content):
+        end = content.find(b"\n", start)
+        end = len(content) if end < 0 else end
+        yield content[start:end].decode("utf-8", "replace")
+        start = end + 1
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:
+        return line.split(separator)
+
+
+def _separator(lines: list[str]) -> str:
+    """The one that divides all rows alike; spaces only where nothing else is there."""
+    text = "\n".join(lines)
+    for candidate in _SEPARATORS:
+        if candidate not in text:
+            continue
+        # The last line may be the first part of a record with line ends inside quotes.
+        try:
+            counts = {len(row) for row in csv.reader(lines, delimiter=candidate) if row}
+        except csv.Error:  # a field of more than 131,072 characters
+            continue
+        if len(counts) == 1 and counts != {1}:
+            return candidate
+    if not any(candidate in text for candidate in _SEPARATORS):
+        counts = {len(line.split()) for line in lines}
+        return " " if len(counts) == 1 and counts != {1} else ","
+    # Rows of different lengths: the most frequent one, so that a message names the row.
+    return max(reversed(_SEPARATORS), key=lines[0].count)
+
+
+def _single_spaces(content: bytes) -> bytes:
+    def single(match: re.Match[bytes]) -> bytes:
+        found = match.group()
+        return b" " if found[:1] in (b" ", b"\t") else found
+
+    content = re.sub(rb'"[^"]*"|[ \t]+', single, content)
+    return re.sub(rb"(?m)^ | $", b"", content)
+
+
+def _without_comments(
+    content: bytes, separator: str, columns: int
+) -> tuple[bytes, list[str] | None]:
+    """Lines that begin with # emptied; of those before the rows the last, if it may be a header.
+
+    A line such as ``#ff0000,3`` that has as many fields as the rows, and no space behind the #, is
+    a row; so is what stands inside quotes.
+    """
+    if not (content.startswith(b"#") or b"\n#" in content):
+        return content, None
+    parts: list[bytes] = []
+    above: list[str] | None = None
+    at = quotes = 0
+    begun = False  # there was a row
+    for match in re.finditer(rb"(?m)^#[^\n]*", content):
+        between = content[at : match.start()]
+        quotes += between.count(b'"')
+        begun = begun or bool(between.strip())
+        parts.append(between)
+        at = match.start()
+        fields = _fields(match.group().decode(), separator)
+        is_row = len(fields) == columns > 1 and not match.group().startswith(b"# ")
+        if quotes % 2 == 1 or is_row:
+            continue
+        at = match.end()
+        if not begun:
+            names = [fields[0].lstrip("# "), *fields[1:]]
+            above = names if len(names) == columns and is_header(names) else None
+    parts.append(content[at:])
+    return b"".join(parts), above
+
+
+def _header(content: bytes, separator: str, forced: bool) -> tuple[int, list[str] | None]:
+    """Where the rows begin, and the names before them."""
+    end = 0
+    lines: list[str] = []
+    for line in _lines(content):
+        end += len(line.encode()) + 1
+        lines.append(line)
+        if not line.strip() and len(lines) == 1:
+            lines.clear()
+            continue
+        if "".join(lines).count('"') % 2 == 0 or len(lines) > _SAMPLE:
+            break
+    try:
+        fields = next(csv.reader(lines, delimiter=separator), [])
+    except csv.Error:  # which names its line when rows are read
+        return 0, None
+    if forced or is_header(fields):
+        return min(end, len(content)), fields
+    return 0, None
+
+
+def _cleaned(names: list[str]) -> Iterator[str]:
+    for place, name in enumerate(names):
+        yield (name.lstrip("# ") if place == 0 else name).strip()
+
+
+def _is_blank(fields: list[str]) -> bool:
+    return not fields or (len(fields) == 1 and fields[0].isspace())

@@ -1,0 +1,314 @@
+"""What the classifier and the regressor share."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from .._basics.shown import shown
+from .._inputs import checks
+from ..history import History
+from ..mlp import MLP
+from ..threads import limited
+from . import _defaults, _encoder, _files, _fitting, _frames, _split, _targets
+from ._columns import Column
+from ._encoder import Encoder
+from ._frames import Table
+from ._learning import Teacher
+
+Array = NDArray[Any]
+Kind = TypeVar("Kind", bound="TableEstimator")
+
+
+class TableEstimator(BaseEstimator, ABC):
+    """Columns, rows, the split and the file; targets and predictions are the subclasses' work."""
+
+    network_: MLP
+    history_: History
+    training_: dict[str, Any]
+    _encoder: Encoder
+    _feature_names: list[str]
+    _named: bool
+
+    def __init__(
+        self,
+        *,
+        hidden_layer_sizes: Any = "auto",
+        bins: Any = "auto",
+        learning_rate: Any = "auto",
+        weight_decay: Any = "auto",
+        dropout: Any = "auto",
+        batch_size: Any = "auto",
+        max_epochs: Any = "auto",
+        patience: Any = "auto",
+        max_categories: int = 64,
+        random_state: Any = None,
+        n_threads: int | None = None,
+        progress: bool | str = False,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.bins = bins
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.dropout = dropout
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.patience = patience
+        self.max_categories = max_categories
+        self.random_state = random_state
+        self.n_threads = n_threads
+        self.progress = progress
+
+    # ---- the subclasses' work
+
+    @abstractmethod
+    def _learn_targets(self, y: Any, rows: int, name: str | None) -> dict[str, Any]:
+        """Attributes to set, "_T" for the network among them, "_guide" (N, M) for categories."""
+
+    @abstractmethod
+    def _row_weights(self, learnt: dict[str, Any], weights: Array | None) -> Array | None:
+        """Weights (N,) with those of classes."""
+
+    @abstractmethod
+    def _outputs_and_loss(self, learnt: dict[str, Any]) -> tuple[int, str]:
+        """How many outputs the network has, and its loss."""
+
+    @abstractmethod
+    def _after(self, learnt: dict[str, Any], off: Array | None) -> dict[str, Any]:
+        """Attributes that come of outputs (N, K) for rows not trained on, NaN for others."""
+
+    # ---- fitting
+
+    def fit(self: Kind, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Kind:
+        """Train on the rows of a table.
+
+        Parameters
+        ----------
+        X : frame of pandas, Polars or PyArrow, or array_like (N, D)
+        y : array_like (N,) or str
+            Targets, or the name of X's column that they are.
+        sample_weight : array_like (N,), optional
+            Rows of weight 0 are left out.
+        groups : array_like (N,) or str, optional
+            Rows of one group are all trained on or all validated with. A name is that of a column
+            of X, which is then no feature.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what cannot be used: the message tells column and row (from 0). Nothing is changed.
+        """
+        with limited(self.n_threads):
+            attributes = self._fitted(X, y, sample_weight, groups)
+        for name in self.__dict__.get("_learnt", ()):  # of an earlier fit
+            del self.__dict__[name]
+        self.__dict__.update(attributes, _learnt=[*attributes])
+        return self
+
+    def _fitted(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> dict[str, Any]:
+        """All attributes of the fitted estimator."""
+        began = time.perf_counter()
+        most = checks.integer(self.max_categories, "max_categories", 1, _defaults.MOST_CATEGORIES)
+        table, y, target = _targets.separated(_frames.read(X, self), y, type(self).__name__)
+        if isinstance(groups, str):
+            table, groups, _ = _targets.separated(table, groups, "groups")
+        if table.rows < 2:
+            raise ValueError("X: expected at least two rows, got 1 sample")
+        learnt = self._learn_targets(y, table.rows, target)
+        group = _group_array(groups, table.rows)
+        given = _given_weights(sample_weight, table.rows)
+        if given is not None and (given == 0).any():
+            there = np.flatnonzero(given > 0)
+            table, given = table.rows_at(there), given[there]
+            group = None if group is None else group[there]
+            learnt = self._learn_targets(self._labels_at(learnt, there), table.rows, target)
+        weights = self._row_weights(learnt, given)
+        asked = {name: getattr(self, theirs) for name, theirs in _defaults.NAMES.items()}
+        choices = _defaults.choices(table.rows, asked)
+        seed = int(check_random_state(self.random_state).randint(2**31))
+        rng = np.random.default_rng(seed)
+        teacher = Teacher(learnt["_guide"], weights, most, rng)
+        encoded = {
+            bins: _encoder.learn(table, teacher, bins, choices[0].dtype)
+            for bins in {settings.bins: None for settings in choices}
+        }
+        fold = None
+        if choices[0].folds:
+            fold = _split.folds(learnt["_codes"], choices[0].folds, self._classifies, group, rng)
+        outputs, loss = self._outputs_and_loss(learnt)
+        fitter = _fitting.Fitter(fold, outputs, loss, seed, self.progress)
+        tried = [
+            (_fitting.Rows(encoded[settings.bins][1], learnt["_T"], weights), settings)
+            for settings in choices
+        ]
+        place, fitted = fitter.best(tried) if choices[0].crosses else (0, fitter.fit(*tried[0]))
+        settings = choices[place]
+        encoder, _, left_out = encoded[settings.bins]
+        _encoder.warn_of(left_out)
+        attributes = {
+            "network_": fitted.net,
+            "history_": fitted.history,
+            "best_epoch_": fitted.epoch,
+            "n_features_in_": len(table.names),
+            "target_name_": target,
+            "settings_": settings,
+            "_encoder": encoder,
+            "_feature_names": table.names,
+            "_named": table.named,
+            **self._after(learnt, fitted.off),
+        }
+        if table.named:
+            attributes["feature_names_in_"] = np.array(table.names, dtype=object)
+        attributes |= {name: value for name, value in learnt.items() if name.endswith("_")}
+        attributes["training_"] = {
+            "rows": table.rows,
+            "validation_rows": 0 if fold is None else
+            table.rows if settings.crosses else int((fold == 0).sum()),
+            "epochs": len(fitted.history.loss),
+            "best_epoch": fitted.epoch,
+            "loss": [float(x) for x in fitted.history.loss],
+            "val_loss": [float(x) for x in fitted.history.val_loss],
+            "seconds": time.perf_counter() - began,
+        }  # fmt: skip
+        return attributes
+
+    _classifies: bool
+
+    @abstractmethod
+    def _labels_at(self, learnt: dict[str, Any], rows: Array) -> Array:
+        """The targets of some rows, as `_learn_targets` takes them."""
+
+    # ---- what was learnt
+
+    @property
+    def columns_(self) -> list[Column]:
+        """The columns that are used: name, kind, details."""
+        check_is_fitted(self, "network_")
+        return list(self._encoder.columns)
+
+    # ---- outputs
+
+    def _forward(self, X: Any) -> Array:
+        """Outputs (N, K) of the network, float64."""
+        encoded = self._encoded(X)
+        with limited(self.n_threads):
+            return np.asarray(self.network_.forward(encoded), np.float64)
+
+    def _encoded(self, X: Any) -> Array:
+        """Rows of a table as the network takes them."""
+        check_is_fitted(self, "network_")
+        table = _frames.read(X, self)
+        places = self._places(table)
+        dtype = self.network_.dtype
+        return self._encoder.encode(lambda place: table[places[place]], table.rows, dtype)
+
+    def _places(self, table: Table) -> list[int]:
+        """Where the columns of `fit` are in a table: by name, if both have names."""
+        names = self._feature_names
+        if table.named and self._named:
+            where = {name: place for place, name in enumerate(table.names)}
+            if missing := [name for name in names if name not in where]:
+                raise ValueError(
+                    f"X: expected the columns of fit, got none named {shown(missing[0])}"
+                    f"{f', nor {len(missing) - 1} others' if len(missing) > 1 else ''}; there are "
+                    f"{shown(table.names)}"
+                )
+            extra = [n for n in table.names if n not in {*names} and n != self.target_name_]
+            if extra:
+                warnings.warn(
+                    f"X: expected the columns of fit, got also {shown(extra)}, which are ignored",
+                    UserWarning,
+                    stacklevel=5,
+                )
+            return [where[name] for name in names]
+        if len(table.names) != len(names):
+            raise ValueError(
+                f"X has {len(table.names)} features, but {type(self).__name__} is expecting "
+                f"{len(names)} features as input"
+            )
+        if table.named != self._named:
+            had, has = ("names", "none") if self._named else ("none", "names")
+            warnings.warn(
+                f"X: expected columns as those of fit, which had {had}, got {has}: they are taken "
+                "in their order",
+                UserWarning,
+                stacklevel=5,
+            )
+        return [*range(len(names))]
+
+    def _pair(self, X: Any, y: Any) -> tuple[Any, Any]:
+        """X and the targets for a score; `y` may name a column, and be left out if `fit` had it."""
+        if isinstance(y, str):
+            table = _frames.read(X, self)
+            return X, _targets.separated(table, y, type(self).__name__)[1]
+        return X, y
+
+    target_name_: str | None
+
+    # ---- files
+
+    def save(self, path: str | Path) -> None:
+        """Write one safetensors file: the network, and the columns' description as JSON.
+
+        Raises
+        ------
+        ValueError
+            If classes are neither numbers, booleans nor texts.
+        OSError
+            If the file cannot be written; an older one stays.
+        """
+        check_is_fitted(self, "network_")
+        _files.save(self, path)
+
+    @classmethod
+    def load(cls: type[Kind], path: str | Path) -> Kind:
+        """Read what `save` wrote. Nothing in the file is executed or unpickled.
+
+        Raises
+        ------
+        ValueError
+            If the file is truncated, was altered, or is something else.
+        """
+        estimator: Kind = _files.load(cls, path)
+        return estimator
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        return tags
+
+
+def _group_array(groups: Any, rows: int) -> Array | None:
+    if groups is None:
+        return None
+    array = _targets.as_array(groups)
+    _targets.check_rows(len(array), rows, "groups")
+    if array.dtype.kind == "O":
+        array = np.array([_frames._text(item) for item in array.tolist()])
+    return array
+
+
+def _given_weights(sample_weight: Any, rows: int) -> Array | None:
+    if sample_weight is None:
+        return None
+    weights: Array = _check_sample_weight(
+        sample_weight, np.empty((rows, 1)), dtype=np.float64, ensure_non_negative=True
+    )
+    if not weights.sum() > 0:
+        raise ValueError("sample_weight: expected weights of a sum above 0, got 0")
+    return weights

@@ -1,0 +1,76 @@
+"""What "auto" stands for, by the size of a table; measured with ``python -m bench.tables``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .._inputs import checks
+
+TINY, SMALL = 50, 3000  # rows below which a table is so
+MOST_CATEGORIES = 10_000  # of a column that are remembered
+
+NAMES = {  # of settings that an estimator's parameter stands for
+    "hidden": "hidden_layer_sizes",
+    "bins": "bins",
+    "lr": "learning_rate",
+    "weight_decay": "weight_decay",
+    "dropout": "dropout",
+    "batch_size": "batch_size",
+    "epochs": "max_epochs",
+    "patience": "patience",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a network is made and trained."""
+
+    hidden: tuple[int, ...]
+    bins: int
+    lr: float
+    weight_decay: float
+    dropout: float
+    batch_size: int
+    epochs: int
+    patience: int
+    folds: int  # of which one validates; each in its turn if `crosses`
+    crosses: bool
+    dtype: str
+
+
+def choices(rows: int, asked: dict[str, Any]) -> list[Settings]:
+    """The settings to try for a table of so many rows, with what was asked for instead.
+
+    There are several for small ones, which differ most in what they need.
+    """
+    given = {name: _checked(name, value) for name, value in asked.items() if not _is_auto(value)}
+    return [*dict.fromkeys(replace(settings, **given) for settings in _automatic(rows))]
+
+
+def _is_auto(value: Any) -> bool:
+    return isinstance(value, str) and value == "auto"
+
+
+def _automatic(rows: int) -> list[Settings]:
+    if rows < TINY:  # too few to spare any
+        return [Settings((32,), 0, 1e-2, 1e-2, 0.0, rows, 200, 200, 0, False, "float64")]
+    if rows < SMALL:
+        line = Settings((), 0, 1e-2, 0.5, 0.0, 32, 60, 60, 5, True, "float32")
+        calm = replace(line, hidden=(128, 64), bins=4, lr=2e-3, dropout=0.3)
+        wide = replace(calm, hidden=(192, 192), lr=4e-3, weight_decay=0.3, dropout=0.1, patience=12)
+        return [line, calm, replace(wide, bins=0), replace(wide, bins=8)]
+    batch = 128 if rows < 20_000 else 256
+    epochs = min(40, max(8, round(1.2e6 / rows)))
+    folds = 5 if rows < 20_000 else 10
+    return [Settings((192, 192), 32, 4e-3, 0.3, 0.0, batch, epochs, 8, folds, False, "float32")]
+
+
+def _checked(name: str, value: Any) -> Any:
+    says = NAMES[name]
+    if name == "hidden":
+        sizes = checks.items(value, says) if checks.is_several(value) else [value]
+        return tuple(checks.integer(size, says) for size in sizes)
+    if name in ("lr", "weight_decay", "dropout"):
+        return checks.number(value, says, 0.0, 1.0 if name == "dropout" else float("inf"))
+    return checks.integer(value, says, 0 if name == "bins" else 1, 10**6)

@@ -1,0 +1,17 @@
+"""What is wrong with one cell, or with one column, of a table."""
+
+from __future__ import annotations
+
+from .._basics.shown import shown
+
+
+class CellError(ValueError):
+    """A cell that cannot be used; `column` and `row` (from 0) say which, `problem` what it is."""
+
+    def __init__(self, column: str, row: int | None, problem: str) -> None:
+        where = f"column {shown(column)}" if row is None else f"column {shown(column)}, row {row}"
+        super().__init__(f"{where}: {problem}")
+        self.column, self.row, self.problem = column, row, problem
+
+    def __reduce__(self) -> tuple[type[CellError], tuple[str, int | None, str]]:
+        return type(self), (self.column, self.row, self.problem)

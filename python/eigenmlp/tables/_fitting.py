@@ -1,0 +1,189 @@
+"""One network's training: AdamW along a cosine, and the best epoch on validation rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DivergenceError
+from ..history import History
+from ..mlp import MLP
+from ..optimizers import AdamW
+from ..schedules import Cosine, WarmUp
+from ._defaults import Settings
+
+Array = NDArray[Any]
+
+_WARM = 0.05  # of the steps
+_KEPT = 0.75  # of the mean over epochs, from one to the next
+_SPREADS = 0.5  # standard errors by which a simpler network may look worse
+_TRIES = 4  # with a quarter of the learning rate each, if training diverges
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Encoded rows (N, D), targets, and weights or None."""
+
+    X: Array
+    T: Array
+    weights: Array | None
+
+    def __getitem__(self, places: Array) -> Rows:
+        weights = None if self.weights is None else self.weights[places]
+        return Rows(self.X[places], self.T[places], weights)
+
+
+@dataclass
+class Fitted:
+    """A network, the course of its training, and which epoch (from 1) it is of."""
+
+    net: MLP
+    history: History
+    epoch: int
+    off: Array | None = None  # (N, K) outputs of rows that were not trained on; NaN for others
+
+
+class Fitter:
+    """Fits networks with so many outputs and a loss; `fold` (N,) tells which rows validate."""
+
+    def __init__(
+        self, fold: Array | None, outputs: int, loss: str, seed: int, progress: bool | str
+    ) -> None:
+        self.fold, self.outputs, self.loss = fold, outputs, loss
+        self.seed, self.progress = seed, progress
+
+    def fit(self, rows: Rows, settings: Settings) -> Fitted:
+        """Train on all rows, or on those that do not validate."""
+        seed = self._seeds(settings)[0]
+        if self.fold is None:
+            return self.run(rows, None, settings, seed)
+        inside = self.fold == 0
+        valid = rows[inside]
+        fitted = self.run(rows[~inside], valid, settings, seed)
+        fitted.off = np.full((len(rows.T), self.outputs), np.nan)
+        fitted.off[inside] = fitted.net.forward(valid.X)
+        return fitted
+
+    def best(self, choices: list[tuple[Rows, Settings]]) -> tuple[int, Fitted]:
+        """The first of several that is about as good on each fold, trained on the others, as the
+        best; its place.
+
+        That one is then trained on all rows, for as many epochs as were best.
+        """
+        found = [self.crossed(rows, settings) for rows, settings in choices]
+        place = _first_of_about_equals([curves for curves, _ in found])
+        (rows, settings), (curves, off) = choices[place], found[place]
+        curve = curves.mean(axis=0)
+        stop = int(np.argmin(curve)) + 1
+        fitted = self.run(rows, None, settings, self._seeds(settings)[0], stop)
+        fitted.history.val_loss = curve[:stop].tolist()
+        fitted.off = off
+        return place, fitted
+
+    def crossed(self, rows: Rows, settings: Settings) -> tuple[Array, Array]:
+        """The losses on the folds by epoch (folds, epochs), and outputs (N, K) for each row, of the
+        network that was trained on the other folds.
+        """
+        assert self.fold is not None
+        curves = []
+        off = np.full((len(rows.T), self.outputs), np.nan)
+        for k, seed in enumerate(self._seeds(settings)[1:]):
+            inside = self.fold == k
+            if not inside.any():  # fewer groups than folds
+                continue
+            valid = rows[inside]
+            one = self.run(rows[~inside], valid, settings, seed)
+            curves.append(one.history.val_loss)
+            off[inside] = one.net.forward(valid.X)
+        shortest = min(map(len, curves))
+        return np.array([losses[:shortest] for losses in curves]), off
+
+    def _seeds(self, settings: Settings) -> list[int]:
+        states = np.random.SeedSequence(self.seed).generate_state(settings.folds + 1)
+        return [int(state) for state in states]
+
+    def run(
+        self, rows: Rows, valid: Rows | None, settings: Settings, seed: int, stop: int | None = None
+    ) -> Fitted:
+        """One network, with a smaller learning rate if it diverges."""
+        for attempt in range(_TRIES):
+            try:
+                tried = replace(settings, lr=settings.lr / 4**attempt)
+                return self._run(rows, valid, tried, seed, stop)
+            except DivergenceError:
+                if attempt == _TRIES - 1:
+                    raise
+        raise AssertionError
+
+    def _run(
+        self, rows: Rows, valid: Rows | None, settings: Settings, seed: int, stop: int | None
+    ) -> Fitted:
+        """Train on `rows`, to the best epoch on `valid`; or to epoch `stop`."""
+        N, D = rows.X.shape
+        net = MLP(
+            [D, *settings.hidden, self.outputs],
+            loss=self.loss,
+            dtype=settings.dtype,
+            dropout=settings.dropout if settings.hidden else 0.0,
+            seed=seed,
+        )
+        steps = settings.epochs * -(-N // settings.batch_size)
+        warm = max(1, int(_WARM * steps))
+        lr = WarmUp(warm, Cosine(settings.lr, max(1, steps - warm)), start=0.0 if warm > 1 else 1.0)
+        mean = _Mean(valid, settings.patience)
+        history = net.fit(
+            rows.X,
+            rows.T,
+            epochs=stop or settings.epochs,
+            batch_size=min(settings.batch_size, N),
+            optimizer=AdamW(lr, weight_decay=settings.weight_decay),
+            sample_weight=rows.weights,
+            callbacks=(mean,),
+            progress=self.progress,
+        )
+        net.parameters = mean.parameters
+        return Fitted(net, history, mean.epoch)
+
+
+def _first_of_about_equals(curves: list[Array]) -> int:
+    """The first whose losses on the folds are within some of their spread of the best one's."""
+    losses = [of_one[:, int(of_one.mean(axis=0).argmin())] for of_one in curves]
+    best = min(losses, key=lambda of_folds: float(of_folds.mean()))
+    for place, of_folds in enumerate(losses):
+        more = of_folds - best
+        error = more.std(ddof=1) / np.sqrt(len(more)) if len(more) > 1 else 0.0
+        if more.mean() <= _SPREADS * error:
+            return place
+    raise AssertionError
+
+
+class _Mean:
+    """A callback that keeps the mean of the parameters over epochs, in which the latest count most:
+    it is as good as the end of a schedule long before that. With rows to validate with, that of the
+    epoch where their loss was least.
+    """
+
+    def __init__(self, valid: Rows | None, patience: int) -> None:
+        self.valid, self.patience = valid, patience
+        self.loss, self.epoch = np.inf, 0
+        self.parameters: Array = np.empty(0)
+        self.mean: Array | None = None
+
+    def __call__(self, epoch: int, history: History, net: MLP) -> bool:
+        now = net.parameters
+        self.mean = now if self.mean is None else _KEPT * self.mean + (1 - _KEPT) * now
+        if self.valid is None:
+            self.epoch, self.parameters = epoch, self.mean
+            return False
+        net.parameters = self.mean
+        found = net.evaluate(self.valid.X, self.valid.T, self.valid.weights)
+        net.parameters = now
+        history.val_loss.append(found.loss)
+        if found.accuracy is not None:
+            history.val_accuracy.append(found.accuracy)
+        if found.loss < self.loss or epoch == 1:
+            self.loss, self.epoch, self.parameters = found.loss, epoch, self.mean
+        return epoch - self.epoch >= self.patience

@@ -1,0 +1,328 @@
+"""Tables as people have them: frames of pandas, Polars and PyArrow, and arrays, column by column.
+
+A column is read once, as one of four kinds of values: numbers and booleans (float64, NaN where one
+is missing), texts (str, None where one is missing), times (float64 seconds since 1970, as the clock
+on the wall shows them; NaN where one is missing).
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from numbers import Real
+from typing import Any, NamedTuple
+
+import narwhals.stable.v2 as nw
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_array
+
+from .._basics.shown import shown
+from .._inputs.mapped import intact
+from ._errors import CellError
+
+Array = NDArray[Any]
+
+_EPOCH = datetime.datetime(1970, 1, 1)
+
+
+class Values(NamedTuple):
+    """A column as it was read: `data` (N,) float64, or a list of N texts."""
+
+    kind: str  # numbers, booleans, texts or times
+    data: Any
+
+
+class Table:
+    """Columns by name; without names (of arrays) they are x0, x1, …"""
+
+    def __init__(
+        self, names: list[str], named: bool, rows: int, column: Callable[[int], Values]
+    ) -> None:
+        self.names, self.named, self.rows = names, named, rows
+        self._column = column
+
+    def __getitem__(self, place: int) -> Values:
+        return self._column(place)
+
+    def without(self, name: str) -> Table:
+        """The other columns."""
+        left = [place for place, other in enumerate(self.names) if other != name]
+        names = [self.names[place] for place in left]
+        return Table(names, self.named, self.rows, lambda place: self._column(left[place]))
+
+    def rows_at(self, rows: Array) -> Table:
+        """Some of the rows."""
+
+        def column(place: int) -> Values:
+            kind, data = self._column(place)
+            if isinstance(data, list):
+                return Values(kind, [data[row] for row in rows.tolist()])
+            return Values(kind, data[rows])
+
+        return Table(self.names, self.named, len(rows), column)
+
+
+def is_frame(X: Any) -> bool:
+    """Whether X is a frame that narwhals reads."""
+    return isinstance(_native(X), (nw.DataFrame, nw.LazyFrame))
+
+
+def read(X: Any, estimator: Any = None) -> Table:
+    """A frame or an array (N, D) as a table of at least one row and column."""
+    frame = _native(X)
+    if isinstance(frame, nw.LazyFrame):
+        raise TypeError("X: expected a frame with its rows, got a lazy one: use X.collect()")
+    return _of_frame(frame, X) if isinstance(frame, nw.DataFrame) else _of_array(X, estimator)
+
+
+def _native(X: Any) -> Any:
+    try:
+        return nw.from_native(X, pass_through=True)
+    except Exception as error:  # such as for names that come twice
+        names = [*getattr(X, "columns", ())]
+        twice = [name for name, count in Counter(map(str, names)).items() if count > 1]
+        if twice:
+            raise ValueError(
+                f"X: expected each column's name once, got {shown(twice[0])} again"
+            ) from None
+        raise TypeError(f"X: expected a table, got a {type(X).__name__}: {error!s:.160}") from None
+
+
+def _of_frame(frame: Any, X: Any) -> Table:
+    native_names = [*X.columns] if hasattr(X, "iloc") else [*frame.columns]
+    if any(isinstance(name, tuple) for name in native_names):
+        raise ValueError(
+            f"X: expected a name for each column, got several levels: {shown(native_names[0])}"
+        )
+    names = [str(name) for name in native_names]
+    named = any(isinstance(name, str) for name in native_names)
+    if not named:
+        names = [f"x{place}" for place in range(len(names))]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(f"X: expected each column's name once, got {shown(twice[0])} again")
+    rows, columns = frame.shape
+    _check_size(rows, columns)
+    labels = frame.columns
+    return Table(names, named, rows, lambda i: values_of(frame.get_column(labels[i]), names[i]))
+
+
+def _check_size(rows: int, columns: int) -> None:
+    if rows == 0 or columns == 0:
+        raise ValueError(
+            f"X: expected a table of at least one row and one column, got {rows} rows and "
+            f"{columns} columns"
+        )
+
+
+def _of_array(X: Any, estimator: Any) -> Table:
+    intact(X, "X")
+    if isinstance(X, (list, tuple)) and any(
+        isinstance(value, str) for row in X if isinstance(row, (list, tuple)) for value in row
+    ):
+        X = np.array(X, dtype=object)  # else NumPy makes texts of the numbers
+    X = check_array(X, dtype=None, ensure_all_finite=False, estimator=estimator)
+    if X.dtype.kind not in "biufOUSMm":
+        raise TypeError(f"X: expected numbers, texts or times, got an array of {X.dtype}")
+    names = [f"x{place}" for place in range(X.shape[1])]
+    return Table(names, False, len(X), lambda i: _of_vector(X[:, i], names[i]))
+
+
+def _of_vector(x: Array, name: str) -> Values:
+    if x.dtype.kind in "iuf":
+        return Values("numbers", x.astype(np.float64))
+    if x.dtype.kind == "b":
+        return Values("booleans", x.astype(np.float64))
+    if x.dtype.kind == "M":
+        return Values("times", _seconds(x))
+    if x.dtype.kind == "m":
+        return Values("numbers", x.astype("m8[us]").astype(np.float64) / 1e6)
+    items = x.tolist()
+    return of_objects(items, [_is_missing(item) for item in items], name)
+
+
+def _seconds(x: Array) -> Array:
+    seconds = x.astype("M8[us]").astype(np.int64) / 1e6
+    seconds[np.isnat(x)] = np.nan
+    return seconds
+
+
+def _is_missing(value: object) -> bool:
+    if value is None:
+        return True
+    try:
+        return bool(value != value)
+    except (TypeError, ValueError):  # pandas' NA, or an array in a cell
+        return type(value).__name__ in ("NAType", "NaTType")
+
+
+def values_of(series: Any, name: str) -> Values:
+    """A column of a frame, as narwhals gives it."""
+    dtype = series.dtype
+    if dtype.is_numeric():
+        return Values("numbers", _floats(series))
+    if dtype == nw.Boolean:
+        return Values("booleans", _floats(series))
+    if dtype == nw.Datetime:
+        wall = series.dt.replace_time_zone(None)
+        return Values("times", _floats(wall.dt.timestamp("us")) / 1e6)
+    if dtype == nw.Date:
+        days = series.cast(nw.Datetime("us"))
+        return Values("times", _floats(days.dt.timestamp("us")) / 1e6)
+    if dtype == nw.Duration:
+        return Values("numbers", _floats(series.dt.total_microseconds()) / 1e6)
+    missing = series.is_null().to_numpy().tolist()
+    return of_objects(series.to_list(), missing, name)
+
+
+def _floats(series: Any) -> Array:
+    return np.array(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
+
+
+def of_objects(items: Sequence[Any], missing: Sequence[bool], name: str) -> Values:
+    """Values of any types: numbers or times if all are, else texts."""
+    there = [item for item, gone in zip(items, missing, strict=True) if not gone]
+    types = {type(item) for item in there}
+    if types and all(issubclass(kind, (bool, np.bool_)) for kind in types):
+        return Values("booleans", _filled(items, missing, float))
+    if types and all(issubclass(kind, Real) or _is_decimal(kind) for kind in types):
+        return Values("numbers", _filled(items, missing, float))
+    if types and all(issubclass(kind, (datetime.date, np.datetime64)) for kind in types):
+        return Values("times", _filled(items, missing, _second))
+    if types and all(issubclass(kind, datetime.time) for kind in types):
+        return Values("numbers", _filled(items, missing, _second_of_day))
+    if types and all(issubclass(kind, datetime.timedelta) for kind in types):
+        return Values("numbers", _filled(items, missing, lambda x: x.total_seconds()))
+    if types <= {str}:
+        data = [None if gone else item for item, gone in zip(items, missing, strict=True)]
+        return Values("texts", data)
+    data = [None if gone else _text(x) for x, gone in zip(items, missing, strict=True)]
+    return Values("texts", data)
+
+
+def _is_decimal(kind: type) -> bool:
+    return kind.__name__ == "Decimal"
+
+
+def _filled(items: Sequence[Any], missing: Sequence[bool], number: Callable[[Any], float]) -> Array:
+    pairs = zip(items, missing, strict=True)
+    return np.array([math.nan if gone else number(item) for item, gone in pairs], np.float64)
+
+
+def _second(value: Any) -> float:
+    if isinstance(value, np.datetime64):
+        return float(value.astype("M8[us]").astype(np.int64)) / 1e6
+    if not isinstance(value, datetime.datetime):
+        value = datetime.datetime(value.year, value.month, value.day)
+    return float((value.replace(tzinfo=None) - _EPOCH).total_seconds())
+
+
+def _second_of_day(value: datetime.time) -> float:
+    return value.hour * 3600.0 + value.minute * 60.0 + value.second + value.microsecond / 1e6
+
+
+def _text(value: Any) -> str:
+    """A cell as a category's name: 3, 3.0 and "3" are one."""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, (bool, np.bool_)):
+        return str(bool(value))
+    if isinstance(value, Real) and math.isfinite(value) and float(value).is_integer():
+        return str(int(float(value)))
+    return str(value)
+
+
+# ---- values of one kind as those of another, as a model that was fitted on that expects them
+
+
+def as_numbers(values: Values, name: str) -> Array:
+    """Numbers (N,), finite or NaN; texts that are numbers count as such."""
+    if values.kind == "texts":
+        data = np.array([_number(text, name, i) for i, text in enumerate(values.data)], np.float64)
+    elif values.kind == "times":
+        raise CellError(name, None, "expected numbers, got dates or times")
+    else:
+        data = values.data
+    bad = np.flatnonzero(np.isinf(data))
+    if bad.size:
+        row = int(bad[0])
+        raise CellError(name, row, f"expected finite numbers or none, got {data[row]}")
+    return np.asarray(data, np.float64)
+
+
+def _number(text: str | None, name: str, row: int) -> float:
+    if text is None:
+        return math.nan
+    try:
+        return float(text)
+    except ValueError:
+        raise CellError(name, row, f"expected numbers, got the text {shown(text)}") from None
+
+
+def as_booleans(values: Values, name: str) -> Array:
+    """0 and 1 and NaN."""
+    if values.kind == "texts":
+        words = {"true": 1.0, "1": 1.0, "false": 0.0, "0": 0.0}
+        found = [None if t is None else words.get(t.lower(), -1.0) for t in values.data]
+        data = np.array([math.nan if x is None else x for x in found], np.float64)
+    elif values.kind == "times":
+        raise CellError(name, None, "expected booleans, got dates or times")
+    else:
+        data = values.data
+    bad = np.flatnonzero(~((data == 0) | (data == 1) | np.isnan(data)))
+    if bad.size:
+        row = int(bad[0])
+        came = values.data[row]
+        raise CellError(name, row, f"expected booleans (or 0 and 1), got {shown(came)}")
+    return np.asarray(data, np.float64)
+
+
+def as_texts(values: Values, name: str) -> list[str | None]:
+    """Names of categories, None where they are missing."""
+    if values.kind == "texts":
+        return list(values.data)
+    if values.kind == "booleans":
+        return [None if math.isnan(x) else str(bool(x)) for x in values.data.tolist()]
+    if values.kind == "times":
+        raise CellError(name, None, "expected texts or categories, got dates or times")
+    return [None if math.isnan(x) else _text(x) for x in values.data.tolist()]
+
+
+def as_times(values: Values, name: str) -> Array:
+    """Seconds since 1970 and NaN; texts are parsed as ISO 8601 has them."""
+    if values.kind == "times":
+        return np.asarray(values.data, np.float64)
+    if values.kind == "texts":
+        return parsed_times(values.data, name)
+    if np.isnan(values.data).all():
+        return np.asarray(values.data, np.float64)
+    raise CellError(name, None, f"expected dates or times, got {values.kind}")
+
+
+def parsed_times(texts: Sequence[str | None], name: str) -> Array:
+    """Seconds since 1970 of texts such as 2024-02-29 or 2024-02-29 23:59:00."""
+    seconds: dict[str | None, float] = {None: math.nan}
+    for row, text in enumerate(texts):
+        if text not in seconds:
+            try:
+                seconds[text] = _second(_parsed(text or ""))
+            except ValueError as error:
+                raise CellError(
+                    name,
+                    row,
+                    "expected dates as 2024-02-29 or 2024-02-29 23:59:00, or none, got "
+                    f"{shown(text)} ({error!s:.60})",
+                ) from None
+    return np.array([seconds[text] for text in texts], np.float64)
+
+
+def _parsed(text: str) -> datetime.datetime:
+    text = text.strip().replace("/", "-")
+    if text.endswith(("Z", "z")):  # which fromisoformat takes from Python 3.11 on
+        text = text[:-1] + "+00:00"
+    return datetime.datetime.fromisoformat(text)

@@ -1,0 +1,223 @@
+"""Columns that are learnt from the training rows."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._basics.shown import shown
+from . import _frames
+from ._columns import Boolean, Category, Column, Number, Time, codes_of
+from ._defaults import MOST_CATEGORIES
+from ._errors import CellError
+from ._frames import Values
+
+Array = NDArray[Any]
+
+DAY, WEEK, YEAR = 86_400.0, 604_800.0, 31_556_952.0  # seconds
+_PERIODS = ((DAY, 2), (WEEK, 3), (YEAR, 2))  # and harmonics: 3 tell all seven days
+_DATE = re.compile(r"\s*\d{4}[-/]\d{2}[-/]\d{2}([T ]\d{2}:\d{2}.*)?\s*")
+_MOST_DATES = 0.9  # of a column's texts that look like dates: then all should be
+_LONGEST = 1 << 20  # characters of a column's categories together
+_FOLDS = 5
+_ALONE = 0.9  # of the rows have a text of their own: that tells nothing of other rows
+
+
+class Learnt(NamedTuple):
+    """A column, its training rows' encoding where that is not `encode`'s, or why it is left out."""
+
+    column: Column | None
+    taken: Any = None
+    own: Array | None = None  # (N, M): the training rows' means, each without its own rows
+    why_not: str = ""
+
+
+class Teacher:
+    """What the columns learn from: targets (N, M) of deviation about 1, weights, and limits."""
+
+    def __init__(
+        self,
+        targets: Array,
+        weights: Array | None,
+        most_categories: int,
+        rng: np.random.Generator,
+    ) -> None:
+        self.targets, self.most_categories = targets, most_categories
+        self.weights = np.ones(len(targets)) if weights is None else weights
+        self.folds = rng.integers(0, _FOLDS, len(targets))
+
+    def learn(self, name: str, values: Values, bins: int) -> Learnt:
+        """A column of the kind that its values are of; numbers have so many bins."""
+        if values.kind == "texts" and _are_dates(values.data, name):
+            values = Values("times", _frames.parsed_times(values.data, name))
+        if values.kind == "texts":
+            return self.category(name, values)
+        if values.kind == "times":
+            return self.time(name, _frames.as_times(values, name), bins)
+        if values.kind == "booleans":
+            return self.boolean(name, _frames.as_booleans(values, name))
+        return self.number(name, _frames.as_numbers(values, name), bins)
+
+    def number(self, name: str, x: Array, bins: int) -> Learnt:
+        there = x[~np.isnan(x)]
+        if why := _tells_nothing(there, len(x)):
+            return Learnt(None, why_not=why)
+        return Learnt(self._number(name, x, bins), x)
+
+    def _number(self, name: str, x: Array, bins: int) -> Number:
+        missing = np.isnan(x)
+        there, weights = x[~missing], self.weights[~missing]
+        low, high = float(there.min()), float(there.max())
+        size = max(abs(low), abs(high))  # divided by first, so that no square overflows
+        center = float(np.average(there / size, weights=weights) * size)
+        deviation = np.sqrt(np.average(((there - center) / size) ** 2, weights=weights)) * size
+        scale = float(deviation) if deviation > 0 else 1.0
+        return Number(
+            name,
+            center,
+            scale,
+            float(np.median(there)),
+            low,
+            high,
+            _edges(there, bins),
+            bool(missing.any()),
+        )
+
+    def boolean(self, name: str, x: Array) -> Learnt:
+        if why := _tells_nothing(x[~np.isnan(x)], len(x)):
+            return Learnt(None, why_not=why)
+        return Learnt(Boolean(name, bool(np.isnan(x).any())), x)
+
+    def time(self, name: str, x: Array, bins: int) -> Learnt:
+        there = x[~np.isnan(x)]
+        if why := _tells_nothing(there, len(x)):
+            return Learnt(None, why_not=why)
+        span = float(there.max() - there.min())
+        cycles = tuple(
+            (period, harmonics)
+            for period, harmonics in _PERIODS
+            if span >= period and np.ptp(np.mod(there, period)) > 0
+        )
+        return Learnt(Time(name, self._number(name, x, bins), cycles), x)
+
+    def category(self, name: str, values: Values) -> Learnt:
+        texts = _frames.as_texts(values, name)
+        counts = Counter(text for text in texts if text is not None)
+        gone = len(texts) - counts.total()
+        if not counts:
+            return Learnt(None, why_not=f"got none in {len(texts)} rows")
+        if len(counts) == 1 and not gone:
+            return Learnt(None, why_not=f"got {shown(next(iter(counts)))} in every row")
+        there = len(texts) - gone
+        if there > 100 and len(counts) > _ALONE * there:
+            return Learnt(None, why_not=f"got {len(counts):,} different texts in {there:,} rows")
+        # The most frequent first; of equals, that which comes first in the alphabet.
+        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        often = [text for text, count in ranked if count >= self._least_count(there, len(counts))]
+        few = often[: self.most_categories]
+        kept = few
+        if len(few) < len(counts):
+            kept = _within([text for text, count in ranked if count > 1] or few)
+            few = few[: len(kept)]
+        if not kept:
+            return Learnt(None, why_not=f"got {len(counts):,} different texts in {there:,} rows")
+        C = len(kept)
+        codes = codes_of(texts, tuple(kept))
+        others = len(counts) > len(few)
+        means: tuple[tuple[float, ...], ...] = ()
+        own = None
+        if others:
+            own = self._own_means(codes, C + 2)
+            shift, scale = own.mean(axis=0), np.maximum(own.std(axis=0), 1e-6)
+            own = (own - shift) / scale
+            table = (self._means(codes, C + 2) - shift) / scale
+            means = tuple(map(tuple, table.tolist()))
+        column = Category(name, tuple(kept), len(few), others, gone > 0, means)
+        return Learnt(column, codes, own)
+
+    def _least_count(self, rows: int, distinct: int) -> int:
+        """How many rows a category needs for a column of its own."""
+        return 1 if distinct <= 16 else min(10, max(2, rows // 1000))
+
+    def _means(self, codes: Array, count: int, rows: Array | None = None) -> Array:
+        """The targets' means by code (count, M), drawn to the mean of all as if 10 rows had it."""
+        if rows is None:
+            rows = np.ones(len(codes), bool)
+        weights, targets = self.weights[rows], self.targets[rows]
+        overall = np.average(targets, axis=0, weights=weights)
+        sums = np.stack(
+            [np.bincount(codes[rows], weights * t, count) for t in (targets - overall).T], axis=1
+        )
+        sizes = np.bincount(codes[rows], weights, count) / weights.mean()
+        means: Array = overall + sums / weights.mean() / (sizes[:, None] + 10.0)
+        return means
+
+    def _own_means(self, codes: Array, count: int) -> Array:
+        """Of each row those of the other folds, so that no row sees its own target."""
+        own = np.empty(self.targets.shape)
+        for fold in range(_FOLDS):
+            inside = self.folds == fold
+            own[inside] = self._means(codes, count, ~inside)[codes[inside]]
+        return own
+
+
+def _tells_nothing(there: Array, rows: int) -> str:
+    """What came, if the values there are all the same, or none."""
+    if not there.size:
+        return f"got none in {rows} rows"
+    if there.size == rows and there.min() == there.max():
+        return f"got {there[0]:g} in every row"
+    return ""
+
+
+def _edges(there: Array, bins: int) -> tuple[float, ...]:
+    """Of bins with about as many rows in each; between all values where those are few."""
+    if bins < 1 or there.min() == there.max():
+        return ()
+    distinct = np.unique(there)
+    if len(distinct) <= bins + 1:
+        edges = distinct
+    else:
+        edges = np.unique(np.quantile(there, np.linspace(0.0, 1.0, bins + 1)))
+    with np.errstate(over="ignore", divide="ignore"):
+        narrow = ~np.isfinite(1.0 / np.diff(edges))
+    if len(edges) < 3 or narrow.any():  # one bin is what the number itself says
+        return ()
+    return tuple(edges.tolist())
+
+
+def _are_dates(texts: list[str | None], name: str) -> bool:
+    """Whether texts are dates; an error where nearly all are."""
+    counts = Counter(texts)
+    gone = counts.pop(None, 0)
+    if not counts:
+        return False
+    good = {text for text in counts if text is not None and _DATE.fullmatch(text)}
+    share = sum(counts[text] for text in good) / (len(texts) - gone)
+    if share < _MOST_DATES:
+        return False
+    bad = counts.keys() - good
+    if bad:
+        row = next(i for i, text in enumerate(texts) if text in bad)
+        raise CellError(
+            name,
+            row,
+            f"expected dates, as {share:.0%} of the column's texts are, or none, got "
+            f"{shown(texts[row])}",
+        )
+    return True
+
+
+def _within(texts: list[str]) -> list[str]:
+    """As many as a file holds."""
+    total, kept = 0, []
+    for text in texts[:MOST_CATEGORIES]:
+        total += len(text) + 4
+        if total > _LONGEST:
+            break
+        kept.append(text)
+    return kept

@@ -1,0 +1,122 @@
+"""The regressor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+
+from .._inputs import checks
+from . import _intervals, _targets
+from ._base import TableEstimator
+
+Array = NDArray[Any]
+
+
+class TableRegressor(RegressorMixin, TableEstimator):
+    """A network that predicts a number for the rows of a table, whatever its columns are."""
+
+    _classifies = False
+
+    # ---- predictions
+
+    def predict(self, X: Any) -> Array:
+        """The target (N,) of each row, float64, in its own unit."""
+        return self._forward(X)[:, 0] * self._target_scale + self._target_center
+
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> tuple[Array, Array]:
+        """Lower and upper ends (N,) that hold a new row's target with this probability.
+
+        Half as wide as the validation rows' residuals say (split conformal prediction).
+
+        Raises
+        ------
+        ValueError
+            If the table had too few rows to validate with.
+        """
+        coverage = checks.number(coverage, "coverage", 0.0, 1.0)
+        middle = self.predict(X)
+        if not self._residuals:
+            raise ValueError(
+                "predict_interval: expected a model with validation rows, got one fitted on "
+                f"{self.training_['rows']} rows, which are too few for that"
+            )
+        half = _intervals.half_width(self._residuals, self._residual_count, coverage)
+        return middle - half, middle + half
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R² of the predictions; `y` may be the name of a column."""
+        X, y = self._pair(X, y)
+        predicted = self.predict(X)
+        targets = _targets.numbers(y, len(predicted), None)
+        return float(r2_score(targets, predicted, sample_weight=sample_weight))
+
+    # ---- fitting
+
+    _target_center: float
+    _target_scale: float
+    _residuals: list[float]
+    _residual_count: int
+    validation_score_: float | None
+
+    def _learn_targets(self, y: Any, rows: int, name: str | None) -> dict[str, Any]:
+        return {"_codes": _targets.numbers(y, rows, name), "_guide": None, "_T": None}
+
+    def _labels_at(self, learnt: dict[str, Any], rows: Array) -> Array:
+        targets: Array = learnt["_codes"][rows]
+        return targets
+
+    def _row_weights(self, learnt: dict[str, Any], weights: Array | None) -> Array | None:
+        """And the target's scale, which goes by them."""
+        y = learnt["_codes"]
+        size = float(np.abs(y).max()) or 1.0
+        center = float(np.average(y / size, weights=weights) * size)
+        deviation = np.sqrt(np.average(((y - center) / size) ** 2, weights=weights)) * size
+        scale = float(deviation) if deviation > 0 else 1.0
+        T = ((y - center) / scale)[:, None]
+        learnt |= {"_T": T, "_guide": T, "_center": center, "_scale": scale}
+        return weights
+
+    def _outputs_and_loss(self, learnt: dict[str, Any]) -> tuple[int, str]:
+        return 1, "squared_error"
+
+    def _after(self, learnt: dict[str, Any], off: Array | None) -> dict[str, Any]:
+        residuals: list[float] = []
+        count, score = 0, None
+        if off is not None:
+            there = ~np.isnan(off[:, 0])
+            y = learnt["_codes"][there]
+            predicted = off[there, 0] * learnt["_scale"] + learnt["_center"]
+            residuals, count = _intervals.kept(y - predicted)
+            score = float(r2_score(y, predicted)) if len(y) > 1 else None
+        return {
+            "validation_score_": score,
+            "_target_center": learnt["_center"],
+            "_target_scale": learnt["_scale"],
+            "_residuals": residuals,
+            "_residual_count": count,
+        }
+
+    def _state(self) -> dict[str, Any]:
+        """What a file keeps besides columns and network."""
+        return {
+            "center": self._target_center,
+            "scale": self._target_scale,
+            "residuals": self._residuals,
+            "residual_count": self._residual_count,
+            "validation_score": self.validation_score_,
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self._target_center = checks.number(state["center"], "center")
+        self._target_scale = checks.number(state["scale"], "scale", 0.0)
+        residuals = [checks.number(x, "residuals", 0.0) for x in state["residuals"]]
+        if residuals != sorted(residuals):
+            raise ValueError("residuals: expected them in their order, got others")
+        self._residuals = residuals
+        least = len(residuals)
+        self._residual_count = checks.integer(state["residual_count"], "residual_count", least)
+        self.validation_score_ = state["validation_score"]

@@ -1,0 +1,197 @@
+"""Tables as people write them: what is read of them, and how they are refused."""
+
+from __future__ import annotations
+
+import datetime
+import gzip
+import re
+
+import pytest
+
+from eigenmlp.cli.reading.numeric import numbers
+from eigenmlp.cli.reading.table import ReadOptions, framed, open_table
+from eigenmlp.cli.reading.text import Layout, Text, laid_out
+from eigenmlp.cli.reading.words import MISSING
+
+pl = pytest.importorskip("polars")
+
+
+def read(content, kinds=None, missing=MISSING, date_format=None, texts=(), name="t.csv", **layout):
+    """Names and rows of a text."""
+    with open(name, "wb") as file:
+        file.write(content if isinstance(content, bytes) else content.encode())
+    table = open_table(name, ReadOptions(Layout(**layout), missing, date_format, texts))
+    return table.names, framed(table, table.names, kinds or {}).rows()
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "rows"),
+    [
+        ("a;b;c\n1;x y;2.5\n2;y;3.5\n", "abc", [(1, "x y", 2.5), (2, "y", 3.5)]),
+        ("a\tb\n1\t\n2\t3\n", "ab", [(1, None), (2, 3)]),
+        ("a|b\n1|x\n", "ab", [(1, "x")]),
+        ("a b c\n1  2   x\n 4 5 y\n", "abc", [(1, 2, "x"), (4, 5, "y")]),
+        ("\ufeffa,b\r\n1,x\r\n2,y\r\n", "ab", [(1, "x"), (2, "y")]),
+        ("a,b\r1,x\r", "ab", [(1, "x")]),
+        ("sep=;\na;b,c\n1;x\n", ["a", "b,c"], [(1, "x")]),
+        ('"a","b ""c"""\n"x, y",1\n', ["a", 'b "c"'], [("x, y", 1)]),
+        ('a,b\n"two\nlines",2\n', "ab", [("two\nlines", 2)]),
+        ('a,b\n"1","2"\n"3",4\n', "ab", [(1, 2), (3, 4)]),
+        ("a,b\n\n1,x\n  \n2,y\n\n", "ab", [(1, "x"), (2, "y")]),
+        ("# said\n#\na,b\n# more, here\n1,x\n#end\n", "ab", [(1, "x")]),
+        ("# said\n# a,b\n1,2\n3,4\n", "ab", [(1, 2), (3, 4)]),
+        ("c,n\n#ff0000,1\n# no\n#00ff00,2\n", "cn", [("#ff0000", 1), ("#00ff00", 2)]),
+        ('a,b\n"x\n#no comment",1\n', "ab", [("x\n#no comment", 1)]),
+        ("a,b\n1,NA\n?,x\nnan,None\n", "ab", [(1, None), (None, "x"), (None, None)]),
+        ("a,b\nTrue,yes\nfalse,no\nNA,yes\n", "ab", [(True, "yes"), (False, "no"), (None, "yes")]),
+        ("1,x\n2,y\n", ["column_1", "column_2"], [(1, "x"), (2, "y")]),
+        (",b,\n1,x,y\n", ["column_1", "b", "column_3"], [(1, "x", "y")]),
+        ("a,b\nMünchen,1\n", "ab", [("München", 1)]),
+    ],
+)  # fmt: skip
+def test_text(empty_folder, text, names, rows):
+    assert read(text) == ([*names], rows)
+
+
+def test_numbers_alone_are_read_at_once(empty_folder, monkeypatch):
+    """Without a look at single rows, as far as nothing is wrong with one."""
+    monkeypatch.setattr(Text, "records", lambda self: pytest.fail("row by row"))
+    assert read("a,b\n1,2.5\n-3e2,4\n") == (["a", "b"], [(1.0, 2.5), (-300.0, 4.0)])
+    text = laid_out(b"1;2,5\n", "t.csv", Layout(point=","))
+    assert numbers(text, ",").tolist() == [[1.0, 2.5]]
+
+
+def test_encodings(empty_folder):
+    text = "a\tb\nMünchen\t1\n"
+    assert read(text.encode("utf-16"))[1] == [("München", 1)]
+    assert read(text.encode("latin-1"), encoding="latin-1")[1] == [("München", 1)]
+    with pytest.raises(ValueError, match=r"text in UTF-8: .*0xfc.*--encoding"):
+        read(text.encode("latin-1"))
+
+
+def test_what_is_told(empty_folder):
+    assert read("a;b\n1,5;x\n2;y\n", point=",")[1] == [(1.5, "x"), (2.0, "y")]
+    assert read("a b;c\n", header=False)[1] == [("a b", "c")]
+    assert read("2019,2020\n1,2\n", header=True) == (["2019", "2020"], [(1, 2)])
+    assert read("a,b\n-9,x\n1,NA\n", missing=frozenset({"", "-9"}))[1] == [(None, "x"), (1, "NA")]
+    assert read("a,b\n007,1\n", texts=("a",))[1] == [("007", 1)]
+    assert read("a,b;c\n1,2;3\n", separator=",") == (["a", "b;c"], [(1, "2;3")])
+
+
+def test_kinds_that_are_told(empty_folder):
+    """A file of a few rows may look like another kind than the model's."""
+    kinds = {"zip": "texts", "on": "booleans", "day": "times", "n": "numbers"}
+    _, rows = read("zip,on,day,n\n007,1,2024/3/9,NA\n", kinds)
+    assert rows == [("007", 1, datetime.datetime(2024, 3, 9), None)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["2024-02-29", "NA", "2024-3-1"], [(2024, 2, 29), None, (2024, 3, 1)]),
+        (["2024/02/29 23:59"], [(2024, 2, 29, 23, 59)]),
+        (["2024-02-29T23:59:01.5Z", "NA"], [(2024, 2, 29, 23, 59, 1, 500_000), None]),
+        (["2024-02-29 23:59", "2024-02-29"], [(2024, 2, 29, 23, 59), (2024, 2, 29)]),
+        (["2024-02-29 23:59:01+02:00"], [(2024, 2, 29, 23, 59, 1)]),
+        (["01.02.2024", "03.02.2024 10:00"], [(2024, 2, 1), (2024, 2, 3, 10)]),
+        (["01/02/2024", "13/02/2024"], [(2024, 2, 1), (2024, 2, 13)]),
+        (["01/02/2024", "02/13/2024"], [(2024, 1, 2), (2024, 2, 13)]),
+    ],
+)  # fmt: skip
+def test_dates(empty_folder, cells, expected):
+    dates = [None if one is None else datetime.datetime(*one) for one in expected]
+    rows = read("d;n\n" + "".join(f"{cell};1\n" for cell in cells))[1]
+    assert [row[0] for row in rows] == dates
+
+
+def test_date_format(empty_folder):
+    text = "d,n\n01/02/2024,1\n03/04/2024,2\n"
+    with pytest.raises(ValueError, match=r"line 2, column 1 \('d'\).*day and month.*--date-format"):
+        read(text)
+    rows = read(text, date_format="%d/%m/%Y")[1]
+    assert rows[0][0] == datetime.datetime(2024, 2, 1)
+
+
+def test_gzip_and_parquet(empty_folder):
+    text = "a,b\n1,x\n2,\n"
+    expected = (["a", "b"], [(1, "x"), (2, None)])
+    assert read(gzip.compress(text.encode()), name="t.csv.gz") == expected
+    frame = pl.DataFrame({"a": [1, 2], "b": ["x", None]})
+    frame.write_parquet("t.parquet")
+    with open("t.parquet", "rb") as file:
+        assert read(file.read(), name="t.parquet") == expected
+    frame.with_columns(c=pl.Series([[1], [2]])).write_parquet("t.parquet")
+    table = open_table("t.parquet", ReadOptions())
+    frame.clear().write_parquet("none.parquet")
+    with pytest.raises(ValueError, match=r"none\.parquet: expected rows, found none"):
+        open_table("none.parquet", ReadOptions())
+    with pytest.raises(ValueError, match=r"column 3 \('c'\): expected numbers, .*got List"):
+        table.column("c")
+
+
+ORDERLY = "".join(f"{i},{i}\n" for i in range(30))
+
+
+@pytest.mark.parametrize(
+    ("content", "pattern"),
+    [
+        ("", "expected rows, found none$"),
+        (" \n\n", "expected rows, found none$"),
+        ("a,b\n", "found none but a header"),
+        ("a,b,a\n1,2,3\n", "expected each name once, got 'a' for columns 1 and 3"),
+        ("a,b,c\n1,2,3\n4,5\n", "line 3: expected 3 columns, got 2"),
+        ("a,b,c\n1,2,\n4,5\n", "line 3: expected 3 columns, got 2"),
+        ('a,b,c\n1,"2",\n# no\n"4",5\n', "line 4: expected 3 columns, got 2"),
+        ("a,b\n1,2,3\n", "line 2: expected 2 columns, got 3"),
+        ('a,b\n1,"2\n3,4\n', "line 2: expected 2|unexpected end|expected a table of text"),
+        (f"a,b\n{ORDERLY}\n7,oops\n{ORDERLY}", r"line 33, column 2 \('b'\): .*a number.*'oops'"),
+        (f"{ORDERLY}1,inf\n", "line 31, column 2: expected a finite number, got 'inf'"),
+        (f"a;b\n# c\n\n1;x\n{ORDERLY.replace(',', ';')}2;-Infinity\n", "expected a number as"),
+        ("a,b\n1e400,x\n2,y\n", r"line 2, column 1 \('a'\): expected a finite number, got '1e400'"),
+        ("d,b\n2024-01-05,x\n2024-13-05,y\n2024-02-05,z\n", "line 3, column 1.*'2024-13-05'"),
+        ("2019,2020,price\n1,2,3\n4,5,6\n", "line 1, column 3: .*'price' .a header"),
+        ("a;b\n1,5;x\n2,5;y\n", r"line 2, column 1 \('a'\): .* got '1,5' .--decimal ,"),
+        (b"\x89PNG\r\n\x1a\n", "expected a table: .*got a picture"),
+        (b"PK\3\4abc", "got a ZIP archive .an Excel workbook"),
+        (b"PAR1 and no more", "expected a whole Parquet file"),
+        (b"\x1f\x8b\x08\0\0\0", "expected a whole gzip file"),
+        (b"a,b\n1,2\n3,\0\n", "got a zero byte in line 3"),
+    ],
+)  # fmt: skip
+def test_refused(empty_folder, content, pattern):
+    with pytest.raises(ValueError, match=pattern) as error:
+        read(content)
+    assert re.match(r"t\.csv: ", str(error.value)) and len(str(error.value)) < 400
+
+
+def test_words_among_numbers_are_told_of(empty_folder):
+    rows = "".join(f"{i},x\n" for i in range(20))
+    with open("t.csv", "w", encoding="utf-8") as file:
+        file.write(f"a,b\n{rows}c1,x\nc2,y\n")
+    table = open_table("t.csv", ReadOptions())
+    assert table.column("a").dtype == pl.String
+    expected = "t.csv: line 22, column 1 ('a'): taken as words, as 'c1' is no number; 20 of 22"
+    assert [note.startswith(expected) for note in table.notes] == [True]
+
+
+def test_columns_of_words_beside_a_few_numbers_are_words(empty_folder):
+    rows = read("a,b\n12,x\nA7,y\nB9,z\n")[1]
+    assert [row[0] for row in rows] == ["12", "A7", "B9"]
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        (",a\n0,x\n1,y\n", True),
+        (",a\n9,x\n4,y\n", True),
+        (",a\n9,x\n9,y\n", False),
+        ("id,a\n7,x\n8,y\n9,x\n", True),
+        ("id,a\n7,x\n9,y\n10,x\n", False),
+        ("n,a\n1,x\n2,y\n", False),
+    ],
+)
+def test_a_first_column_that_counts_rows(empty_folder, text, counts):
+    with open("t.csv", "w", encoding="utf-8") as file:
+        file.write(text)
+    table = open_table("t.csv", ReadOptions())
+    assert (table.counter() is not None) == counts
