@@ -14,7 +14,7 @@ _DISTORTING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "EIGENMLP_ISA")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "EIGENMLP_NUM_THREADS")
 _PACKAGES = (
     *("eigenmlp", "numpy", "torch", "jax", "jaxlib"),
-    *("scikit-learn", "onnxruntime", "mlpfile"),
+    *("scikit-learn", "onnxruntime", "mlpfile", "lightgbm", "xgboost"),
 )
 
 

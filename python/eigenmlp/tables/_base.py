@@ -137,7 +137,7 @@ class TableEstimator(BaseEstimator, ABC):
             learnt = self._learn_targets(self._labels_at(learnt, there), table.rows, target)
         weights = self._row_weights(learnt, given)
         asked = {name: getattr(self, theirs) for name, theirs in _defaults.NAMES.items()}
-        choices = _defaults.choices(table.rows, asked)
+        choices = _defaults.choices(table.rows, len(table.names), asked)
         seed = int(check_random_state(self.random_state).randint(2**31))
         rng = np.random.default_rng(seed)
         teacher = Teacher(learnt["_guide"], weights, most, rng)

@@ -8,6 +8,7 @@ from typing import Any
 from .._inputs import checks
 
 TINY, SMALL = 50, 3000  # rows below which a table is so
+MANY = 32  # columns above which those of small tables have no bins
 MOST_CATEGORIES = 10_000  # of a column that are remembered
 
 NAMES = {  # of settings that an estimator's parameter stands for
@@ -39,26 +40,28 @@ class Settings:
     dtype: str
 
 
-def choices(rows: int, asked: dict[str, Any]) -> list[Settings]:
-    """The settings to try for a table of so many rows, with what was asked for instead.
+def choices(rows: int, columns: int, asked: dict[str, Any]) -> list[Settings]:
+    """The settings to try for a table of such a size, with what was asked for instead.
 
     There are several for small ones, which differ most in what they need.
     """
     given = {name: _checked(name, value) for name, value in asked.items() if not _is_auto(value)}
-    return [*dict.fromkeys(replace(settings, **given) for settings in _automatic(rows))]
+    return [*dict.fromkeys(replace(settings, **given) for settings in _automatic(rows, columns))]
 
 
 def _is_auto(value: Any) -> bool:
     return isinstance(value, str) and value == "auto"
 
 
-def _automatic(rows: int) -> list[Settings]:
+def _automatic(rows: int, columns: int) -> list[Settings]:
     if rows < TINY:  # too few to spare any
         return [Settings((32,), 0, 1e-2, 1e-2, 0.0, rows, 200, 200, 0, False, "float64")]
     if rows < SMALL:
         line = Settings((), 0, 1e-2, 0.5, 0.0, 32, 60, 60, 5, True, "float32")
         calm = replace(line, hidden=(128, 64), bins=4, lr=2e-3, dropout=0.3)
         wide = replace(calm, hidden=(192, 192), lr=4e-3, weight_decay=0.3, dropout=0.1, patience=12)
+        if columns > MANY:
+            return [line, replace(calm, bins=0), replace(wide, bins=0)]
         return [line, calm, replace(wide, bins=0), replace(wide, bins=8)]
     batch = 128 if rows < 20_000 else 256
     epochs = min(40, max(8, round(1.2e6 / rows)))

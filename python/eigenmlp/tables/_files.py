@@ -109,7 +109,7 @@ def _checked_parameters(found: Any, kind: type[Any]) -> dict[str, Any]:
     if found.get("class_weight") not in (None, "balanced"):
         raise ValueError(f"class_weight: got {shown(found['class_weight'])}")
     asked = {name: found[theirs] for name, theirs in _defaults.NAMES.items() if theirs in found}
-    _defaults.choices(1000, asked)
+    _defaults.choices(1000, 1, asked)
     return found
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from ..history import History
 from ..mlp import MLP
 from ..optimizers import AdamW
 from ..schedules import Cosine, WarmUp
+from ..threads import get_num_threads, limited
 from ._defaults import Settings
 
 Array = NDArray[Any]
@@ -54,6 +57,7 @@ class Fitter:
     ) -> None:
         self.fold, self.outputs, self.loss = fold, outputs, loss
         self.seed, self.progress = seed, progress
+        self._interrupted = Event()
 
     def fit(self, rows: Rows, settings: Settings) -> Fitted:
         """Train on all rows, or on those that do not validate."""
@@ -73,7 +77,7 @@ class Fitter:
 
         That one is then trained on all rows, for as many epochs as were best.
         """
-        found = [self.crossed(rows, settings) for rows, settings in choices]
+        found = self.crossed(choices)
         place = _first_of_about_equals([curves for curves, _ in found])
         (rows, settings), (curves, off) = choices[place], found[place]
         curve = curves.mean(axis=0)
@@ -83,23 +87,42 @@ class Fitter:
         fitted.off = off
         return place, fitted
 
-    def crossed(self, rows: Rows, settings: Settings) -> tuple[Array, Array]:
-        """The losses on the folds by epoch (folds, epochs), and outputs (N, K) for each row, of the
-        network that was trained on the other folds.
+    def crossed(self, choices: list[tuple[Rows, Settings]]) -> list[tuple[Array, Array]]:
+        """Of each the losses on the folds by epoch (folds, epochs), and outputs (N, K) for each
+        row, of the network that was trained on the other folds.
+
+        Networks so small gain nothing from several threads: as many are trained at once instead.
         """
         assert self.fold is not None
-        curves = []
-        off = np.full((len(rows.T), self.outputs), np.nan)
-        for k, seed in enumerate(self._seeds(settings)[1:]):
-            inside = self.fold == k
-            if not inside.any():  # fewer groups than folds
-                continue
-            valid = rows[inside]
-            one = self.run(rows[~inside], valid, settings, seed)
-            curves.append(one.history.val_loss)
-            off[inside] = one.net.forward(valid.X)
-        shortest = min(map(len, curves))
-        return np.array([losses[:shortest] for losses in curves]), off
+        folds = np.unique(self.fold).tolist()  # fewer than asked for, of few groups
+        jobs = [(*choice, fold) for choice in choices for fold in folds]
+        pool = ThreadPoolExecutor(get_num_threads())
+        try:
+            done = [pool.submit(self._without, *job) for job in jobs]
+            results = [one.result() for one in done]
+        except BaseException:
+            self._interrupted.set()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+        found = []
+        for place in range(0, len(jobs), len(folds)):
+            part = results[place : place + len(folds)]
+            off = np.full((len(self.fold), self.outputs), np.nan)
+            for fold, (_, outputs) in zip(folds, part, strict=True):
+                off[self.fold == fold] = outputs
+            shortest = min(len(losses) for losses, _ in part)
+            found.append((np.array([losses[:shortest] for losses, _ in part]), off))
+        return found
+
+    def _without(self, rows: Rows, settings: Settings, fold: int) -> tuple[list[float], Array]:
+        """The losses on a fold by epoch, and its rows' outputs, of a network trained on others."""
+        assert self.fold is not None
+        inside: Array = self.fold == fold
+        valid = rows[inside]
+        with limited(1):
+            one = self.run(rows[~inside], valid, settings, self._seeds(settings)[1 + fold])
+            return one.history.val_loss, one.net.forward(valid.X)
 
     def _seeds(self, settings: Settings) -> list[int]:
         states = np.random.SeedSequence(self.seed).generate_state(settings.folds + 1)
@@ -133,7 +156,7 @@ class Fitter:
         steps = settings.epochs * -(-N // settings.batch_size)
         warm = max(1, int(_WARM * steps))
         lr = WarmUp(warm, Cosine(settings.lr, max(1, steps - warm)), start=0.0 if warm > 1 else 1.0)
-        mean = _Mean(valid, settings.patience)
+        mean = _Mean(valid, settings.patience, self._interrupted)
         history = net.fit(
             rows.X,
             rows.T,
@@ -142,7 +165,7 @@ class Fitter:
             optimizer=AdamW(lr, weight_decay=settings.weight_decay),
             sample_weight=rows.weights,
             callbacks=(mean,),
-            progress=self.progress,
+            progress=self.progress if self.fold is None or stop or not settings.crosses else False,
         )
         net.parameters = mean.parameters
         return Fitted(net, history, mean.epoch)
@@ -166,8 +189,8 @@ class _Mean:
     epoch where their loss was least.
     """
 
-    def __init__(self, valid: Rows | None, patience: int) -> None:
-        self.valid, self.patience = valid, patience
+    def __init__(self, valid: Rows | None, patience: int, interrupted: Event) -> None:
+        self.valid, self.patience, self.interrupted = valid, patience, interrupted
         self.loss, self.epoch = np.inf, 0
         self.parameters: Array = np.empty(0)
         self.mean: Array | None = None
@@ -186,4 +209,4 @@ class _Mean:
             history.val_accuracy.append(found.accuracy)
         if found.loss < self.loss or epoch == 1:
             self.loss, self.epoch, self.parameters = found.loss, epoch, self.mean
-        return epoch - self.epoch >= self.patience
+        return epoch - self.epoch >= self.patience or self.interrupted.is_set()

