@@ -134,6 +134,7 @@ class TestTrain:
         assert main(["evaluate", "data.safetensors", "data.npz"]) == 0
         assert accuracy_in(capsys.readouterr().out) >= 0.95
 
+    @pytest.mark.filterwarnings("ignore:after training")  # labels as values, for one epoch
     def test_digits_are_held_out_alike_for_every_loss(self, empty_folder, capsys):
         for loss in ("softmax_cross_entropy(label_smoothing=0.1)", "squared_error"):
             assert main(["train", "digits", "--epochs", "1", "--quiet", "--loss", loss]) == 0

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._training import plausible
 from ..errors import DivergenceError
 from ..history import History
 from ..mlp import MLP
@@ -153,6 +154,7 @@ class Fitter:
             dropout=settings.dropout if settings.hidden else 0.0,
             seed=seed,
         )
+        plausible.trust(net)
         steps = settings.epochs * -(-N // settings.batch_size)
         warm = max(1, int(_WARM * steps))
         lr = WarmUp(warm, Cosine(settings.lr, max(1, steps - warm)), start=0.0 if warm > 1 else 1.0)
