@@ -31,6 +31,8 @@ BUILDS = ROOT / "build" / "sanitize"
 TESTS = [
     *("tests/core/test_core_against_twin.py", "tests/core/test_trajectories_against_twin.py"),
     *("tests/core/test_segments.py", "tests/network/test_choice_networks.py"),
+    *("tests/core/test_bfloat16.py", "tests/training/test_dropout.py"),
+    *("tests/training/test_regularisation.py", "tests/training/test_gathered_batches.py"),
     *("tests/network/test_derivatives.py", "tests/network/test_derivatives_against_twin.py"),
     *("tests/inputs/test_sparse.py", "tests/inputs/test_bad_arrays.py"),
     *("tests/inputs/test_bad_settings.py", "tests/inputs/test_forms_of_input.py"),

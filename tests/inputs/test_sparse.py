@@ -171,6 +171,7 @@ def test_few_numbers_whose_indices_are_of_two_types_or_come_twice():
     np.testing.assert_allclose(gradient, expected[1], rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.filterwarnings('ignore:compute_dtype="bfloat16"')  # where it brings no speed
 def test_bfloat16_rounds_few_numbers_too():
     options = {"compute_dtype": "bfloat16"}
     X, y = matrix(density=FEW), labels()
