@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from .._basics.shown import shown
 from .._inputs import checks
@@ -306,9 +306,6 @@ def _group_array(groups: Any, rows: int) -> Array | None:
 def _given_weights(sample_weight: Any, rows: int) -> Array | None:
     if sample_weight is None:
         return None
-    weights: Array = _check_sample_weight(
-        sample_weight, np.empty((rows, 1)), dtype=np.float64, ensure_non_negative=True
-    )
-    if not weights.sum() > 0:
-        raise ValueError("sample_weight: expected weights of a sum above 0, got 0")
-    return weights
+    if not np.any(checks.numbers(sample_weight, "sample_weight")):
+        raise ValueError("sample_weight: expected a weight above 0, got only zero weights")
+    return checks.sample_weights(sample_weight, rows)

@@ -50,6 +50,7 @@ class Table:
     def without(self, name: str) -> Table:
         """The other columns."""
         left = [place for place, other in enumerate(self.names) if other != name]
+        _check_size(self.rows, len(left), f" beside {shown(name)}")
         names = [self.names[place] for place in left]
         return Table(names, self.named, self.rows, lambda place: self._column(left[place]))
 
@@ -110,11 +111,11 @@ def _of_frame(frame: Any, X: Any) -> Table:
     return Table(names, named, rows, lambda i: values_of(frame.get_column(labels[i]), names[i]))
 
 
-def _check_size(rows: int, columns: int) -> None:
+def _check_size(rows: int, columns: int, beside: str = "") -> None:
     if rows == 0 or columns == 0:
         raise ValueError(
             f"X: expected a table of at least one row and one column, got {rows} rows and "
-            f"{columns} columns"
+            f"{columns} columns{beside}"
         )
 
 
@@ -277,7 +278,7 @@ def as_booleans(values: Values, name: str) -> Array:
     bad = np.flatnonzero(~((data == 0) | (data == 1) | np.isnan(data)))
     if bad.size:
         row = int(bad[0])
-        came = values.data[row]
+        came = values.data[row] if values.kind == "texts" else float(data[row])
         raise CellError(name, row, f"expected booleans (or 0 and 1), got {shown(came)}")
     return np.asarray(data, np.float64)
 

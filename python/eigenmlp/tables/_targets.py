@@ -108,11 +108,12 @@ def _missing_at(y: Array) -> int | None:
 def _refuse_missing(y: Array, name: str | None) -> None:
     row = _missing_at(y)
     if row is not None:
+        came = shown(y.tolist()[row])
         raise CellError(
             name or "y",
             row,
-            f"expected a target in every row, got {shown(y[row])}: contains NaN, or nothing; "
-            "leave such rows out",
+            f"expected a target in every row, got {came}: contains NaN, or nothing; leave such "
+            "rows out",
         )
 
 
@@ -126,9 +127,9 @@ def numbers(y: Any, rows: int, name: str | None) -> Array:
             array = array.astype(np.float64)
         except (TypeError, ValueError):
             row = next(i for i, x in enumerate(array.tolist()) if not _is_number(x))
+            came = shown(array.tolist()[row])
             raise ValueError(
-                f"y: expected numbers, got {shown(array[row])} in row {row}: for classes use "
-                "TableClassifier"
+                f"y: expected numbers, got {came} in row {row}: for classes use TableClassifier"
             ) from None
     array = array.astype(np.float64)
     bad = np.flatnonzero(np.isinf(array))
