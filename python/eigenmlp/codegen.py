@@ -33,7 +33,9 @@ def to_c(
 
     Parameters
     ----------
-    net : MLP or fitted estimator of `eigenmlp.sklearn`
+    net : MLP, or fitted estimator of `eigenmlp.sklearn` or `eigenmlp.tables`, pipeline or search
+        A pipeline of scalers is one network, as in `eigenmlp.onnx.export`. A table needs columns of
+        numbers, booleans and times alone: a row is then its columns as doubles, in their order.
         Its numbers are written in hexadecimal, so that none is rounded.
     path : str or Path
         As ``"model.c"``.

@@ -25,6 +25,7 @@ from ..losses import (
     SquaredError,
 )
 from ..mlp import MLP
+from . import pipelines
 
 
 class Layer(NamedTuple):
@@ -36,16 +37,47 @@ class Layer(NamedTuple):
 
 
 class Estimator(Protocol):
-    """A fitted estimator of `eigenmlp.sklearn`."""
+    """A fitted estimator of `eigenmlp.sklearn` or `eigenmlp.tables`, or what scikit-learn has
+    around one: a pipeline of scalers and it, a search whose best one it is.
+    """
 
-    def _network(self) -> MLP: ...
+
+class Columns(Protocol):
+    """The columns of a table, before its network: those of `eigenmlp.tables`, by their places."""
+
+    columns: list[Any]  # each has a kind, a name, a width and what it has learnt
+    places: list[int]
 
 
-def network(net: object, function: str) -> MLP:
-    """A copy of `net`, or of an estimator's network, if it is one of finite numbers.
+class Table(NamedTuple):
+    """What a model of `eigenmlp.tables` makes the network's inputs of."""
+
+    encoder: Columns
+    names: list[str]  # of all columns
+    named: bool  # or they are x0, x1, …
+
+
+def table(net: object) -> Table | None:
+    """The table of a model; None for a network on its own."""
+    inner = pipelines.inner(net)
+    return Table(*inner._table()) if has(inner, "_table") else None  # type: ignore[attr-defined]
+
+
+def network(given: object, function: str, tables: bool = False) -> MLP:
+    """A copy of `given`, or of an estimator's network, if it is one of finite numbers; what scales
+    its inputs in a pipeline is among its units.
 
     A copy, so that all that is read of it is of one moment, also where another thread trains.
+    Models of tables are refused but by functions that write their columns too.
     """
+    net, scalers = pipelines.parts(given, function)
+    if has(net, "_table") and not tables:
+        raise TypeError(
+            f"{function}: expected a network, got a {type(net).__name__}, whose columns need more: "
+            "use onnx.export, or to_c for numbers; its network alone is network_"
+        )
+    if has(net, "_table") and scalers:
+        raise TypeError(f"{function}: expected a model of tables without scalers before it")
     if not isinstance(net, MLP) and has(net, "_network"):
         of_estimator = net._network  # type: ignore[attr-defined]
         if callable(of_estimator):
@@ -55,7 +87,7 @@ def network(net: object, function: str) -> MLP:
             f"{function}: expected an MLP or an estimator of eigenmlp.sklearn, got "
             f"{type(net).__name__}"
         )
-    net = copy.copy(net)
+    net = copy.copy(net) if not scalers else pipelines.scaled(net, scalers, function)
     if not np.isfinite(net.parameters).all():
         raise ValueError(f"{function}: expected finite parameters, got NaN or Inf")
     return net
@@ -70,7 +102,7 @@ def class_names(net: object, function: str) -> NDArray[Any] | None:
     names = getattr(net, "classes_", None)
     if isinstance(net, MLP) or names is None:
         return None
-    inner = network(net, function)
+    inner = network(net, function, tables=True)
     if loss_of(inner).name == "sigmoid_cross_entropy" and inner.layer_sizes[-1] > 1:
         return None
     names = np.resize(names, max(2, len(names)))  # one class has two probabilities too

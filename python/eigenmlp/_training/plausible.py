@@ -87,6 +87,12 @@ def predictions(net: DenseNetwork, X: Any, T: Any, remedy: str = STANDARDIZE) ->
         )
 
 
+def trust(net: DenseNetwork) -> None:
+    """No such warnings of a network whose columns were made for it, and which is validated."""
+    _looked_at.add(net)
+    _told_of_constant.add(net)
+
+
 def _sample(array: Array, most: int) -> Array | None:
     """At most so many rows from all over; None if there are few, or too many columns."""
     if len(array) < _FEW or array.size // len(array) > _NUMBERS // 4:

@@ -48,11 +48,21 @@ def export(net: MLP | Estimator, path: str | Path, input_dtype: str | None = Non
     gives, (N, 2) for two classes. Classes that ONNX cannot hold are a `ValueError`: strings with a
     lone surrogate, times, long doubles that are no float64.
 
+    Of a model of `eigenmlp.tables` the file has an input (N, 1) for each column that is used, by
+    its name: float64 for numbers, booleans (0 and 1) and times (seconds since 1970, as the clock on
+    the wall shows them), NaN where one is missing; strings for categories, "" where one is missing.
+    A name that the graph needs itself gets ``input:`` before it. Fitted on an array of numbers, it
+    has one input ``X`` (N, D). ``outputs`` are in the target's unit.
+
+    A pipeline of scikit-learn's scalers (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)
+    and an estimator of `eigenmlp.sklearn`, and a fitted search over one, are one network whose
+    inputs are those of the pipeline.
+
     The file is complete or not there: it is written beside its place, then renamed.
 
     Parameters
     ----------
-    net : MLP or fitted estimator of `eigenmlp.sklearn`
+    net : MLP, or fitted estimator of `eigenmlp.sklearn` or `eigenmlp.tables`, pipeline or search
     path : str or Path
         As ``"model.onnx"``.
     input_dtype : str, optional

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._basics.shown import shown
 from .._core.loading import version
 from .._inputs import checks
 from .._interchange import travelling as travelling
 from ..activations import Activation
 from ..mlp import MLP
-from . import _functions
+from . import _columns, _functions
 from ._package import onnx
 
 INPUT_DTYPES = ("float32", "float64", "uint8")
@@ -38,10 +39,16 @@ class Writer:
 
     def __init__(self, given: MLP | travelling.Estimator, input_dtype: str | None) -> None:
         self.helper = onnx("helper")
-        self.net = net = travelling.network(given, "onnx.export")
+        self.net = net = travelling.network(given, "onnx.export", tables=True)
+        self.table = travelling.table(given)
         self.names = travelling.class_names(given, "onnx.export")
         self.units = travelling.units(net)
         dtype = net.dtype
+        if self.table is not None and input_dtype is not None:
+            raise ValueError(
+                "input_dtype: expected None with a model of tables, whose columns have theirs, got "
+                f"{shown(input_dtype)}"
+            )
         if input_dtype is None:
             input_dtype = dtype.name
         checks.known(input_dtype, INPUT_DTYPES, "input_dtype")
@@ -65,7 +72,11 @@ class Writer:
     def model(self) -> Any:
         """The checked model."""
         helper, sizes = self.helper, self.net.layer_sizes
-        value = self.scaled("X")
+        if self.table is None:
+            inputs = [helper.make_tensor_value_info("X", self.input_type, ["N", sizes[0]])]
+            value = self.scaled("X")
+        else:
+            inputs, value = _columns.encoded(self, self.table)
         for layer, (W, b, activation) in enumerate(travelling.layers(self.net)):
             names = [value, self.constant(f"W{layer}", W)]
             if b is not None:
@@ -76,12 +87,14 @@ class Writer:
         graph = helper.make_graph(
             self.nodes,
             "eigenmlp",
-            [helper.make_tensor_value_info("X", self.input_type, ["N", sizes[0]])],
+            inputs,
             self.outputs,
             self.constants,
             doc_string=repr(self.net),
         )
         opsets = [helper.make_opsetid("", OPSET)]
+        if any(node.domain == _columns.DOMAIN for node in self.nodes):
+            opsets.append(helper.make_opsetid(_columns.DOMAIN, _columns.OPSET))
         if self.functions:
             opsets.append(helper.make_opsetid(_functions.DOMAIN, 1))
         model = helper.make_model(
@@ -92,8 +105,9 @@ class Writer:
             producer_name="eigenmlp",
             producer_version=version,
         )
-        config = {k: v for k, v in self.net.config.items() if k not in ("init", "backend")}
-        helper.set_model_props(model, {"eigenmlp.config": json.dumps(config)})
+        if self.table is None:
+            config = {k: v for k, v in self.net.config.items() if k not in ("init", "backend")}
+            helper.set_model_props(model, {"eigenmlp.config": json.dumps(config)})
         onnx("checker").check_model(model, full_check=True)
         return model
 

@@ -199,6 +199,18 @@ class TableEstimator(BaseEstimator, ABC):
         check_is_fitted(self, "network_")
         return list(self._encoder.columns)
 
+    # ---- other forms: see `eigenmlp.onnx` and `eigenmlp.codegen`
+
+    def _table(self) -> tuple[Encoder, list[str], bool]:
+        """The columns before the network."""
+        check_is_fitted(self, "network_")
+        return self._encoder, self._feature_names, self._named
+
+    def _network(self) -> MLP:
+        """The network, whose outputs are in the target's unit."""
+        check_is_fitted(self, "network_")
+        return self.network_
+
     # ---- outputs
 
     def _forward(self, X: Any) -> Array:

@@ -71,6 +71,8 @@ class Number(Column):
     high: float
     edges: tuple[float, ...]  # of B bins: B + 1, rising
     indicator: bool
+    limit: ClassVar[float] = _LIMIT
+    far: ClassVar[float] = _FAR
 
     @property
     def width(self) -> int:
@@ -88,8 +90,8 @@ class Number(Column):
         missing = np.isnan(taken)
         x = np.where(missing, self.fill, taken) if missing.any() else taken
         with np.errstate(over="ignore"):
-            z = np.clip((x - self.center) / self.scale, -_FAR, _FAR)
-            out[:, 0] = z / np.sqrt(1.0 + (z / _LIMIT) ** 2)
+            z = np.clip((x - self.center) / self.scale, -self.far, self.far)
+            out[:, 0] = z / np.sqrt(1.0 + (z / self.limit) ** 2)
             if self.bins:
                 edges = np.array(self.edges)
                 through = (x[:, None] - edges[:-1]) / np.diff(edges)

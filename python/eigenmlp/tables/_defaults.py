@@ -8,6 +8,7 @@ from typing import Any
 from .._inputs import checks
 
 TINY, SMALL = 50, 3000  # rows below which a table is so
+_ENCODED = 1 << 30  # bytes of encoded rows: with more, bins are fewer
 MANY = 32  # columns above which those of small tables have no bins
 MOST_CATEGORIES = 10_000  # of a column that are remembered
 
@@ -66,7 +67,8 @@ def _automatic(rows: int, columns: int) -> list[Settings]:
     batch = 128 if rows < 20_000 else 256
     epochs = min(40, max(8, round(1.2e6 / rows)))
     folds = 5 if rows < 20_000 else 10
-    return [Settings((192, 192), 32, 4e-3, 0.3, 0.0, batch, epochs, 8, folds, False, "float32")]
+    bins = min(32, max(0, _ENCODED // (4 * rows * columns) - 1))
+    return [Settings((192, 192), bins, 4e-3, 0.3, 0.0, batch, epochs, 8, folds, False, "float32")]
 
 
 def _checked(name: str, value: Any) -> Any:

@@ -32,7 +32,7 @@ class Function(NamedTuple):
 
 def functions(model: Model) -> list[Function]:
     """`forward`, `predict`, and `predict_proba` where there are probabilities."""
-    x, (D, K) = model.input, (model.sizes[0], model.sizes[-1])
+    x, (D, K) = model.input, (model.given, model.sizes[-1])
     real, p = model.names["real"], model.names["p"]
     takes = f"const {x} x[{D}]"
     given = f"void {p}predict({takes}, {real} y[{K}])"
@@ -94,8 +94,12 @@ def _of_choices(model: Model) -> list[Function]:
 def _forward_body(model: Model) -> str:
     real, p, last = model.names["real"], model.names["p"], len(model.activations) - 1
     lines = [f"  {real} h{i}[{size}];\n" for i, size in enumerate(model.buffers())]
+    first = "x"
+    if model.encoder is not None:
+        first = "e"
+        lines += [f"  {real} e[{model.sizes[0]}];\n", f"  {p}encode(x, e);\n"]
     for layer in range(last + 1):
-        source = f"h{(layer - 1) % 2}" if layer else "x"
+        source = f"h{(layer - 1) % 2}" if layer else first
         target = f"h{layer % 2}" if layer < last else "y"
         lines.append(f"  {p}layer{layer}({source}, {target});\n")
     return "".join(lines)

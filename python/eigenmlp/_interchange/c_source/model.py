@@ -7,6 +7,7 @@ import numpy as np
 from ..._inputs import checks
 from ...mlp import MLP
 from .. import travelling as travelling
+from .columns import encoder
 
 INPUT_DTYPES = ("float32", "float64", "uint8")
 
@@ -17,7 +18,8 @@ class Model:
     def __init__(
         self, given: MLP | travelling.Estimator, prefix: str, input_dtype: str | None
     ) -> None:
-        self.net = net = travelling.network(given, "to_c")
+        self.net = net = travelling.network(given, "to_c", tables=True)
+        self.encoder = encoder(given, input_dtype)
         self.classes = travelling.class_names(given, "to_c")
         self.sizes = net.layer_sizes
         self.layers = travelling.layers(net)
@@ -37,7 +39,8 @@ class Model:
             input_dtype = net.dtype.name
         checks.known(input_dtype, INPUT_DTYPES, "input_dtype")
         types = {"float32": "float", "float64": "double", "uint8": "uint8_t"}
-        self.input = types[input_dtype]
+        self.input = types[input_dtype] if self.encoder is None else "double"
+        self.given = self.sizes[0] if self.encoder is None else self.encoder.columns
 
     def buffers(self) -> list[int]:
         """How many numbers the buffers hold that hidden layers use in turn."""

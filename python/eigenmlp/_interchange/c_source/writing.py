@@ -72,6 +72,9 @@ class Writer:
         yield "".join(f"{function.prototype};\n" for function in public)
         yield definition(self.model)
         yield from self.constants()
+        encoder = self.model.encoder
+        if encoder is not None:
+            yield encoder.source(str(self.model.names["real"]), str(self.model.names["p"]))
         code = [self.layer(layer) for layer in range(len(self.model.activations))]
         code += [f"\n{one.prototype} {{\n{one.body}}}\n" for one in public]
         for helper, uses in ((_SIGMOID, "sigmoid("), (_SOFTMAX, "softmax(")):
@@ -92,6 +95,7 @@ class Writer:
             f"   activations {', '.join(one.text for one in self.model.activations)}\n"
             f"   loss {self.model.loss}\n\n"
             f"{listed}\n\n"
+            f"{'' if self.model.encoder is None else self.model.encoder.says()}"
             "   C99; libm is all it needs. Nothing is allocated, and nothing is static but\n"
             "   constants: calls may overlap, in threads and in interrupts. Layers take\n"
             f"   {self.stack_bytes()} bytes of stack at most. Arrays that are passed may not\n"
@@ -100,8 +104,9 @@ class Writer:
 
     def stack_bytes(self) -> int:
         # Those that predict keeps while it looks for the best.
+        encoded = 0 if self.model.encoder is None else self.model.sizes[0]
         logits = self.model.sizes[-1] if self.model.loss.endswith("cross_entropy") else 0
-        return (sum(self.model.buffers()) + logits) * self.model.net.dtype.itemsize
+        return (sum(self.model.buffers()) + encoded + logits) * self.model.net.dtype.itemsize
 
     def constants(self) -> Iterator[str]:
         real, p = self.model.names["real"], self.model.names["p"]
@@ -148,7 +153,9 @@ class Writer:
         """Z = X @ W + b and Y = f(Z), of one row."""
         D, K = self.model.sizes[layer], self.model.sizes[layer + 1]
         real, p = self.model.names["real"], self.model.names["p"]
-        x, value = (real, "x[i]") if layer else (self.model.input, self.scaled())
+        x, value = real, "x[i]"
+        if layer == 0 and self.model.encoder is None:
+            x, value = self.model.input, self.scaled()
         start = "0" if self.model.layers[layer].b is None else f"{p}b{layer}[k]"
         return (
             f"\nstatic void {p}layer{layer}(const {x} x[{D}], {real} y[{K}]) {{\n"

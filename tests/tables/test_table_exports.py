@@ -1,0 +1,234 @@
+"""Models of tables, and pipelines of scalers, as ONNX and as C: the same answers."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.decomposition import PCA
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
+
+import eigenmlp as em
+from eigenmlp.sklearn import MLPClassifier, MLPRegressor
+from eigenmlp.tables import TableClassifier, TableRegressor
+from support.onnx_runtime import runtime
+from support.tables import ONE_CHOICE
+
+N = 200
+RNG = np.random.default_rng(0)
+FRAME = pd.DataFrame(
+    {
+        "size": np.where(RNG.random(N) < 0.1, np.nan, 1e6 + RNG.normal(size=N)),
+        "labels": RNG.integers(0, 9, N),  # as an output is called
+        "new": pd.Series(RNG.random(N) < 0.5, dtype="boolean"),
+        "day": pd.Series(pd.date_range("2020-01-01", periods=N, freq="53h")),
+        "town of birth": RNG.choice(["Ulm", "Bonn", "Köln", None], N),
+        "id": [f"n{i % 20}" for i in range(N)],
+    }
+)
+FRAME.loc[::7, "new"] = None
+FRAME.loc[::11, "day"] = None
+NUMBERS = FRAME[["size", "labels", "new", "day"]]
+PRICE = (FRAME["size"].fillna(1e6) - 1e6) * 1e3 + FRAME.labels * 500
+PRICE += (FRAME["town of birth"] == "Ulm") * 2e3 + 4e4
+NEAR = {"rtol": 0, "atol": 1e-4 * float(PRICE.std())}
+BRIEF = {"random_state": 0, "max_epochs": 6, "max_categories": 5} | ONE_CHOICE
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:X. expected columns of about one size"),
+]
+CC = next(filter(None, map(shutil.which, filter(None, [os.environ.get("CC"), "cc", "gcc"]))), None)
+
+
+def inputs(model: Any, frame: pd.DataFrame) -> dict[str, Any]:
+    """The columns as ONNX takes them."""
+    found = {}
+    for column in model.columns_:
+        values = frame[column.name]
+        if column.kind == "category":
+            array = np.array(["" if pd.isna(x) else str(x) for x in values], dtype=object)
+        elif column.kind == "time":
+            seconds = (pd.to_datetime(values) - pd.Timestamp(0)).dt.total_seconds()
+            array = seconds.to_numpy(np.float64)
+        else:
+            array = values.astype("Float64").to_numpy(np.float64, na_value=np.nan)
+        name = "input:labels" if column.name == "labels" else column.name
+        found[name] = array[:, None]
+    return found
+
+
+def run(path: Path, given: dict[str, Any]) -> dict[str, Any]:
+    session = runtime.InferenceSession(path)
+    assert {one.name for one in session.get_inputs()} == {*given}
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, given), strict=True))
+
+
+@pytest.mark.parametrize("rows", [N, 45])  # 45: float64, without bins
+def test_a_regressor_as_onnx(rows: int, tmp_path: Path) -> None:
+    model = TableRegressor(**{**BRIEF, "bins": 4 if rows == N else 0})
+    model.fit(FRAME[:rows], PRICE[:rows])
+    em.onnx.export(model, tmp_path / "m.onnx")
+    unseen = FRAME.assign(**{"town of birth": "Rom", "id": "nobody", "new": None, "day": None})
+    for frame in (FRAME, unseen, FRAME[:1]):
+        found = run(tmp_path / "m.onnx", inputs(model, frame))["outputs"][:, 0]
+        expected = model.predict(frame)
+        np.testing.assert_allclose(found, expected, **NEAR)
+
+
+@pytest.mark.parametrize("classes", [["a", "b"], [3, 5, 8], [False, True]])
+def test_a_classifier_as_onnx(classes: list[Any], tmp_path: Path) -> None:
+    y = np.array(classes)[(FRAME.labels.to_numpy() % len(classes))]
+    model = TableClassifier(**BRIEF).set_params(max_epochs=30).fit(FRAME, y)
+    em.onnx.export(model, tmp_path / "m.onnx")
+    found = run(tmp_path / "m.onnx", inputs(model, FRAME))
+    np.testing.assert_allclose(found["probabilities"], model.predict_proba(FRAME), atol=1e-5)
+    assert found["labels"].tolist() == model.predict(FRAME).tolist()
+    assert len({*found["labels"].tolist()}) == len(classes)
+
+
+def test_a_model_of_an_array_has_one_input(tmp_path: Path) -> None:
+    X, y = load_diabetes(return_X_y=True)
+    X[3, 4] = np.nan
+    model = TableRegressor(**BRIEF).fit(X, y)
+    em.onnx.export(model, tmp_path / "m.onnx")
+    found = run(tmp_path / "m.onnx", {"X": X})["outputs"][:, 0]
+    np.testing.assert_allclose(found, model.predict(X), rtol=1e-5, atol=1e-3)
+    mixed = [[float(i), "ab"[i % 2]] for i in range(60)]
+    model = TableRegressor(**BRIEF).fit(mixed, np.arange(60.0))
+    em.onnx.export(model, tmp_path / "m.onnx")
+    columns = [np.array([row[i] for row in mixed], object)[:, None] for i in range(2)]
+    given = {"x0": columns[0].astype(np.float64), "x1": columns[1]}
+    found = run(tmp_path / "m.onnx", given)["outputs"][:, 0]
+    np.testing.assert_allclose(found, model.predict(mixed), rtol=1e-5, atol=1e-4)
+
+
+def compiled(given: Any, folder: Path, **options: Any) -> Any:
+    if CC is None:
+        pytest.skip("no C compiler: neither $CC nor cc nor gcc")
+    source, library = folder / "model.c", folder / "model.so"
+    em.codegen.to_c(given, source, **options)
+    warnings = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wdouble-promotion"]
+    command = [CC, "-std=c99", "-O1", *warnings, "-shared", "-fPIC", source, "-o", library, "-lm"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    return ctypes.CDLL(str(library))
+
+
+def rows_of(frame: pd.DataFrame) -> Any:
+    """Numbers as C takes them."""
+    columns = []
+    for name in frame.columns:
+        values = frame[name]
+        if name == "day":
+            columns.append((values - pd.Timestamp(0)).dt.total_seconds().to_numpy(np.float64))
+        else:
+            columns.append(values.astype("Float64").to_numpy(np.float64, na_value=np.nan))
+    return np.ascontiguousarray(np.stack(columns, axis=1))
+
+
+def each(function: Any, X: Any, outputs: int, dtype: Any) -> Any:
+    Y = np.zeros((len(X), outputs), dtype)
+    for x, y in zip(X, Y, strict=True):
+        function(x.ctypes.data_as(ctypes.c_void_p), y.ctypes.data_as(ctypes.c_void_p))
+    return Y
+
+
+@pytest.mark.parametrize("bins", [0, 5])
+def test_a_table_of_numbers_as_c(bins: int, tmp_path: Path) -> None:
+    frame = NUMBERS.assign(same=3.0)
+    with pytest.warns(UserWarning, match="left out"):
+        model = TableRegressor(**{**BRIEF, "bins": bins}).fit(frame, PRICE)
+    library = compiled(model, tmp_path)
+    found = each(library.predict, rows_of(frame), 1, np.float32)[:, 0]
+    np.testing.assert_allclose(found, model.predict(frame), **NEAR)
+    text = (tmp_path / "model.c").read_text()
+    assert "x[3] day" in text and "x[4] same, which is not read" in text
+
+
+def test_a_classifier_of_numbers_as_c(tmp_path: Path) -> None:
+    y = np.where(FRAME.labels > 4, "many", "few")
+    model = TableClassifier(**BRIEF).set_params(max_epochs=30).fit(NUMBERS, y)
+    library = compiled(model, tmp_path, name="m")
+    X = rows_of(NUMBERS)
+    P = each(library.m_predict_proba, X, 2, np.float32)
+    np.testing.assert_allclose(P, model.predict_proba(NUMBERS), atol=1e-5)
+    labels = [library.m_predict(x.ctypes.data_as(ctypes.c_void_p)) for x in X]
+    np.testing.assert_array_equal(model.classes_[labels], model.predict(NUMBERS))
+    assert len({*labels}) == 2
+
+
+def test_what_cannot_travel_says_so(tmp_path: Path) -> None:
+    model = TableRegressor(**BRIEF).fit(FRAME, PRICE)
+    with pytest.raises(ValueError, match=r"got the texts of 'town of birth': use onnx\.export"):
+        em.codegen.to_c(model, tmp_path / "m.c")
+    with pytest.raises(ValueError, match="input_dtype: expected None with a model of tables"):
+        em.onnx.export(model, tmp_path / "m.onnx", input_dtype="float32")
+    with pytest.raises(ValueError, match="input_dtype: expected None or 'float64'"):
+        em.codegen.to_c(TableRegressor(**BRIEF).fit(NUMBERS, PRICE), tmp_path / "m", "", "uint8")
+    X, y = load_diabetes(return_X_y=True)
+    pipeline = make_pipeline(PCA(3), MLPRegressor(hidden_layer_sizes=(4,), max_iter=30)).fit(X, y)
+    with pytest.raises(ValueError, match=r"expected no other steps .* got PCA"):
+        em.onnx.export(pipeline, tmp_path / "m.onnx")
+    unfitted = make_pipeline(StandardScaler(), MLPRegressor())
+    with pytest.raises(ValueError, match="expected a fitted pipeline"):
+        em.onnx.export(unfitted, tmp_path / "m.onnx")
+    with pytest.raises(ValueError, match="expected a fitted search with refit=True"):
+        em.codegen.to_c(GridSearchCV(unfitted, {}), tmp_path / "m.c")
+    clipped = make_pipeline(MinMaxScaler(clip=True), MLPRegressor(hidden_layer_sizes=(4,))).fit(
+        X, y
+    )
+    with pytest.raises(ValueError, match="clip=False, got clip=True"):
+        em.onnx.export(clipped, tmp_path / "m.onnx")
+    assert not [*tmp_path.iterdir()]
+
+
+SCALERS = {
+    "standard": [StandardScaler()],
+    "standard without mean": [StandardScaler(with_mean=False)],
+    "standard without scale": [StandardScaler(with_std=False)],
+    "min and max": [MinMaxScaler((-2, 3))],
+    "largest": [MaxAbsScaler()],
+    "robust": [RobustScaler()],
+    "two": [RobustScaler(), "passthrough", MinMaxScaler()],
+}
+
+
+@pytest.mark.parametrize("name", SCALERS)
+def test_pipelines_with_scalers(name: str, tmp_path: Path) -> None:
+    """The file takes rows as the pipeline does."""
+    X, y = load_breast_cancer(return_X_y=True)
+    X = X * np.logspace(-3, 3, 30) + 1e4
+    mlp = MLPClassifier((7,), max_iter=30, random_state=0)
+    pipeline = make_pipeline(*SCALERS[name], mlp).fit(X, np.array(["bad", "good"])[y])
+    em.onnx.export(pipeline, tmp_path / "m.onnx")
+    found = run(tmp_path / "m.onnx", {"X": X})
+    expected = pipeline.predict_proba(X)
+    np.testing.assert_allclose(found["probabilities"], expected, atol=1e-6)
+    assert (found["labels"] == pipeline.predict(X)).mean() > 0.99
+    library = compiled(pipeline, tmp_path)
+    logits = each(library.forward, X, 1, np.float64)[:, 0]
+    np.testing.assert_allclose(1 / (1 + np.exp(-logits)), expected[:, 1], atol=1e-6)
+
+
+def test_a_search_exports_its_best(tmp_path: Path) -> None:
+    X, y = load_breast_cancer(return_X_y=True)
+    X = X.astype(np.float32)
+    pipeline = make_pipeline(StandardScaler(), MLPClassifier(max_iter=40, random_state=0))
+    grid = {"mlpclassifier__hidden_layer_sizes": [(3,), (6, 5)]}
+    search = GridSearchCV(pipeline, grid, cv=2).fit(X, y)
+    em.onnx.export(search, tmp_path / "m.onnx")
+    found = run(tmp_path / "m.onnx", {"X": X})
+    np.testing.assert_allclose(found["probabilities"], search.predict_proba(X), atol=1e-4)
+    library = compiled(search, tmp_path)
+    logits = each(library.forward, X, 1, np.float32)[:, 0]
+    expected = search.predict_proba(X)[:, 1]
+    np.testing.assert_allclose(1 / (1 + np.exp(-logits.astype(float))), expected, atol=1e-4)
