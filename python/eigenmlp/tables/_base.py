@@ -215,17 +215,14 @@ class TableEstimator(BaseEstimator, ABC):
 
     def _forward(self, X: Any) -> Array:
         """Outputs (N, K) of the network, float64."""
-        encoded = self._encoded(X)
-        with limited(self.n_threads):
-            return np.asarray(self.network_.forward(encoded), np.float64)
-
-    def _encoded(self, X: Any) -> Array:
-        """Rows of a table as the network takes them."""
         check_is_fitted(self, "network_")
         table = _frames.read(X, self)
         places = self._places(table)
-        dtype = self.network_.dtype
-        return self._encoder.encode(lambda place: table[places[place]], table.rows, dtype)
+        net = self.network_
+        with limited(self.n_threads):
+            blocks = self._encoder.blocks(lambda place: table[places[place]], table.rows, net.dtype)
+            parts = [net.forward(block) for block in blocks]
+        return np.concatenate(parts).astype(np.float64)
 
     def _places(self, table: Table) -> list[int]:
         """Where the columns of `fit` are in a table: by name, if both have names."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -18,7 +18,7 @@ from ._learning import Learnt, Teacher
 
 Array = NDArray[Any]
 
-_BLOCK = 1 << 16  # rows that are encoded at a time
+_BLOCK = 1 << 11  # rows that are encoded at a time, while they are in a cache
 
 
 class Encoder:
@@ -32,14 +32,21 @@ class Encoder:
         """D of the network."""
         return sum(column.width for column in self.columns)
 
-    def encode(self, values: Callable[[int], Values], rows: int, dtype: Any) -> Array:
-        """Rows (N, D); `values` gives a column by its place among those of `fit`."""
-        X = np.empty((rows, self.width), dtype)
+    def blocks(self, values: Callable[[int], Values], rows: int, dtype: Any) -> Iterator[Array]:
+        """Rows (n, D), some at a time; `values` gives a column by its place in `fit`."""
+        places = zip(self.columns, self.places, strict=True)
+        taken = [column.taken(values(place)) for column, place in places]
+        for start in range(0, rows, _BLOCK):
+            X = np.empty((min(_BLOCK, rows - start), self.width), dtype)
+            self.encode([part[start : start + _BLOCK] for part in taken], X)
+            yield X
+
+    def encode(self, taken: list[Any], out: Array) -> None:
+        """Write the rows of some columns' values into `out` (N, D)."""
         at = 0
-        for column, place in zip(self.columns, self.places, strict=True):
-            _encode(column, column.taken(values(place)), X[:, at : at + column.width])
+        for column, part in zip(self.columns, taken, strict=True):
+            column.encode(part, out[:, at : at + column.width])
             at += column.width
-        return X
 
 
 def learn(
@@ -63,20 +70,15 @@ def learn(
     columns = [found.column for found in learnt.values() if found.column is not None]
     encoder = Encoder(columns, [*learnt])
     X = np.empty((table.rows, encoder.width), dtype)
+    for start in range(0, table.rows, _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        encoder.encode([found.taken[rows] for found in learnt.values()], X[rows])
     at = 0
     for column, found in zip(columns, learnt.values(), strict=True):
-        end = at + column.width
-        _encode(column, found.taken, X[:, at:end])
+        at += column.width
         if found.own is not None:
-            X[:, end - found.own.shape[1] : end] = found.own
-        at = end
+            X[:, at - found.own.shape[1] : at] = found.own
     return encoder, X, left_out
-
-
-def _encode(column: Column, taken: Any, out: Array) -> None:
-    """By blocks of rows, so that what is made on the way stays small."""
-    for start in range(0, len(out), _BLOCK):
-        column.encode(taken[start : start + _BLOCK], out[start : start + _BLOCK])
 
 
 def warn_of(left_out: dict[str, str]) -> None:
