@@ -25,12 +25,6 @@ _looked_at: weakref.WeakSet[DenseNetwork] = weakref.WeakSet()
 _told_of_constant: weakref.WeakSet[DenseNetwork] = weakref.WeakSet()
 
 
-def trust(net: DenseNetwork) -> None:
-    """Warn of nothing: whoever trains this network has encoded its columns for it."""
-    _looked_at.add(net)
-    _told_of_constant.add(net)
-
-
 def columns(net: DenseNetwork, X: Any, remedy: str = STANDARDIZE) -> None:
     """Warn of rows X (N, D), the first of a network, whose columns differ in size by 1e3 or more.
 
