@@ -20,9 +20,17 @@ except ImportError as error:
     ) from error
 
 from ._classifier import MLPClassifier
+from ._ensemble_classifier import MLPEnsembleClassifier
+from ._ensemble_regressor import MLPEnsembleRegressor
 from ._from_sklearn import from_sklearn
 from ._regressor import MLPRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor", "from_sklearn"]
+__all__ = [
+    "MLPClassifier",
+    "MLPEnsembleClassifier",
+    "MLPEnsembleRegressor",
+    "MLPRegressor",
+    "from_sklearn",
+]
 
 del _installed, _needed

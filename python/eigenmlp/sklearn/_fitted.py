@@ -15,6 +15,10 @@ from ._outputs import OutputsMixin
 Array = NDArray[Any]
 
 
+class DivergedError(ValueError):
+    """A training that left numbers that are not finite."""
+
+
 class Fitted(OutputsMixin):
     """An estimator between its first parameters and its last."""
 
@@ -58,6 +62,7 @@ class Fitted(OutputsMixin):
     _policy: tuple[str, float, float]  # of the learning rate: its name, start and power_t
     _no_improvement_count: int
     _counts_calls: bool = False  # whether those are calls of `partial_fit`, not epochs of `fit`
+    _check: Callable[[], None] | None = None  # of a fit among others: what it raises ends it
 
     @abstractmethod
     def _score(self, X: Any, y: Any, sample_weight: Array | None = None) -> float:

@@ -25,6 +25,8 @@ def fit(estimator: Fitted, problem: Problem) -> None:
     epoch = 0
 
     def loss_and_gradient(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        if estimator._check is not None:
+            estimator._check()
         core.set_parameters(x.astype(dtype, copy=False))
         loss, gradient = core.loss_and_gradient(problem.X, problem.T, problem.weights)
         decay = factor * (is_weight * x)

@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.class_weight import compute_class_weight
 
+from .._files import classes as classes_file
 from .._network.loss_outputs import softmax
 from . import _targets
 from ._base import TableEstimator
@@ -126,12 +127,12 @@ class TableClassifier(ClassifierMixin, TableEstimator):
     def _state(self) -> dict[str, Any]:
         """What a file keeps besides columns and network."""
         return {
-            "classes": _targets.as_json(self.classes_),
+            "classes": classes_file.as_json(self.classes_),
             "validation_score": self.validation_score_,
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self.classes_ = _targets.from_json(state["classes"], self.network_.layer_sizes[-1])
+        self.classes_ = classes_file.from_json(state["classes"], self.network_.layer_sizes[-1])
         self.validation_score_ = state["validation_score"]
 
     validation_score_: float | None
