@@ -111,18 +111,6 @@ def read_model(
     return config, arrays, settings
 
 
-def read_table(path: str | Path) -> tuple[dict[str, Any], dict[str, Array], dict[str, Any]]:
-    """The architecture, the arrays by name, and what the model knows of its table."""
-    metadata, config, arrays, _ = _read(path)
-    if "table" not in metadata:
-        raise ValueError(
-            f"{path}: expected a model of tables, got a network or a trainer: use MLP.load or "
-            "Trainer.load"
-        )
-    with sensible(path):
-        return config, arrays, _object(metadata["table"], "a table's description")
-
-
 def read_pack(
     path: str | Path, kind: str
 ) -> tuple[list[tuple[dict[str, Any], dict[str, Array]]], dict[str, Any]]:
@@ -138,7 +126,9 @@ def read_pack(
         with container.opened(path) as file:
             header = container.read_header(file)
             if kind not in header.metadata:
-                raise ValueError(f"expected a file of the kind {kind!r}, got {_words(header)}")
+                raise ValueError(
+                    f"expected {_KINDS[kind]}, got {_words(header)}: use that one's load"
+                )
             if "members" not in header.metadata:
                 configs = [_described(header.metadata)[0]]
                 _check_arrays(header, configs[0], False)
@@ -158,11 +148,12 @@ def read_pack(
     return [*zip(configs, own, strict=True)], description
 
 
+_KINDS = {"table": "a model of tables", "ensemble": "an ensemble"}
+
+
 def _words(header: container.Header) -> str:
-    for kind, words in {"table": "a model of tables", "ensemble": "an ensemble"}.items():
-        if kind in header.metadata:
-            return words
-    return "a network or a trainer"
+    found = [words for kind, words in _KINDS.items() if kind in header.metadata]
+    return found[0] if found else "a network or a trainer"
 
 
 def _pack_configs(header: container.Header) -> list[dict[str, Any]]:

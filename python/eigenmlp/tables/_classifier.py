@@ -44,6 +44,8 @@ class TableClassifier(ClassifierMixin, TableEstimator):
         max_epochs: Any = "auto",
         patience: Any = "auto",
         max_categories: int = 64,
+        members: Any = None,
+        time_limit: float | None = None,
         random_state: Any = None,
         n_threads: int | None = None,
         progress: bool | str = False,
@@ -58,6 +60,8 @@ class TableClassifier(ClassifierMixin, TableEstimator):
             max_epochs=max_epochs,
             patience=patience,
             max_categories=max_categories,
+            members=members,
+            time_limit=time_limit,
             random_state=random_state,
             n_threads=n_threads,
             progress=progress,
@@ -117,7 +121,17 @@ class TableClassifier(ClassifierMixin, TableEstimator):
     def _outputs_and_loss(self, learnt: dict[str, Any]) -> tuple[int, str]:
         return len(learnt["classes_"]), "softmax_cross_entropy"
 
-    def _after(self, learnt: dict[str, Any], off: Array | None) -> dict[str, Any]:
+    def _targets_of(self, y: Any, rows: int) -> Array:
+        labels = _targets.as_array(y)
+        _targets.check_rows(len(labels), rows, "y")
+        return labels
+
+    def _score_of(self, outputs: Array, y: Any) -> float:
+        return float(accuracy_score(y, self.classes_[np.argmax(outputs, axis=1)]))
+
+    def _after(
+        self, learnt: dict[str, Any], off: Array | None, deviation: Array | None
+    ) -> dict[str, Any]:
         score = None
         if off is not None:
             there = ~np.isnan(off[:, 0])
@@ -132,7 +146,9 @@ class TableClassifier(ClassifierMixin, TableEstimator):
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self.classes_ = classes_file.from_json(state["classes"], self.network_.layer_sizes[-1])
+        self.classes_ = classes_file.from_json(
+            state["classes"], self.members_[0].networks[0].layer_sizes[-1]
+        )
         self.validation_score_ = state["validation_score"]
 
     validation_score_: float | None
