@@ -24,12 +24,14 @@ from ._ensemble_classifier import MLPEnsembleClassifier
 from ._ensemble_regressor import MLPEnsembleRegressor
 from ._from_sklearn import from_sklearn
 from ._regressor import MLPRegressor
+from ._search import MLPSearchCV
 
 __all__ = [
     "MLPClassifier",
     "MLPEnsembleClassifier",
     "MLPEnsembleRegressor",
     "MLPRegressor",
+    "MLPSearchCV",
     "from_sklearn",
 ]
 

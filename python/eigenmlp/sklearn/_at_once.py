@@ -14,6 +14,7 @@ from .._training.pool import Advance, Job, Pool
 from .._training.progress import progress_bar
 from .._training.training import Surroundings
 from ..history import History
+from . import _outside
 from ._base import BaseMLP
 from ._fitted import DivergedError
 
@@ -29,16 +30,14 @@ class Work:
 
     def train(self, around: Surroundings, advance: Advance | None) -> History:
         """For the pool; a training that diverges ends only itself."""
-        self.estimator._check = around.check or _nothing
         history = History()
         try:
-            self.fit(self.estimator)
+            with _outside.watched(around.check or _nothing):
+                self.fit(self.estimator)
             loss = vars(self.estimator).get("loss_")
             history.loss = [] if loss is None else [float(loss)]
         except DivergedError as error:
             self.diverged = error
-        finally:
-            self.estimator.__dict__.pop("_check", None)
         return history
 
 

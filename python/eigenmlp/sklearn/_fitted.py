@@ -62,7 +62,6 @@ class Fitted(OutputsMixin):
     _policy: tuple[str, float, float]  # of the learning rate: its name, start and power_t
     _no_improvement_count: int
     _counts_calls: bool = False  # whether those are calls of `partial_fit`, not epochs of `fit`
-    _check: Callable[[], None] | None = None  # of a fit among others: what it raises ends it
 
     @abstractmethod
     def _score(self, X: Any, y: Any, sample_weight: Array | None = None) -> float:

@@ -18,7 +18,7 @@ from ..errors import DivergenceError
 from ..history import History
 from ..optimizers import SGD, Adam, Optimizer
 from ..trainer import Trainer
-from . import _saved
+from . import _outside, _saved
 from ._fitted import DivergedError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def fit(
                         stacklevel=5,
                     )
     except KeyboardInterrupt:
-        if estimator._check is not None:  # it is not for this one alone
+        if _outside.check() is not None:  # it is not for this one alone
             raise
         warnings.warn("Training interrupted by user.", stacklevel=5)
     finally:
@@ -145,7 +145,7 @@ class _Run:
         rates = np.repeat(self.learning_rates(count), self.batches)
         orders = np.empty((count, self.rows if e.shuffle else 0), dtype=np.int64)
         watch = mapped.watch(X=problem.X, y=problem.T, sample_weight=problem.weights)
-        check = both(watch, e._check)
+        check = both(watch, _outside.check())
         if check is not None:
             check()
         before = e._random_state.get_state(legacy=False), self.order
