@@ -53,17 +53,45 @@ def write_model(
     table: dict[str, Any] | None = None,
 ) -> None:
     """Write one file; `settings` are a trainer's, `table` is what a table's model knows of it."""
+    metadata = {"format": FORMAT, "config": json.dumps(_saved(config, arrays), allow_nan=False)}
+    if settings is not None:
+        metadata["trainer"] = json.dumps(settings, allow_nan=False)
+    if table is not None:
+        metadata["table"] = json.dumps(table, allow_nan=False)
+    _write(path, metadata, arrays)
+
+
+def write_pack(
+    path: str | Path,
+    members: list[tuple[dict[str, Any], dict[str, Array]]],
+    kind: str,
+    description: dict[str, Any],
+) -> None:
+    """Write one file of several networks, each with its config and arrays.
+
+    `kind` is ``"table"`` or ``"ensemble"``; `description` is what such a model knows beside them.
+    """
+    configs: list[dict[str, Any]] = []
+    arrays: dict[str, Array] = {}
+    for place, (config, own) in enumerate(members):
+        configs.append(_saved(config, own))
+        arrays |= {f"{place}.{name}": array for name, array in own.items()}
+    metadata = {"format": FORMAT, "members": json.dumps(configs, allow_nan=False)}
+    metadata[kind] = json.dumps(description, allow_nan=False)
+    _write(path, metadata, arrays)
+
+
+def _saved(config: dict[str, Any], arrays: dict[str, Array]) -> dict[str, Any]:
     saved = {key: value for key, value in config.items() if key in _CONFIG_KEYS}
     for name in UNITS:
         if name in arrays:
             saved[name] = None  # there
     if callable(saved["init"]):
         saved["init"] = "custom"
-    metadata = {"format": FORMAT, "config": json.dumps(saved, allow_nan=False)}
-    if settings is not None:
-        metadata["trainer"] = json.dumps(settings, allow_nan=False)
-    if table is not None:
-        metadata["table"] = json.dumps(table, allow_nan=False)
+    return saved
+
+
+def _write(path: str | Path, metadata: dict[str, str], arrays: dict[str, Array]) -> None:
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     metadata["sha256"] = _checksum(metadata, arrays)
     with replacing(path) as file:
@@ -83,16 +111,80 @@ def read_model(
     return config, arrays, settings
 
 
-def read_table(path: str | Path) -> tuple[dict[str, Any], dict[str, Array], dict[str, Any]]:
-    """The architecture, the arrays by name, and what the model knows of its table."""
-    metadata, config, arrays, _ = _read(path)
-    if "table" not in metadata:
-        raise ValueError(
-            f"{path}: expected a model of tables, got a network or a trainer: use MLP.load or "
-            "Trainer.load"
-        )
-    with sensible(path):
-        return config, arrays, _object(metadata["table"], "a table's description")
+def read_pack(
+    path: str | Path, kind: str
+) -> tuple[list[tuple[dict[str, Any], dict[str, Array]]], dict[str, Any]]:
+    """The opposite of `write_pack`; a file with one network of a table gives that one.
+
+    Raises
+    ------
+    ValueError
+        If the file is truncated, was altered, or is something else.
+    """
+    path = checks.path(path)
+    try:
+        with container.opened(path) as file:
+            header = container.read_header(file)
+            if kind not in header.metadata:
+                raise ValueError(
+                    f"expected {_KINDS[kind]}, got {_words(header)}: use that one's load"
+                )
+            if "members" not in header.metadata:
+                configs = [_described(header.metadata)[0]]
+                _check_arrays(header, configs[0], False)
+            else:
+                configs = _pack_configs(header)
+            description = _object(header.metadata[kind], "a description")
+            arrays = container.read_arrays(file, header)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: expected an eigenmlp model file: {error!s:.300}") from None
+    _check_sum(path, header, arrays)
+    if "members" not in header.metadata:
+        return [(configs[0], arrays)], description
+    own: list[dict[str, Array]] = [{} for _ in configs]
+    for name, array in arrays.items():
+        place, _, base = name.partition(".")
+        own[int(place)][base] = array
+    return [*zip(configs, own, strict=True)], description
+
+
+_KINDS = {"table": "a model of tables", "ensemble": "an ensemble"}
+
+
+def _words(header: container.Header) -> str:
+    found = [words for kind, words in _KINDS.items() if kind in header.metadata]
+    return found[0] if found else "a network or a trainer"
+
+
+def _pack_configs(header: container.Header) -> list[dict[str, Any]]:
+    """The networks' architectures, which all the arrays are of."""
+    metadata = header.metadata
+    if metadata.get("format") != FORMAT:
+        raise ValueError(f"expected format {FORMAT}, got {shown(metadata.get('format'))}")
+    _check_keys(metadata, {"format", "members", "sha256"} | ({"table", "ensemble"} & {*metadata}))
+    configs = parsed(metadata["members"])
+    if not isinstance(configs, list) or not 1 <= len(configs) <= len(header.entries):
+        raise ValueError(f"members: expected a list of architectures, got {shown(configs)}")
+    own: list[dict[str, Entry]] = [{} for _ in configs]
+    for name, entry in header.entries.items():
+        place, _, base = name.partition(".")
+        if not (place.isascii() and place.isdigit() and str(int(place[:9])) == place):
+            raise ValueError(f"expected arrays of members, got {shown(name[:40])}")
+        if int(place) >= len(configs):
+            raise ValueError(f"expected {len(configs)} members, got {shown(name[:40])}")
+        own[int(place)][base] = entry
+    for config, entries in zip(configs, own, strict=True):
+        if not isinstance(config, dict):
+            raise ValueError(f"members: expected architectures, got {shown(config)}")
+        _check_keys(config, _CONFIG_KEYS)
+        _check_arrays(container.Header(metadata, entries, header.size), config, False)
+    return configs
+
+
+def _check_sum(path: Path, header: container.Header, arrays: dict[str, Array]) -> None:
+    metadata = {name: text for name, text in header.metadata.items() if name != "sha256"}
+    if header.metadata["sha256"] != _checksum(metadata, arrays):
+        raise ValueError(f"{path}: the file was altered or damaged: its checksum does not match")
 
 
 def _read(
@@ -108,9 +200,8 @@ def _read(
             arrays = container.read_arrays(file, header)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: expected an eigenmlp model file: {error!s:.300}") from None
+    _check_sum(path, header, arrays)
     metadata = {name: text for name, text in header.metadata.items() if name != "sha256"}
-    if header.metadata["sha256"] != _checksum(metadata, arrays):
-        raise ValueError(f"{path}: the file was altered or damaged: its checksum does not match")
     return metadata, config, arrays, settings
 
 
@@ -151,6 +242,11 @@ def flat_vector(sizes: list[int], bias: bool, arrays: dict[str, Array], prefix: 
 
 def _described(metadata: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """The architecture and a trainer's settings, with the names that this version expects."""
+    if "members" in metadata:
+        use = "MLPEnsembleClassifier.load or MLPEnsembleRegressor.load of eigenmlp.sklearn"
+        if "table" in metadata:
+            use = "eigenmlp.tables.TableClassifier.load or TableRegressor.load"
+        raise ValueError(f"expected one network, got several: use {use}")
     number = metadata.get("format")
     if number not in (*_OLDER, FORMAT):
         known = ", ".join(_OLDER)

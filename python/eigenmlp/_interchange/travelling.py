@@ -82,6 +82,11 @@ def network(given: object, function: str, tables: bool = False) -> MLP:
         of_estimator = net._network  # type: ignore[attr-defined]
         if callable(of_estimator):
             net = of_estimator()  # which complains if it is not fitted
+    if isinstance(vars(net).get("members_") if hasattr(net, "__dict__") else None, list):
+        raise TypeError(
+            f"{function}: expected one network, got a {type(net).__name__} of several: use its "
+            "`members_`, one by one, and average what they give by `weights_`"
+        )
     if not isinstance(net, MLP):
         raise TypeError(
             f"{function}: expected an MLP or an estimator of eigenmlp.sklearn, got "

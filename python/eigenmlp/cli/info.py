@@ -43,7 +43,12 @@ def _architecture(net: em.MLP) -> dict[str, Any]:
 
 
 def _of_table(model: Any) -> dict[str, Any]:
-    net, used = model.network_, {column.name: column for column in model.columns_}
+    used = {column.name: column for column in model.columns_}
+    networks = [net for member in model.members_ for net in member.networks]
+    described = _architecture(networks[0])
+    if len(networks) > 1:
+        described["parameters"] = sum(int(net.parameters.size) for net in networks)
+        described = {"networks": len(networks), **described}
     columns = {}
     for name in models.features(model):
         column = used.get(name)
@@ -54,7 +59,7 @@ def _of_table(model: Any) -> dict[str, Any]:
     training = model.training_
     return {
         **entries,
-        "network": _architecture(net),
+        "network": described,
         "training": {key: training[key] for key in training if key not in ("loss", "val_loss")},
         "validation_score": model.validation_score_,
     }

@@ -2,7 +2,8 @@
 
 `MLPClassifier` and `MLPRegressor` take the place of those of `sklearn.neural_network`: the same
 parameters, attributes and methods and, for the same `random_state`, the same coefficients to
-rounding. What is added stands behind scikit-learn's own parameters.
+rounding. What is added stands behind scikit-learn's own parameters. `MLPEnsembleClassifier` and
+`MLPEnsembleRegressor` average many of them, `MLPSearchCV` searches for their parameters.
 
 >>> from eigenmlp.sklearn import MLPClassifier
 >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], ["no", "yes", "yes", "no"]
@@ -20,9 +21,19 @@ except ImportError as error:
     ) from error
 
 from ._classifier import MLPClassifier
+from ._ensemble_classifier import MLPEnsembleClassifier
+from ._ensemble_regressor import MLPEnsembleRegressor
 from ._from_sklearn import from_sklearn
 from ._regressor import MLPRegressor
+from ._search import MLPSearchCV
 
-__all__ = ["MLPClassifier", "MLPRegressor", "from_sklearn"]
+__all__ = [
+    "MLPClassifier",
+    "MLPEnsembleClassifier",
+    "MLPEnsembleRegressor",
+    "MLPRegressor",
+    "MLPSearchCV",
+    "from_sklearn",
+]
 
 del _installed, _needed

@@ -27,7 +27,7 @@ from ..mlp import MLP
 from ..threads import limited
 from . import _lbfgs, _stochastic, _validation
 from ._constraints import CONSTRAINTS
-from ._fitted import Fitted
+from ._fitted import DivergedError, Fitted
 from ._outputs import brief
 from ._problem import Problem
 from ._validation import Validation
@@ -86,7 +86,7 @@ class BaseMLP(Fitted, BaseEstimator, ABC):
                 _stochastic.fit(self, problem, validation, incremental)
         assert self._net is not None
         if not np.isfinite(self._net.parameters).all():
-            raise ValueError(
+            raise DivergedError(
                 "Solver produced non-finite parameter weights. The input data may contain large "
                 "values and need to be preprocessed."
             )

@@ -206,7 +206,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def predict_proba(self, X: Any) -> Array:
         """Probabilities (N, classes) of rows X (N, D)."""
-        Z = self._forward(X)
+        return self._probabilities(self._forward(X))
+
+    def _probabilities(self, Z: Array) -> Array:
+        """(N, classes) from logits (N, K), which may be changed."""
         if self.out_activation_ == "softmax":
             return softmax(Z)
         P = sigmoid(Z)

@@ -15,6 +15,10 @@ from ._outputs import OutputsMixin
 Array = NDArray[Any]
 
 
+class DivergedError(ValueError):
+    """A training that left numbers that are not finite."""
+
+
 class Fitted(OutputsMixin):
     """An estimator between its first parameters and its last."""
 

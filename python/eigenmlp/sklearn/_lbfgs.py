@@ -10,6 +10,8 @@ import scipy.optimize
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from . import _outside
+
 if TYPE_CHECKING:
     from ._fitted import Fitted
     from ._problem import Problem
@@ -22,9 +24,11 @@ def fit(estimator: Fitted, problem: Problem) -> None:
     factor = estimator.alpha / problem.total_weight
     is_weight = net._is_weight().astype(np.float64)
     constant = problem.mean_constant()
-    epoch = 0
+    epoch, check = 0, _outside.check()
 
     def loss_and_gradient(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        if check is not None:
+            check()
         core.set_parameters(x.astype(dtype, copy=False))
         loss, gradient = core.loss_and_gradient(problem.X, problem.T, problem.weights)
         decay = factor * (is_weight * x)

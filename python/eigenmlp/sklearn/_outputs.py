@@ -22,10 +22,8 @@ _LONGEST = 380  # characters of a message
 _WORDS = 100  # of scikit-learn's, before ours
 
 
-class OutputsMixin(NetworkMixin):
-    """Outputs of the network for rows, which are checked where the core cannot read them."""
-
-    n_threads: int | None
+class RowsMixin:
+    """Rows and targets, checked as scikit-learn checks them."""
 
     def _checked_rows(self, X: Any) -> Any:
         """Rows that the core reads as they are."""
@@ -52,6 +50,12 @@ class OutputsMixin(NetworkMixin):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return readable(X), y
+
+
+class OutputsMixin(RowsMixin, NetworkMixin):
+    """Outputs of the network for rows, which are checked where the core cannot read them."""
+
+    n_threads: int | None
 
     def _forward(self, X: Any, checked: bool = False) -> Array:
         """Outputs (N, K); logits for the cross-entropies."""

@@ -13,11 +13,13 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._inputs import mapped
 from .._training.progress import Bar, progress_bar
+from .._training.training import both
 from ..errors import DivergenceError
 from ..history import History
 from ..optimizers import SGD, Adam, Optimizer
 from ..trainer import Trainer
-from . import _saved
+from . import _outside, _saved
+from ._fitted import DivergedError
 
 if TYPE_CHECKING:
     from ._fitted import Fitted
@@ -50,6 +52,8 @@ def fit(
                         stacklevel=5,
                     )
     except KeyboardInterrupt:
+        if _outside.check() is not None:  # it is not for this one alone
+            raise
         warnings.warn("Training interrupted by user.", stacklevel=5)
     finally:
         estimator._parameters_changed()
@@ -63,7 +67,7 @@ def fit(
     if run.diverged is None:
         return
     if lost:
-        raise ValueError(
+        raise DivergedError(
             "Solver produced non-finite parameter weights. The input data may contain large "
             f"values and need to be preprocessed. Here {run.diverged}"
         ) from run.diverged
@@ -140,7 +144,8 @@ class _Run:
         core: Any = trainer._trainer  # which goes on where a loss is not finite
         rates = np.repeat(self.learning_rates(count), self.batches)
         orders = np.empty((count, self.rows if e.shuffle else 0), dtype=np.int64)
-        check = mapped.watch(X=problem.X, y=problem.T, sample_weight=problem.weights)
+        watch = mapped.watch(X=problem.X, y=problem.T, sample_weight=problem.weights)
+        check = both(watch, _outside.check())
         if check is not None:
             check()
         before = e._random_state.get_state(legacy=False), self.order

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,11 +20,23 @@ from .._inputs import checks
 from ..history import History
 from ..mlp import MLP
 from ..threads import limited
-from . import _defaults, _encoder, _files, _fitting, _frames, _split, _targets
+from . import (
+    _defaults,
+    _encoder,
+    _files,
+    _fitting,
+    _frames,
+    _importance,
+    _pack,
+    _split,
+    _targets,
+)
 from ._columns import Column
 from ._encoder import Encoder
 from ._frames import Table
+from ._importance import Listing
 from ._learning import Teacher
+from ._pack import Member
 
 Array = NDArray[Any]
 Kind = TypeVar("Kind", bound="TableEstimator")
@@ -35,7 +48,10 @@ class TableEstimator(BaseEstimator, ABC):
     network_: MLP
     history_: History
     training_: dict[str, Any]
-    _encoder: Encoder
+    members_: list[Member]
+    validation_curve_: list[float]
+    _encoder: Encoder  # where there is one network only
+    _encoders: list[Encoder]
     _feature_names: list[str]
     _named: bool
 
@@ -51,6 +67,8 @@ class TableEstimator(BaseEstimator, ABC):
         max_epochs: Any = "auto",
         patience: Any = "auto",
         max_categories: int = 64,
+        members: Any = None,
+        time_limit: float | None = None,
         random_state: Any = None,
         n_threads: int | None = None,
         progress: bool | str = False,
@@ -64,6 +82,8 @@ class TableEstimator(BaseEstimator, ABC):
         self.max_epochs = max_epochs
         self.patience = patience
         self.max_categories = max_categories
+        self.members = members
+        self.time_limit = time_limit
         self.random_state = random_state
         self.n_threads = n_threads
         self.progress = progress
@@ -83,8 +103,16 @@ class TableEstimator(BaseEstimator, ABC):
         """How many outputs the network has, and its loss."""
 
     @abstractmethod
-    def _after(self, learnt: dict[str, Any], off: Array | None) -> dict[str, Any]:
-        """Attributes that come of outputs (N, K) for rows not trained on, NaN for others."""
+    def _after(
+        self, learnt: dict[str, Any], off: Array | None, deviation: Array | None
+    ) -> dict[str, Any]:
+        """Attributes that come of outputs (N, K) for rows not trained on, NaN for others; and of
+        the deviation (N,) of several members' outputs.
+        """
+
+    @abstractmethod
+    def _score_of(self, outputs: Array, y: Any) -> float:
+        """What `score` gives, of outputs (N, K)."""
 
     # ---- fitting
 
@@ -136,39 +164,46 @@ class TableEstimator(BaseEstimator, ABC):
             group = None if group is None else group[there]
             learnt = self._learn_targets(self._labels_at(learnt, there), table.rows, target)
         weights = self._row_weights(learnt, given)
+        budget = _defaults.budget(self.members, self.time_limit)
         asked = {name: getattr(self, theirs) for name, theirs in _defaults.NAMES.items()}
         choices = _defaults.choices(table.rows, len(table.names), asked)
         seed = int(check_random_state(self.random_state).randint(2**31))
         rng = np.random.default_rng(seed)
         teacher = Teacher(learnt["_guide"], weights, most, rng)
-        encoded = {
-            bins: _encoder.learn(table, teacher, bins, choices[0].dtype)
-            for bins in {settings.bins: None for settings in choices}
-        }
+
+        def encode(bins: int) -> tuple[Encoder, Array, dict[str, str]]:
+            return _encoder.learn(table, teacher, bins, choices[0].dtype)
+
         fold = None
         if choices[0].folds:
             fold = _split.folds(learnt["_codes"], choices[0].folds, self._classifies, group, rng)
         outputs, loss = self._outputs_and_loss(learnt)
         fitter = _fitting.Fitter(fold, outputs, loss, seed, self.progress)
-        tried = [
-            (_fitting.Rows(encoded[settings.bins][1], learnt["_T"], weights), settings)
-            for settings in choices
-        ]
-        place, fitted = fitter.best(tried) if choices[0].crosses else (0, fitter.fit(*tried[0]))
-        settings = choices[place]
-        encoder, _, left_out = encoded[settings.bins]
-        _encoder.warn_of(left_out)
+        if budget is None:
+            packed = _pack.alone(fitter, encode, learnt["_T"], weights, choices)
+        else:
+            deadline = None if budget[1] is None else began + _defaults.TRAINING * budget[1]
+            packed = _pack.Packer(
+                fitter,
+                encode,
+                *(learnt["_T"], weights, choices, _defaults.given(asked), budget[0], deadline),
+            ).run(self.progress)
+        _encoder.warn_of(packed.left_out)
+        first = packed.members[0]
+        history = first.history or History()
         attributes = {
-            "network_": fitted.net,
-            "history_": fitted.history,
-            "best_epoch_": fitted.epoch,
+            "members_": packed.members,
+            "validation_curve_": packed.curve,
+            "history_": history,
+            "best_epoch_": first.epoch,
             "n_features_in_": len(table.names),
             "target_name_": target,
-            "settings_": settings,
-            "_encoder": encoder,
+            "settings_": first.settings,
+            "_encoders": packed.encoders,
             "_feature_names": table.names,
             "_named": table.named,
-            **self._after(learnt, fitted.off),
+            **_pack.of_one(packed.members, packed.encoders),
+            **self._after(learnt, packed.off, packed.deviation),
         }
         if table.named:
             attributes["feature_names_in_"] = np.array(table.names, dtype=object)
@@ -176,11 +211,11 @@ class TableEstimator(BaseEstimator, ABC):
         attributes["training_"] = {
             "rows": table.rows,
             "validation_rows": 0 if fold is None else
-            table.rows if settings.crosses else int((fold == 0).sum()),
-            "epochs": len(fitted.history.loss),
-            "best_epoch": fitted.epoch,
-            "loss": [float(x) for x in fitted.history.loss],
-            "val_loss": [float(x) for x in fitted.history.val_loss],
+            table.rows if choices[0].crosses else int((fold == 0).sum()),
+            "epochs": len(history.loss),
+            "best_epoch": first.epoch,
+            "loss": [float(x) for x in history.loss],
+            "val_loss": [float(x) for x in history.val_loss],
             "seconds": time.perf_counter() - began,
         }  # fmt: skip
         return attributes
@@ -196,33 +231,107 @@ class TableEstimator(BaseEstimator, ABC):
     @property
     def columns_(self) -> list[Column]:
         """The columns that are used: name, kind, details."""
-        check_is_fitted(self, "network_")
-        return list(self._encoder.columns)
+        check_is_fitted(self, "members_")
+        return list(self._encoders[0].columns)
+
+    def leaderboard(self) -> Listing:
+        """The members, those that weigh most first: weight, loss on validation rows, settings.
+
+        A list of dicts, shown as a table; ``pandas.DataFrame`` takes it.
+        """
+        check_is_fitted(self, "members_")
+        return _pack.leaderboard(self.members_)
+
+    def importance(
+        self, X: Any, y: Any, n_repeats: int = 5, random_state: int | None = 0
+    ) -> Listing:
+        """How much `score` falls where a column's values are those of other rows.
+
+        Parameters
+        ----------
+        X, y
+            As in `score`; best of rows that were not trained on.
+        n_repeats : int
+            Orders for each column.
+        random_state : int or None
+
+        Returns
+        -------
+        list of dict
+            With ``column``, ``importance`` (the mean over orders) and ``deviation``, the most
+            important first; shown as a table.
+        """
+        check_is_fitted(self, "members_")
+        n_repeats = checks.integer(n_repeats, "n_repeats", 1)
+        rng = checks.generator(random_state, "random_state")
+        X, y = self._pair(X, y)
+        encoded = self._encoded(X)
+        y = self._targets_of(y, len(encoded[0]))
+        with limited(self.n_threads):
+            return _importance.permuted(
+                self._encoders,
+                encoded,
+                self._feature_names,
+                lambda rows: self._score_of(self._of_encoded(rows)[0], y),
+                n_repeats,
+                rng,
+            )
+
+    @abstractmethod
+    def _targets_of(self, y: Any, rows: int) -> Array:
+        """Targets (N,), as `_score_of` takes them."""
 
     # ---- other forms: see `eigenmlp.onnx` and `eigenmlp.codegen`
 
     def _table(self) -> tuple[Encoder, list[str], bool]:
         """The columns before the network."""
-        check_is_fitted(self, "network_")
+        self._check_single()
         return self._encoder, self._feature_names, self._named
 
     def _network(self) -> MLP:
         """The network, whose outputs are in the target's unit."""
-        check_is_fitted(self, "network_")
+        self._check_single()
         return self.network_
+
+    def _check_single(self) -> None:
+        check_is_fitted(self, "members_")
+        if "network_" not in vars(self):
+            raise TypeError(
+                f"export: expected a table's model of one network, got {len(self.members_)} "
+                "members: fit with members=1, or save and load the pack"
+            )
 
     # ---- outputs
 
     def _forward(self, X: Any) -> Array:
-        """Outputs (N, K) of the network, float64."""
-        check_is_fitted(self, "network_")
+        """Outputs (N, K), float64."""
+        return self._outputs(X)[0]
+
+    def _outputs(self, X: Any) -> tuple[Array, Array | None]:
+        """And the deviation (N, K) of the members from them, if there are several."""
+        with limited(self.n_threads):
+            parts = [self._of_encoded(blocks) for blocks in zip(*self._blocks(X), strict=True)]
+        outputs = np.concatenate([Y for Y, _ in parts])
+        deviations = [deviation for _, deviation in parts if deviation is not None]
+        return outputs, np.concatenate(deviations) if deviations else None
+
+    def _of_encoded(self, encoded: Sequence[Array]) -> tuple[Array, Array | None]:
+        return _pack.forward(self.members_, list(encoded), self._classifies)
+
+    def _blocks(self, X: Any) -> list[Iterator[Array]]:
+        """Rows of a table as the networks take them, some at a time, by each encoder."""
+        check_is_fitted(self, "members_")
         table = _frames.read(X, self)
         places = self._places(table)
-        net = self.network_
-        with limited(self.n_threads):
-            blocks = self._encoder.blocks(lambda place: table[places[place]], table.rows, net.dtype)
-            parts = [net.forward(block) for block in blocks]
-        return np.concatenate(parts).astype(np.float64)
+        dtype = self.members_[0].networks[0].dtype
+        return [
+            encoder.blocks(lambda place: table[places[place]], table.rows, dtype)
+            for encoder in self._encoders
+        ]
+
+    def _encoded(self, X: Any) -> list[Array]:
+        """All of them."""
+        return [np.concatenate([*blocks]) for blocks in self._blocks(X)]
 
     def _places(self, table: Table) -> list[int]:
         """Where the columns of `fit` are in a table: by name, if both have names."""
@@ -240,7 +349,7 @@ class TableEstimator(BaseEstimator, ABC):
                 warnings.warn(
                     f"X: expected the columns of fit, got also {shown(extra)}, which are ignored",
                     UserWarning,
-                    stacklevel=5,
+                    stacklevel=6,
                 )
             return [where[name] for name in names]
         if len(table.names) != len(names):
@@ -279,7 +388,7 @@ class TableEstimator(BaseEstimator, ABC):
         OSError
             If the file cannot be written; an older one stays.
         """
-        check_is_fitted(self, "network_")
+        check_is_fitted(self, "members_")
         _files.save(self, path)
 
     @classmethod

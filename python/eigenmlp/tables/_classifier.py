@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.class_weight import compute_class_weight
 
+from .._files import classes as classes_file
 from .._network.loss_outputs import softmax
 from . import _targets
 from ._base import TableEstimator
@@ -101,6 +102,8 @@ class TableClassifier(ClassifierMixin, TableEstimator):
         max_epochs: Any = "auto",
         patience: Any = "auto",
         max_categories: int = 64,
+        members: Any = None,
+        time_limit: float | None = None,
         random_state: Any = None,
         n_threads: int | None = None,
         progress: bool | str = False,
@@ -115,6 +118,8 @@ class TableClassifier(ClassifierMixin, TableEstimator):
             max_epochs=max_epochs,
             patience=patience,
             max_categories=max_categories,
+            members=members,
+            time_limit=time_limit,
             random_state=random_state,
             n_threads=n_threads,
             progress=progress,
@@ -174,7 +179,17 @@ class TableClassifier(ClassifierMixin, TableEstimator):
     def _outputs_and_loss(self, learnt: dict[str, Any]) -> tuple[int, str]:
         return len(learnt["classes_"]), "softmax_cross_entropy"
 
-    def _after(self, learnt: dict[str, Any], off: Array | None) -> dict[str, Any]:
+    def _targets_of(self, y: Any, rows: int) -> Array:
+        labels = _targets.as_array(y)
+        _targets.check_rows(len(labels), rows, "y")
+        return labels
+
+    def _score_of(self, outputs: Array, y: Any) -> float:
+        return float(accuracy_score(y, self.classes_[np.argmax(outputs, axis=1)]))
+
+    def _after(
+        self, learnt: dict[str, Any], off: Array | None, deviation: Array | None
+    ) -> dict[str, Any]:
         score = None
         if off is not None:
             there = ~np.isnan(off[:, 0])
@@ -184,12 +199,14 @@ class TableClassifier(ClassifierMixin, TableEstimator):
     def _state(self) -> dict[str, Any]:
         """What a file keeps besides columns and network."""
         return {
-            "classes": _targets.as_json(self.classes_),
+            "classes": classes_file.as_json(self.classes_),
             "validation_score": self.validation_score_,
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self.classes_ = _targets.from_json(state["classes"], self.network_.layer_sizes[-1])
+        self.classes_ = classes_file.from_json(
+            state["classes"], self.members_[0].networks[0].layer_sizes[-1]
+        )
         self.validation_score_ = state["validation_score"]
 
     validation_score_: float | None

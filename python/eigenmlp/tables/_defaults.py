@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .._basics.shown import shown
 from .._inputs import checks
 
 TINY, SMALL = 50, 3000  # rows below which a table is so
 _ENCODED = 1 << 30  # bytes of encoded rows: with more, bins are fewer
 MANY = 32  # columns above which those of small tables have no bins
 MOST_CATEGORIES = 10_000  # of a column that are remembered
+
+TIME_LIMIT = 60.0  # seconds for members="auto"
+TRAINING = 0.98  # of a time limit, until training ends
 
 NAMES = {  # of settings that an estimator's parameter stands for
     "hidden": "hidden_layer_sizes",
@@ -46,8 +50,28 @@ def choices(rows: int, columns: int, asked: dict[str, Any]) -> list[Settings]:
 
     There are several for small ones, which differ most in what they need.
     """
-    given = {name: _checked(name, value) for name, value in asked.items() if not _is_auto(value)}
-    return [*dict.fromkeys(replace(settings, **given) for settings in _automatic(rows, columns))]
+    return [
+        *dict.fromkeys(replace(settings, **given(asked)) for settings in _automatic(rows, columns))
+    ]
+
+
+def given(asked: dict[str, Any]) -> dict[str, Any]:
+    """What was asked for but "auto", checked."""
+    return {name: _checked(name, value) for name, value in asked.items() if not _is_auto(value)}
+
+
+def budget(members: Any, time_limit: Any) -> tuple[int | None, float | None] | None:
+    """How many networks, and in how many seconds; None for one that takes its time."""
+    if time_limit is not None:
+        time_limit = checks.number(time_limit, "time_limit", 0.0)
+    if members is None:
+        return None if time_limit is None else (None, time_limit)
+    if _is_auto(members):
+        return None, TIME_LIMIT if time_limit is None else time_limit
+    if isinstance(members, str):
+        raise ValueError(f'members: expected "auto", a number or None, got {shown(members)}')
+    count = checks.integer(members, "members", 1, 10_000)
+    return None if count == 1 and time_limit is None else (count, time_limit)
 
 
 def _is_auto(value: Any) -> bool:

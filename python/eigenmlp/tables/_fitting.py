@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from threading import Event
@@ -11,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._training import plausible
+from .._training.training import Surroundings, Training
 from ..errors import DivergenceError
 from ..history import History
 from ..mlp import MLP
@@ -130,22 +133,39 @@ class Fitter:
         return [int(state) for state in states]
 
     def run(
-        self, rows: Rows, valid: Rows | None, settings: Settings, seed: int, stop: int | None = None
+        self,
+        rows: Rows,
+        valid: Rows | None,
+        settings: Settings,
+        seed: int,
+        stop: int | None = None,
+        around: Surroundings | None = None,
+        until: float | None = None,
     ) -> Fitted:
         """One network, with a smaller learning rate if it diverges."""
         for attempt in range(_TRIES):
             try:
                 tried = replace(settings, lr=settings.lr / 4**attempt)
-                return self._run(rows, valid, tried, seed, stop)
+                return self._run(rows, valid, tried, seed, stop, around, until)
             except DivergenceError:
                 if attempt == _TRIES - 1:
                     raise
         raise AssertionError
 
     def _run(
-        self, rows: Rows, valid: Rows | None, settings: Settings, seed: int, stop: int | None
+        self,
+        rows: Rows,
+        valid: Rows | None,
+        settings: Settings,
+        seed: int,
+        stop: int | None,
+        around: Surroundings | None,
+        until: float | None,
     ) -> Fitted:
-        """Train on `rows`, to the best epoch on `valid`; or to epoch `stop`."""
+        """Train on `rows`, to the best epoch on `valid`; or to epoch `stop`, or the time `until`.
+
+        `around` is there where other networks are trained at the same time.
+        """
         N, D = rows.X.shape
         net = MLP(
             [D, *settings.hidden, self.outputs],
@@ -158,17 +178,31 @@ class Fitter:
         steps = settings.epochs * -(-N // settings.batch_size)
         warm = max(1, int(_WARM * steps))
         lr = WarmUp(warm, Cosine(settings.lr, max(1, steps - warm)), start=0.0 if warm > 1 else 1.0)
-        mean = _Mean(valid, settings.patience, self._interrupted)
-        history = net.fit(
-            rows.X,
-            rows.T,
-            epochs=stop or settings.epochs,
-            batch_size=min(settings.batch_size, N),
-            optimizer=AdamW(lr, weight_decay=settings.weight_decay),
-            sample_weight=rows.weights,
-            callbacks=(mean,),
-            progress=self.progress if self.fold is None or stop or not settings.crosses else False,
-        )
+        mean = _Mean(valid, settings.patience, self._interrupted, until)
+        optimizer = AdamW(lr, weight_decay=settings.weight_decay)
+        batch_size = min(settings.batch_size, N)
+        if around is not None:
+            history = Training(net, optimizer, batch_size, net._rng)._run_checked(
+                net._data(rows.X, rows.T, rows.weights),
+                stop or settings.epochs,
+                validation=None,
+                shuffle=True,
+                early_stopping=None,
+                callbacks=(mean,),
+                around=Surroundings(around.check),
+            )
+        else:
+            history = net.fit(
+                rows.X,
+                rows.T,
+                epochs=stop or settings.epochs,
+                batch_size=batch_size,
+                optimizer=optimizer,
+                sample_weight=rows.weights,
+                callbacks=(mean,),
+                progress=self.progress if self.fold is None or stop or not settings.crosses
+                else False,
+            )  # fmt: skip
         net.parameters = mean.parameters
         return Fitted(net, history, mean.epoch)
 
@@ -191,8 +225,11 @@ class _Mean:
     epoch where their loss was least.
     """
 
-    def __init__(self, valid: Rows | None, patience: int, interrupted: Event) -> None:
+    def __init__(
+        self, valid: Rows | None, patience: int, interrupted: Event, until: float | None
+    ) -> None:
         self.valid, self.patience, self.interrupted = valid, patience, interrupted
+        self.until = math.inf if until is None else until  # of `time.perf_counter`
         self.loss, self.epoch = np.inf, 0
         self.parameters: Array = np.empty(0)
         self.mean: Array | None = None
@@ -202,7 +239,7 @@ class _Mean:
         self.mean = now if self.mean is None else _KEPT * self.mean + (1 - _KEPT) * now
         if self.valid is None:
             self.epoch, self.parameters = epoch, self.mean
-            return False
+            return time.perf_counter() > self.until
         net.parameters = self.mean
         found = net.evaluate(self.valid.X, self.valid.T, self.valid.weights)
         net.parameters = now
@@ -211,4 +248,5 @@ class _Mean:
             history.val_accuracy.append(found.accuracy)
         if found.loss < self.loss or epoch == 1:
             self.loss, self.epoch, self.parameters = found.loss, epoch, self.mean
-        return epoch - self.epoch >= self.patience or self.interrupted.is_set()
+        is_over = self.interrupted.is_set() or time.perf_counter() > self.until
+        return is_over or epoch - self.epoch >= self.patience

@@ -41,3 +41,15 @@ def half_width(residuals: list[float], n: int, coverage: float) -> float:
         )
     place = math.ceil(rank * len(residuals) / n)
     return residuals[min(place, len(residuals)) - 1]
+
+
+def spread(residuals: Array, deviation: Array) -> float:
+    """What residuals have beyond the deviation (N,) of the members, as a standard deviation."""
+    square = float(np.mean(residuals**2))
+    return math.sqrt(max(square - float(np.mean(deviation**2)), 0.01 * square))
+
+
+def unit(deviation: Array, spread: float) -> Array:
+    """What residuals (N,) are measured in where members differ by `deviation`."""
+    found: Array = np.sqrt(deviation**2 + spread**2)
+    return found

@@ -130,7 +130,7 @@ class Teacher:
         others = len(counts) > len(few)
         means: tuple[tuple[float, ...], ...] = ()
         own = None
-        if others:
+        if others and self.targets.shape[1]:  # none for many classes
             own = self._own_means(codes, C + 2)
             shift, scale = own.mean(axis=0), np.maximum(own.std(axis=0), 1e-6)
             own = (own - shift) / scale

@@ -91,7 +91,8 @@ class TableRegressor(RegressorMixin, TableEstimator):
     def predict_interval(self, X: Any, coverage: float = 0.9) -> tuple[Array, Array]:
         """Lower and upper ends (N,) that hold a new row's target with this probability.
 
-        Half as wide as the validation rows' residuals say (split conformal prediction).
+        Half as wide as the validation rows' residuals say (split conformal prediction); of several
+        members, wider where these differ more.
 
         Raises
         ------
@@ -99,13 +100,16 @@ class TableRegressor(RegressorMixin, TableEstimator):
             If the table had too few rows to validate with.
         """
         coverage = checks.number(coverage, "coverage", 0.0, 1.0)
-        middle = self.predict(X)
+        outputs, deviation = self._outputs(X)
+        middle = outputs[:, 0] * self._target_scale + self._target_center
         if not self._residuals:
             raise ValueError(
                 "predict_interval: expected a model with validation rows, got one fitted on "
                 f"{self.training_['rows']} rows, which are too few for that"
             )
-        half = _intervals.half_width(self._residuals, self._residual_count, coverage)
+        half: Any = _intervals.half_width(self._residuals, self._residual_count, coverage)
+        if self._spread and deviation is not None:
+            half = half * _intervals.unit(deviation[:, 0] * self._target_scale, self._spread)
         return middle - half, middle + half
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -128,6 +132,7 @@ class TableRegressor(RegressorMixin, TableEstimator):
     _target_scale: float
     _residuals: list[float]
     _residual_count: int
+    _spread: float = 0.0  # of targets, beside the members' deviation; 0 if that does not count
     validation_score_: float | None
 
     def _learn_targets(self, y: Any, rows: int, name: str | None) -> dict[str, Any]:
@@ -151,20 +156,35 @@ class TableRegressor(RegressorMixin, TableEstimator):
     def _outputs_and_loss(self, learnt: dict[str, Any]) -> tuple[int, str]:
         return 1, "squared_error"
 
-    def _after(self, learnt: dict[str, Any], off: Array | None) -> dict[str, Any]:
+    def _targets_of(self, y: Any, rows: int) -> Array:
+        return _targets.numbers(y, rows, None)
+
+    def _score_of(self, outputs: Array, y: Any) -> float:
+        return float(r2_score(y, outputs[:, 0] * self._target_scale + self._target_center))
+
+    def _after(
+        self, learnt: dict[str, Any], off: Array | None, deviation: Array | None
+    ) -> dict[str, Any]:
         residuals: list[float] = []
-        count, score = 0, None
+        count, score, spread = 0, None, 0.0
         if off is not None:
             there = ~np.isnan(off[:, 0])
             y = learnt["_codes"][there]
             predicted = off[there, 0] * learnt["_scale"] + learnt["_center"]
-            residuals, count = _intervals.kept(y - predicted)
+            residual = y - predicted
+            if deviation is not None:
+                wide = deviation[there] * learnt["_scale"]
+                spread = _intervals.spread(residual, wide)
+                if spread:
+                    residual = residual / _intervals.unit(wide, spread)
+            residuals, count = _intervals.kept(residual)
             score = float(r2_score(y, predicted)) if len(y) > 1 else None
         return {
             "validation_score_": score,
             "_target_center": learnt["_center"],
             "_target_scale": learnt["_scale"],
             "_residuals": residuals,
+            "_spread": spread,
             "_residual_count": count,
         }
 
@@ -174,6 +194,7 @@ class TableRegressor(RegressorMixin, TableEstimator):
             "center": self._target_center,
             "scale": self._target_scale,
             "residuals": self._residuals,
+            "spread": self._spread,
             "residual_count": self._residual_count,
             "validation_score": self.validation_score_,
         }
@@ -185,6 +206,7 @@ class TableRegressor(RegressorMixin, TableEstimator):
         if residuals != sorted(residuals):
             raise ValueError("residuals: expected them in their order, got others")
         self._residuals = residuals
+        self._spread = checks.number(state.get("spread", 0.0), "spread", 0.0)
         least = len(residuals)
         self._residual_count = checks.integer(state["residual_count"], "residual_count", least)
         self.validation_score_ = state["validation_score"]
