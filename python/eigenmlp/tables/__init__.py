@@ -3,8 +3,8 @@
 `TableClassifier` and `TableRegressor` take frames of pandas, Polars and PyArrow, or arrays, with
 numbers, booleans, texts, categories, dates and missing cells as they are, and choose the rest.
 
-Parameters of both, beside those of one network: `members`, how many networks with drawn settings are
-trained at once, of which the best are averaged (``"auto"``: as many as bring something within
+Parameters of both, beside those of one network: `members`, how many networks with drawn settings
+are trained at once, of which the best are averaged (``"auto"``: as many as bring something within
 `time_limit`, which is 60 then), and `time_limit`, the seconds that all of `fit` may take. Without
 either it is one network. `members_` are what came of it, `validation_curve_` the loss of the mean
 after each round of the selection.
