@@ -240,18 +240,6 @@ def inputs(
     return readable(X, integers or dtype)
 
 
-def wide_integers(value: ArrayLike, what: str) -> ArrayLike:
-    """An array of integers as float64, which has more of their digits; anything else as it is."""
-    if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
-        return value  # a mask, or a mapped file: as they are checked elsewhere
-    if isinstance(value, np.ndarray) and value.dtype.kind in "iu":
-        return value.astype(np.float64)
-    if isinstance(value, (list, tuple)):
-        array = numbers(value, what)
-        return array.astype(np.float64) if array.dtype.kind in "iu" else array
-    return value
-
-
 def matrix(shape: tuple[int, ...], columns: int, what: str, letter: str) -> None:
     """Refuse what is not (N, `columns`) with at least one row."""
     if len(shape) != 2 or shape[1] != columns:
@@ -271,11 +259,18 @@ def readable(X: Array, dtype: str) -> Array:
 
 
 def targets(
-    value: ArrayLike, rows: int, outputs: int, loss: str, dtype: str, shared: bool = False
+    value: ArrayLike,
+    rows: int,
+    outputs: int,
+    loss: str,
+    dtype: str,
+    shared: bool = False,
+    integers: str | None = None,
 ) -> Array:
     """Labels (N,) as int64, or targets (N, K) as float32 or float64, as the loss takes them.
 
-    If `shared`, targets (N,) or (N, 1) are those of every output, without a copy of each.
+    If `shared`, targets (N,) or (N, 1) are those of every output, without a copy of each. Integers
+    become floats of the type `integers`, `dtype` if not given.
     """
     y = numbers(value, "y")
     if y.ndim == 0 or len(y) != rows:
@@ -294,7 +289,7 @@ def targets(
         )
     finite(y, "y", dtype)
     if y.dtype not in (np.float32, np.float64):
-        y = y.astype(dtype)
+        y = y.astype(integers or dtype)
     if loss == "poisson" and float(y.min()) < 0:
         raise ValueError(f"y: expected {loss} targets of at least 0, got {float(y.min())}")
     if loss.endswith("cross_entropy"):
