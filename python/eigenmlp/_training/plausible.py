@@ -46,10 +46,11 @@ def columns(net: DenseNetwork, X: Any, remedy: str = STANDARDIZE) -> None:
     if sample is None:
         return
     # In few calls of NumPy, whose own time is what counts in small fits.
-    A = np.multiply(sample, scale, dtype=np.float64)
-    means = np.add.reduce(A, axis=0) / len(A)
-    D = A - means
-    deviations = np.sqrt(np.add.reduce(D * D, axis=0) / len(A))
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        A = np.multiply(sample, scale, dtype=np.float64)
+        means = np.add.reduce(A, axis=0) / len(A)
+        D = A - means
+        deviations = np.sqrt(np.add.reduce(D * D, axis=0) / len(A))
     if (
         np.maximum.reduce(deviations) <= _RATIO * np.minimum.reduce(deviations)
         and np.maximum.reduce(means) - np.minimum.reduce(means) <= _RATIO
