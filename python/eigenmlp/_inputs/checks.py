@@ -244,6 +244,8 @@ def matrix(shape: tuple[int, ...], columns: int, what: str, letter: str) -> None
     """Refuse what is not (N, `columns`) with at least one row."""
     if len(shape) != 2 or shape[1] != columns:
         hint = f"; for one row use {what}[None, :]" if shape == (columns,) else ""
+        if len(shape) == 1 and columns == 1 and not hint:
+            hint = f"; for one column use numpy.reshape({what}, (-1, 1))"
         raise ValueError(
             f"{what}: expected shape (N, {letter}) with {letter} = {columns}, got {shape}{hint}"
         )
@@ -282,7 +284,11 @@ def targets(
     shared = shared and y.shape == (rows, 1)
     if not shared and y.shape != (rows, outputs):
         either = "labels (N,) or " if loss == "softmax_cross_entropy" else ""
-        hint = ": for labels use them flat, as y.ravel()" if either and y.shape == (rows, 1) else ""
+        hint = (
+            ": for labels use them flat, as numpy.ravel(y)"
+            if either and y.shape == (rows, 1)
+            else ""
+        )
         raise ValueError(
             f"y: expected {either}shape (N, K) = ({rows}, {outputs}) for {loss}, got "
             f"{y.shape}{hint}"
@@ -302,6 +308,7 @@ def targets(
         if abs(float(sums[worst]) - 1) > 1e-3:
             raise ValueError(
                 f"y: expected rows of probabilities that sum to 1, got {sums[worst]} in row {worst}"
+                f"{_for_one_output(y) if outputs == 1 else ''}"
             )
     return np.broadcast_to(y, (rows, outputs)) if shared else y
 
@@ -309,16 +316,21 @@ def targets(
 def labels(y: Array, classes: int) -> Array:
     """Integer labels 0 … classes - 1 as int64 (N,)."""
     if y.dtype.kind == "f":
+        hint = ": for labels use y.astype(int)" if _are_whole(y) else ""
         raise TypeError(
             f"y: expected integer labels (N,) or probabilities (N, {classes}) for "
             f"softmax_cross_entropy, got an array of {y.dtype} with shape {y.shape}"
-            f"{_for_one_output(y) if classes == 1 else ''}"
+            f"{_for_one_output(y) if classes == 1 else hint}"
         )
     low, high = int(y.min()), int(y.max())
     if low < 0 or high >= classes:
         hint = _for_one_output(y) if classes == 1 else ""
         raise ValueError(f"y: expected labels 0 to {classes - 1}, got {low} to {high}{hint}")
     return np.ascontiguousarray(y, dtype=np.int64)
+
+
+def _are_whole(y: Array) -> bool:
+    return bool(np.isfinite(y).all() and (np.trunc(y) == y).all())
 
 
 def _for_one_output(y: Array) -> str:
