@@ -159,12 +159,8 @@ class _Run(NamedTuple):
 
 def _takes(net: MLP) -> Any:
     """What the checked form of data depends on: networks that agree on it share the arrays."""
-    units = net._units
-    factor = units.input_scale if isinstance(units.input_scale, float) else id(units)
-    return (
-        *(net._sizes[0], net._sizes[-1], net._dtype, net._backend, net._loss_object),
-        *(factor, net._needs_digits, None if units.are_plain else id(units)),
-    )
+    sizes = net._sizes[0], net._sizes[-1]
+    return *sizes, net._dtype, net._backend, net._loss_object, net._needs_digits, net._units.key
 
 
 def _generators(nets: list[MLP], seeds: list[Any]) -> list[np.random.Generator]:

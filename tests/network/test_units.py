@@ -504,6 +504,8 @@ def test_what_cannot_be_measured_is_refused(backend: str) -> None:
         net.fit([(X, y)])
     with pytest.raises(ValueError, match=r"net\.standardize"):
         em.Trainer(net, em.SGD(0.1), 8).step(X, y)
+    with pytest.raises(ValueError, match=r"gradient: expected units"):
+        em.Trainer(net, em.SGD(0.1), 8).apply(np.ones(net.parameter_count))
     with pytest.raises(ValueError, match=r"NaN|nan"):
         net.standardize(np.where(np.arange(D) == 1, np.nan, X))
     with pytest.raises(ValueError, match=r"columns|shape"):

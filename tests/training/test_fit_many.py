@@ -121,6 +121,23 @@ def test_one_shuffle_serves_all_with_one_seed(monkeypatch: pytest.MonkeyPatch) -
     assert made == [4]
 
 
+def test_networks_measured_alike_share_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Integers become float64 for them: once, not once for each network."""
+    nets = make(4, standardize=True)
+    integers = (X * 100).astype(np.int64)
+    em.fit_many(nets, integers, Y, epochs=1, seed=0)
+    taken = []
+    real = em.MLP._data
+
+    def counted(net: em.MLP, *arguments: Any, **options: Any) -> Any:
+        taken.append(net)
+        return real(net, *arguments, **options)
+
+    monkeypatch.setattr(em.MLP, "_data", counted)
+    em.fit_many(nets, integers, Y, epochs=1, seed=0)
+    assert taken == [nets[0]]
+
+
 def test_divergence_raises_or_is_kept() -> None:
     rates = [em.SGD(0.1), em.SGD(1e30), em.SGD(0.1)]
     nets = make(3)

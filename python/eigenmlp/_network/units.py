@@ -73,6 +73,11 @@ class Units:
         """Whether something is taken from or added to columns, so that digits matter."""
         return bool(np.any(self.input_shift) or np.any(self.output_shift))
 
+    @property
+    def key(self) -> tuple[float | bytes, ...]:
+        """The same for the same numbers, and hashable."""
+        return tuple(x if isinstance(x := self[name], float) else x.tobytes() for name in NAMES)
+
     def refuse_given(self, beside: str) -> None:
         """Refuse numbers that say something."""
         for name in NAMES:
