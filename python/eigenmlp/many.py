@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from ._basics.shown import shown
 from ._basics.unmoved import unmoved_if
 from ._inputs import checks
+from ._training import plausible
 from ._training.pool import Job, Pool
 from ._training.progress import progress_bar
 from ._training.training import Data, Surroundings, Training
@@ -100,7 +101,7 @@ def fit_many(
     checks.known(on_divergence, ("raise", "keep"), "on_divergence")
     rngs = _generators(nets, seeds)
     taken: dict[Any, tuple[Data, Data | None]] = {}
-    jobs = []
+    runs, jobs = [], []
     for index, (net, rule, rng) in enumerate(zip(nets, optimizers, rngs, strict=True)):
         rule = SGD(0.1, momentum=0.9) if rule is None else rule
         try:
@@ -112,10 +113,17 @@ def fit_many(
         except (TypeError, ValueError) as error:
             raise type(error)(f"network {index}: {error}") from None
         run = _Run(net, rule, batch_size, rng, *taken[key], epochs, shuffle, early_stopping)
+        runs.append(run)
         jobs.append(Job(run.train, epochs, float(net.parameter_count)))
     keeps = (DivergenceError,) if on_divergence == "keep" else ()
+    for run in runs:
+        plausible.columns(run.net, run.data[0])
     with progress_bar(epochs * len(nets), progress) as bar:
-        return Pool(jobs, bar, keeps).run()
+        histories = Pool(jobs, bar, keeps).run()
+    for run, history in zip(runs, histories, strict=True):
+        if history.loss and np.isfinite(run.net.parameters).all():
+            plausible.predictions(run.net, *run.data[:2])
+    return histories
 
 
 class _Run(NamedTuple):
@@ -151,13 +159,8 @@ class _Run(NamedTuple):
 
 def _takes(net: MLP) -> Any:
     """What the checked form of data depends on: networks that agree on it share the arrays."""
-    units = net._units
-    factor = units.input_scale if isinstance(units.input_scale, float) else id(units)
-    keeps_digits = net._to_be_measured or units.shifts
-    return (
-        *(net._sizes[0], net._sizes[-1], net._dtype, net._backend, net._loss_object),
-        *(factor, keeps_digits, None if units.are_plain else id(units)),
-    )
+    sizes = net._sizes[0], net._sizes[-1]
+    return *sizes, net._dtype, net._backend, net._loss_object, net._needs_digits, net._units.key
 
 
 def _generators(nets: list[MLP], seeds: list[Any]) -> list[np.random.Generator]:

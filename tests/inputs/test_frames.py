@@ -228,7 +228,7 @@ def test_empty_frames_and_other_columns_are_refused() -> None:
     refused(make(), lambda: make().predict(frame[:0]), ValueError, "at least one row")
     refused(make(), lambda: make().predict(pandas.DataFrame()), ValueError, r"got \(0, 0\)")
     column = frame[["b"]].astype(int)
-    refused(make(), lambda: make().fit(frame, column), ValueError, r"y\.ravel\(\)")
+    refused(make(), lambda: make().fit(frame, column), ValueError, r"numpy\.ravel\(y\)")
 
 
 def test_none_of_the_libraries_is_imported(in_subprocess: Any) -> None:

@@ -150,3 +150,17 @@ def test_one_output_under_softmax_says_what_to_use(y: Any, remedy: str) -> None:
     net = em.MLP([D, 4, 1], seed=0)
     assert remedy in refused(net, lambda: net.fit(X, y))
     assert remedy not in refused(make(), lambda: make().fit(X, np.array(y) + K + 5))
+
+
+def test_columns_of_zeros_and_ones_under_softmax_say_so_too() -> None:
+    net = em.MLP([D, 4, 1], seed=0)
+    column = np.array([[0], [1]] * 3)
+    assert "loss='sigmoid_cross_entropy'" in refused(net, lambda: net.fit(X, column))
+
+
+@pytest.mark.parametrize("column", [[0.0, 1.0] * 3, [2.0, 1.0] * 3])
+def test_labels_that_are_floats_say_how_they_become_labels(column: Any) -> None:
+    net = make()
+    assert refused(net, lambda: net.fit(X, column)).endswith("for labels use y.astype(int)")
+    halves = np.array(column) + 0.5
+    assert "astype" not in refused(net, lambda: net.fit(X, halves))

@@ -95,6 +95,62 @@ def test_large_integers_keep_their_digits() -> None:
     assert layer_inputs.std() == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("kind", ["list", "array", "series", "column"])
+def test_large_integers_of_any_kind_keep_their_digits(kind: str) -> None:
+    y: Any = [10**12, 10**12 + 1, 10**12 + 2]
+    if kind == "series":
+        y = pytest.importorskip("pandas").Series(y)
+    elif kind == "column":
+        y = pytest.importorskip("pyarrow").array(y)
+    elif kind == "array":
+        y = np.array(y)
+    net = em.MLP([1, 1], loss="squared_error").standardize([[1.0], [2.0], [3.0]], y)
+    np.testing.assert_allclose(net.output_scale, [np.sqrt(2 / 3)])
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-160, 1e-42, 1e-25, 1e25, 1e160, 1e300])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_columns_of_any_size(dtype: str, size: float) -> None:
+    """What float32 cannot hold the inverse of does not vary; squares that overflow do no harm."""
+    z = np.random.default_rng(0).normal(size=(N, 2))
+    if dtype == "float32" and size > 1e38:
+        return
+    X = z * [size, 1.0]
+    for backend in BACKENDS:
+        net = em.MLP([2, 3, 1], loss="squared_error", standardize=True, dtype=dtype, seed=0,
+                     backend=backend)  # fmt: skip
+        net.fit(X, z[:, 1], epochs=2)
+        deviation = z.std(axis=0) * [size, 1.0]
+        if dtype == "float32" and size < 1e-37:
+            deviation[0] = 1.0
+        np.testing.assert_allclose(net.input_scale, 1 / deviation, rtol=1e-12)
+        assert np.isfinite(net.forward(X)).all()
+
+
+@backends
+@pytest.mark.parametrize("loss", VALUES)
+@pytest.mark.parametrize("size", [1e-25, 1e25])
+def test_losses_that_float32_cannot_hold(size: float, loss: str, backend: str) -> None:
+    """The squares of such units are no float32, the loss is a number as any other."""
+    if "delta" in loss:
+        return  # has the unit of outputs
+    X, y = table()
+    z = np.stack([y[:, 0], y[:, 0] ** 2], axis=1) / [1e6, 1e12]
+    small, net = (
+        make(name, dtype="float32", backend=backend).standardize(X, z * factor)
+        for name, factor in ((loss, 1.0),
+                             (f"huber(delta={size})" if loss == "huber" else loss, size))
+    )  # fmt: skip
+    degree = 2 if loss in ("squared_error", "half_squared_error", "huber") else 1
+    expected = small.loss(X, z) * size**degree
+    assert net.loss(X, z * size) == pytest.approx(expected, rel=1e-5)
+    history = net.fit(X, z * size, epochs=3, optimizer=em.Adam(0.01), seed=0)
+    assert 0 < history.loss[-1] < history.loss[0] < np.inf
+    if loss == "squared_error":
+        series = net.taylor(X, z * size, net.parameters, 1)
+        assert series[0] == pytest.approx(net.loss(X, z * size), rel=1e-5)
+
+
 def test_digits_of_a_far_column_in_float32() -> None:
     """10⁶ ± 1 gives the bits of ± 1."""
     z = np.random.default_rng(0).normal(size=(50, 1))
@@ -245,6 +301,25 @@ def test_prices_train_with_the_defaults() -> None:
     net = em.MLP([4, 32, 1], loss="squared_error", standardize=True, seed=0)
     net.fit(X, y, epochs=30)
     assert 1 - ((net.predict(X) - y) ** 2).mean() / y.var() > 0.98
+
+
+def test_sparse_rows_are_not_made_dense(monkeypatch: pytest.MonkeyPatch) -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    X = sparse.random(200, 300, 0.02, "csr", random_state=0) * 50.0
+    y = np.asarray(X.sum(axis=1)).ravel()
+    net = em.MLP([300, 4, 1], loss="squared_error", standardize=True, seed=0)
+    net.fit(X, y, epochs=1)
+    shifted = em.MLP(**{**net.config, "input_shift": 0.5, "input_scale": [1e30] * 300}, seed=0)
+    X.data[7] = 1e20
+
+    def refused(self: Any) -> None:
+        raise AssertionError("made dense")
+
+    monkeypatch.setattr(type(X), "toarray", refused)
+    net.loss(X, y)
+    row, column = int(np.searchsorted(X.indptr, 7, side="right")) - 1, X.indices[7]
+    with pytest.raises(ValueError, match=rf"after standardising, got 1e\+20 at \[{row}, {column}"):
+        shifted.loss(X, y)
 
 
 def test_sparse_rows_keep_their_zeros() -> None:
@@ -410,6 +485,7 @@ def close(actual: Any, expected: Any, dtype: str) -> None:
         ({"input_scale": [np.nan] * D}, "input_scale: expected finite"),
         ({"output_scale": 0.0}, "output_scale: expected numbers above 0, got 0.0"),
         ({"output_scale": [1.0, -1.0]}, "output_scale: expected numbers above 0"),
+        ({"output_scale": 1e-50}, "output_scale: expected at least 1.18e-38 in float32"),
         ({"output_shift": "3"}, "output_shift: expected a number, got '3'"),
         ({"output_shift": 1.0, "loss": "softmax_cross_entropy"}, "output_shift: expected 0 with"),
         ({"output_scale": 2.0, "loss": "poisson"}, "output_scale: expected 1 with this loss"),
@@ -428,12 +504,31 @@ def test_what_cannot_be_measured_is_refused(backend: str) -> None:
         net.fit([(X, y)])
     with pytest.raises(ValueError, match=r"net\.standardize"):
         em.Trainer(net, em.SGD(0.1), 8).step(X, y)
+    with pytest.raises(ValueError, match=r"gradient: expected units"):
+        em.Trainer(net, em.SGD(0.1), 8).apply(np.ones(net.parameter_count))
     with pytest.raises(ValueError, match=r"NaN|nan"):
         net.standardize(np.where(np.arange(D) == 1, np.nan, X))
     with pytest.raises(ValueError, match=r"columns|shape"):
         net.standardize(X[:, :3])
     assert net.input_shift == 0.0
     net.standardize(X, y).fit([(X, y)])
+
+
+@backends
+def test_targets_and_validation_that_leave_float32_are_refused(backend: str) -> None:
+    net = em.MLP([1, 1], loss="squared_error", output_scale=1e-30, backend=backend)
+    with pytest.raises(ValueError, match=r"y: .*after standardising, got 1e\+20 at \[1, 0\]"):
+        net.loss([[1.0], [2.0]], [1.0, 1e20])
+    X, y = table()
+    X[:, 4] = 1e-34 * X[:, 1]
+    other = X.copy()
+    other[80, 4] = 1e9
+    net = make(dtype="float32", backend=backend)
+    before = net.parameters
+    with pytest.raises(ValueError, match=r"validation: X: .*got 1000000000\.0 at \[80, 4\]"):
+        net.fit(X, y, validation=(other, y))
+    np.testing.assert_array_equal(net.parameters, before)
+    assert net.input_shift == 0.0
 
 
 @backends

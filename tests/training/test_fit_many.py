@@ -1,7 +1,11 @@
 """Many networks at once: the bits of each alone, errors, interrupts, threads."""
 
+import io
+import os
+import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +121,23 @@ def test_one_shuffle_serves_all_with_one_seed(monkeypatch: pytest.MonkeyPatch) -
     assert made == [4]
 
 
+def test_networks_measured_alike_share_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Integers become float64 for them: once, not once for each network."""
+    nets = make(4, standardize=True)
+    integers = (X * 100).astype(np.int64)
+    em.fit_many(nets, integers, Y, epochs=1, seed=0)
+    taken = []
+    real = em.MLP._data
+
+    def counted(net: em.MLP, *arguments: Any, **options: Any) -> Any:
+        taken.append(net)
+        return real(net, *arguments, **options)
+
+    monkeypatch.setattr(em.MLP, "_data", counted)
+    em.fit_many(nets, integers, Y, epochs=1, seed=0)
+    assert taken == [nets[0]]
+
+
 def test_divergence_raises_or_is_kept() -> None:
     rates = [em.SGD(0.1), em.SGD(1e30), em.SGD(0.1)]
     nets = make(3)
@@ -135,6 +156,88 @@ def test_divergence_raises_or_is_kept() -> None:
 def test_ctrl_c_ends_all_within_a_moment(in_subprocess: Any) -> None:
     done = in_subprocess(INTERRUPTED)
     assert done.stdout.split() == ["True", "1", "True"], done
+
+
+def test_ctrl_c_pressed_again_leaves_no_thread_at_work(in_subprocess: Any) -> None:
+    press = "os.kill(os.getpid(), signal.SIGINT)"
+    again = "for _ in range(3): os.kill(os.getpid(), signal.SIGINT); time.sleep(0.003)"
+    assert press in INTERRUPTED
+    done = in_subprocess(INTERRUPTED.replace(press, again).replace("presser.join()\n", ""))
+    assert done.stdout.split()[::2] == ["True", "True"], done
+    assert int(done.stdout.split()[1]) <= 2, done  # who presses may still be there
+
+
+class Broken(io.StringIO):
+    """A terminal that is gone after a while."""
+
+    def write(self, text: str) -> int:
+        if self.tell() > 100:
+            raise OSError("broken pipe")
+        return super().write(text)
+
+
+def test_a_bar_that_cannot_be_shown_ends_all(
+    monkeypatch: pytest.MonkeyPatch, threads_as_before: None
+) -> None:
+    em.set_num_threads(2)
+    monkeypatch.setattr(sys, "stderr", Broken())
+    with pytest.raises(OSError, match="broken pipe"):
+        em.fit_many(make(), X, Y, epochs=20_000, progress=True)
+
+
+def test_warnings_are_at_the_callers_line_and_may_be_errors(threads_as_before: None) -> None:
+    em.set_num_threads(2)
+    wide = X * [1, 1e5, 1, 1, 1, 1]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        em.fit_many(make(2), wide, Y, epochs=2, optimizer=em.SGD(1e-9))
+        em.fit_many(make(2, init="zeros", bias=False), X, Y, epochs=2)
+    found = [w for w in caught if w.category is UserWarning]
+    assert [str(w.message)[:5] for w in found] == ["X: ex", "X: ex", "after", "after"]
+    assert all(w.filename == __file__ for w in found)
+    nets = make(3)
+    before = [net.parameters for net in nets]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserWarning, match="columns of about one size"):
+            em.fit_many(nets, wide, Y, epochs=2)
+    for net, parameters in zip(nets, before, strict=True):
+        np.testing.assert_array_equal(net.parameters, parameters)
+
+
+FORKED = """
+import os, threading, time
+import numpy as np, eigenmlp as em
+em.set_num_threads(2)
+X = np.random.default_rng(0).normal(size=(600, 6))
+y = np.arange(600) % 3
+for i in range(8):
+    nets = [em.MLP([6, 4, 3], seed=i) for i in range(4)]
+    running = threading.Thread(target=em.fit_many, args=(nets, X, y), kwargs={"epochs": 2000})
+    running.start()
+    time.sleep(0.01 + 0.002 * i)
+    child = os.fork()
+    if child == 0:
+        em.fit_many(nets, X, y, epochs=2)
+        os._exit(0)
+    end = time.monotonic() + 5
+    while not (ended := os.waitpid(child, os.WNOHANG))[0] and time.monotonic() < end:
+        time.sleep(0.005)
+    if not ended[0]:
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+    print("whole" if ended[0] and ended[1] == 0 else "lost")
+    running.join()
+    if not ended[0]:
+        break
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_of_a_fork_meanwhile_can_go_on(in_subprocess: Any) -> None:
+    """Where a shuffle was going on, NumPy's generator was locked in the child for good."""
+    done = in_subprocess(FORKED)
+    assert done.stdout.split() == ["whole"] * 8, done
 
 
 def test_readers_and_savers_meet_whole_moments(tmp_path: Path) -> None:

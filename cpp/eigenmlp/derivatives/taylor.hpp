@@ -163,7 +163,7 @@ bool taylor(const Network<T>& net, const Data& data, const T* d_parameters, Inde
         taylor_rows(net, &direction, false, order, rows, memory);
         net.loss().taylor({memory.Y, batch.dY.back(), data.labels ? batch.labels : nullptr,
                            net.outputs(), rows, order, memory.loss, memory.scratch, memory.sums,
-                           net.loss_parameters(), net.units().weights()});
+                           net.loss_parameters(), net.units().shares()});
         double* part = parts.data() + chunk_index * (order + 1);
         for (Index r = 0; r < rows; ++r)
           for (Index k = 0; k <= order; ++k)
@@ -172,7 +172,8 @@ bool taylor(const Network<T>& net, const Data& data, const T* d_parameters, Inde
       });
   std::fill_n(coefficients, order + 1, 0.0);
   for (std::size_t i = 0; i < parts.size(); ++i)
-    coefficients[static_cast<Index>(i) % (order + 1)] += divisor > 0 ? parts[i] / divisor : 0;
+    coefficients[static_cast<Index>(i) % (order + 1)] +=
+        divisor > 0 ? parts[i] / divisor * net.units().loss_unit() : 0;
   return good;
 }
 

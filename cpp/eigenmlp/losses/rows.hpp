@@ -30,7 +30,7 @@ struct LossRows {
   const T* scale;             // (N,) sample weight / total weight of the batch
   T* row_loss;                // (N,) out: each row's loss, without scale
   const T* parameters;        // of the loss, each a row of K numbers in panels
-  const T* weights = nullptr; // of each output's loss, the same; null: all 1
+  const T* weights = nullptr; // of each output's loss, the same, in `loss_unit`s; null: all 1
 
   // Parameter i in the columns of a panel.
   auto parameter(Index i, Index panel) const {

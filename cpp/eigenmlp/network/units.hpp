@@ -8,6 +8,8 @@
 // rate means the same in every unit.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <stdexcept>
 #include <vector>
 
@@ -49,7 +51,12 @@ public:
     fill(added_, b, K, 0, itself);
     fill(a_, a, K, 1, itself);
     fill(inverse_, a, K, 1, [](double x) { return 1 / x; });
-    fill(weights_, a, K, 1, [&](double x) { return loss.degree == 2 ? x * x : x; });
+    const auto power = [&](double x) { return loss.degree == 2 ? x * x : x; };
+    fill(weights_, a, K, 1, power);
+    const double largest = a.empty() ? 1 : *std::max_element(a.begin(), a.end());
+    const double top = std::ldexp(1.0, std::ilogb(largest));
+    fill(shares_, a, K, 1, [&](double x) { return power(x / top); });
+    loss_unit_ = power(top);
   }
 
   Scaling<T> inputs() const { return {factor_, m_.data(), s_.data()}; }
@@ -62,6 +69,10 @@ public:
   const T* a() const { return a_.data(); }
   const T* b() const { return added_.data(); }
   const T* weights() const { return weights_.data(); }
+  // The same for sums of losses, which T could not hold: weights = shares · loss_unit, a power
+  // of 2.
+  const T* shares() const { return shares_.data(); }
+  double loss_unit() const { return loss_unit_; }
   // Whether inputs that are 0 stay 0, as the zeros of sparse rows must.
   bool keeps_zeros() const { return keeps_zeros_; }
 
@@ -79,9 +90,10 @@ private:
   }
 
   T factor_ = T(1);
+  double loss_unit_ = 1;
   bool keeps_zeros_ = true;
   Buffer<double> zeros_, m_, b_;
-  Buffer<T> s_, a_, added_, inverse_, weights_;
+  Buffer<T> s_, a_, added_, inverse_, weights_, shares_;
 };
 
 } // namespace eigenmlp

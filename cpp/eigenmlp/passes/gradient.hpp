@@ -69,7 +69,7 @@ std::optional<double> loss_and_gradient(const Network<T>& net, const Data& data,
                                   .good)
                            good = false;
                          team.wait();
-                         if (team.index == 0) loss += batch_loss(batch, rows, divisor);
+                         if (team.index == 0) loss += batch_loss(net, batch, rows, divisor);
                        });
   return good ? std::optional(loss) : std::nullopt;
 }

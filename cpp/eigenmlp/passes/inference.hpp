@@ -214,7 +214,7 @@ std::optional<Evaluation> evaluate(const Network<T>& net, const Data& data,
       }
       forward_batch(net, batch, 0, rows);
       correct += loss_rows(net, batch, data.labels != nullptr, 0, rows);
-      losses[static_cast<std::size_t>(i)] = batch_loss(batch, rows, divisor);
+      losses[static_cast<std::size_t>(i)] = batch_loss(net, batch, rows, divisor);
     }
   });
   double loss = 0;

@@ -165,10 +165,10 @@ struct RowsReport {
 template <class T>
 LossRows<T> rows_for_loss(const Network<T>& net, const BatchView<T>& batch, bool labels,
                           Index begin, Index end) {
-  return {batch.Y.back(),       batch.dY.back(), labels ? batch.labels : nullptr,
-          net.outputs(),        begin,           end,
-          batch.scale,          batch.row_loss,  net.loss_parameters(),
-          net.units().weights()};
+  return {batch.Y.back(),      batch.dY.back(), labels ? batch.labels : nullptr,
+          net.outputs(),       begin,           end,
+          batch.scale,         batch.row_loss,  net.loss_parameters(),
+          net.units().shares()};
 }
 
 // dY ← dY ⊙ weights, a row of K numbers in panels; null: all 1.
@@ -217,13 +217,13 @@ RowsReport rows_phase(const Network<T>& net, const Data& data, const std::int64_
 // The batch's loss: Σ weight · row loss / divisor, added in an order that only `rows` sets; 0 where
 // no row counts.
 template <class T>
-double batch_loss(const BatchView<T>& batch, Index rows, double divisor) {
+double batch_loss(const Network<T>& net, const BatchView<T>& batch, Index rows, double divisor) {
   if (divisor == 0) return 0;
   using Doubles = Eigen::Map<const Eigen::ArrayXd>;
   using Losses = Eigen::Map<const Eigen::Array<T, Eigen::Dynamic, 1>>;
   return (Losses(batch.row_loss, rows).template cast<double>() * Doubles(batch.weight, rows))
              .sum() /
-         divisor;
+         divisor * net.units().loss_unit();
 }
 
 } // namespace eigenmlp

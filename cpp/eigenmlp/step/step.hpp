@@ -115,7 +115,7 @@ protected:
       if (!memory_.report(i).good) return {Outcome::refused, 0, 0};
       result.correct += memory_.report(i).correct;
     }
-    result.loss = batch_loss(view, rows, batch.divisor);
+    result.loss = batch_loss(net_, view, rows, batch.divisor);
     if (!std::isfinite(result.loss) && !goes_on_) return {Outcome::diverged, result.loss, 0};
     if (team.index == 0) over_ = pace_.is_over();
     if (gathers_) {

@@ -240,22 +240,12 @@ def inputs(
     return readable(X, integers or dtype)
 
 
-def wide_integers(value: ArrayLike, what: str) -> ArrayLike:
-    """An array of integers as float64, which has more of their digits; anything else as it is."""
-    if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
-        return value  # a mask, or a mapped file: as they are checked elsewhere
-    if isinstance(value, np.ndarray) and value.dtype.kind in "iu":
-        return value.astype(np.float64)
-    if isinstance(value, (list, tuple)):
-        array = numbers(value, what)
-        return array.astype(np.float64) if array.dtype.kind in "iu" else array
-    return value
-
-
 def matrix(shape: tuple[int, ...], columns: int, what: str, letter: str) -> None:
     """Refuse what is not (N, `columns`) with at least one row."""
     if len(shape) != 2 or shape[1] != columns:
         hint = f"; for one row use {what}[None, :]" if shape == (columns,) else ""
+        if len(shape) == 1 and columns == 1 and not hint:
+            hint = f"; for one column use numpy.reshape({what}, (-1, 1))"
         raise ValueError(
             f"{what}: expected shape (N, {letter}) with {letter} = {columns}, got {shape}{hint}"
         )
@@ -271,11 +261,18 @@ def readable(X: Array, dtype: str) -> Array:
 
 
 def targets(
-    value: ArrayLike, rows: int, outputs: int, loss: str, dtype: str, shared: bool = False
+    value: ArrayLike,
+    rows: int,
+    outputs: int,
+    loss: str,
+    dtype: str,
+    shared: bool = False,
+    integers: str | None = None,
 ) -> Array:
     """Labels (N,) as int64, or targets (N, K) as float32 or float64, as the loss takes them.
 
-    If `shared`, targets (N,) or (N, 1) are those of every output, without a copy of each.
+    If `shared`, targets (N,) or (N, 1) are those of every output, without a copy of each. Integers
+    become floats of the type `integers`, `dtype` if not given.
     """
     y = numbers(value, "y")
     if y.ndim == 0 or len(y) != rows:
@@ -287,14 +284,18 @@ def targets(
     shared = shared and y.shape == (rows, 1)
     if not shared and y.shape != (rows, outputs):
         either = "labels (N,) or " if loss == "softmax_cross_entropy" else ""
-        hint = ": for labels use them flat, as y.ravel()" if either and y.shape == (rows, 1) else ""
+        hint = (
+            ": for labels use them flat, as numpy.ravel(y)"
+            if either and y.shape == (rows, 1)
+            else ""
+        )
         raise ValueError(
             f"y: expected {either}shape (N, K) = ({rows}, {outputs}) for {loss}, got "
             f"{y.shape}{hint}"
         )
     finite(y, "y", dtype)
     if y.dtype not in (np.float32, np.float64):
-        y = y.astype(dtype)
+        y = y.astype(integers or dtype)
     if loss == "poisson" and float(y.min()) < 0:
         raise ValueError(f"y: expected {loss} targets of at least 0, got {float(y.min())}")
     if loss.endswith("cross_entropy"):
@@ -307,6 +308,7 @@ def targets(
         if abs(float(sums[worst]) - 1) > 1e-3:
             raise ValueError(
                 f"y: expected rows of probabilities that sum to 1, got {sums[worst]} in row {worst}"
+                f"{_for_one_output(y) if outputs == 1 else ''}"
             )
     return np.broadcast_to(y, (rows, outputs)) if shared else y
 
@@ -314,16 +316,21 @@ def targets(
 def labels(y: Array, classes: int) -> Array:
     """Integer labels 0 … classes - 1 as int64 (N,)."""
     if y.dtype.kind == "f":
+        hint = ": for labels use y.astype(int)" if _are_whole(y) else ""
         raise TypeError(
             f"y: expected integer labels (N,) or probabilities (N, {classes}) for "
             f"softmax_cross_entropy, got an array of {y.dtype} with shape {y.shape}"
-            f"{_for_one_output(y) if classes == 1 else ''}"
+            f"{_for_one_output(y) if classes == 1 else hint}"
         )
     low, high = int(y.min()), int(y.max())
     if low < 0 or high >= classes:
         hint = _for_one_output(y) if classes == 1 else ""
         raise ValueError(f"y: expected labels 0 to {classes - 1}, got {low} to {high}{hint}")
     return np.ascontiguousarray(y, dtype=np.int64)
+
+
+def _are_whole(y: Array) -> bool:
+    return bool(np.isfinite(y).all() and (np.trunc(y) == y).all())
 
 
 def _for_one_output(y: Array) -> str:

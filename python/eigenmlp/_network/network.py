@@ -219,16 +219,17 @@ class DenseNetwork:
         >>> net.standardize([[0.0, 10.0], [2.0, 30.0]], [100.0, 300.0]).forward([[1.0, 20.0]])
         array([[200.]], dtype=float32)
         """
-        rows = self._rows(X)
-        T = None
+        rows, T = self._rows(X, digits=True), None
         if y is not None:
-            rows, T, _ = self._data(X, y, None)
+            rows, T, _ = self._data(X, y, None, digits=True)
         self._measure(rows, T)
         return self
 
     def _measure(self, rows: Any, T: Any) -> None:
         of_values = self._loss_object.of_values
-        self._set_units(replace(self._units, **units.measured(rows, T if of_values else None)))
+        self._set_units(
+            replace(self._units, **units.measured(rows, T if of_values else None, self._dtype))
+        )
         self._standardize, self._to_be_measured = True, False
 
     def _set_units(self, new: Units) -> None:
@@ -258,6 +259,12 @@ class DenseNetwork:
                 self._to_be_measured = True
             raise
 
+    def _check_units_hold(self, X: Any, T: Any, what: str) -> None:
+        """Refuse checked data that leave the range of numbers by units measured since."""
+        self._units.check_inputs(X, self._dtype, f"{what}X")
+        if self._loss_object.of_values:
+            self._units.check_targets(T, self._dtype, f"{what}y")
+
     def _refuse_unmeasured(self, what: str) -> None:
         if self._to_be_measured:
             raise ValueError(
@@ -267,27 +274,37 @@ class DenseNetwork:
 
     # ---- data, as the backend takes them
 
-    def _rows(self, X: ArrayLike, what: str = "X") -> Any:
-        """Checked rows (N, D): an array, or a CSR matrix, which the twin and choices have dense."""
+    @property
+    def _needs_digits(self) -> bool:
+        """Whether integers whose mean is taken must keep their digits until then."""
+        return self._to_be_measured or self._units.shifts
+
+    def _rows(self, X: ArrayLike, what: str = "X", digits: bool = False) -> Any:
+        """Checked rows (N, D): an array, or a CSR matrix, which the twin and choices have dense.
+
+        With `digits`, integers become float64 at least.
+        """
         factor = self._units.input_scale
         factor = factor if isinstance(factor, float) else 1.0
         expected = (self._sizes[0], self._dtype, factor, what)
         if not sparse.is_sparse(X):
-            # Integers whose mean is taken keep their digits until then.
-            wide = "float64" if self._to_be_measured or self._units.shifts else self._dtype
+            wide = "float64" if digits or self._needs_digits else self._dtype
             rows = checks.inputs(X, *expected, integers=wide)
-            self._units.check_range(rows, self._dtype, what)
+            self._units.check_inputs(rows, self._dtype, what)
             return rows
         rows = sparse.inputs(X, *expected)
-        if self._units.shifts and not self._to_be_measured:  # then zeros are numbers too
-            self._units.check_range(rows.toarray(), self._dtype, what)
+        self._units.check_inputs(rows, self._dtype, what)
         return rows.toarray() if self._backend == "numpy" or self._of_choices else rows
 
     def _data(
-        self, X: ArrayLike, y: ArrayLike | Choices, sample_weight: ArrayLike | None
+        self,
+        X: ArrayLike,
+        y: ArrayLike | Choices,
+        sample_weight: ArrayLike | None,
+        digits: bool = False,
     ) -> tuple[Array, Any, Array | None]:
         """Checked rows, targets and weights; as many targets as the loss is a mean of."""
-        rows = self._rows(X)
+        rows = self._rows(X, digits=digits)
         N = rows.shape[0]
         if self._of_choices:
             choices = checked_choices(y, N)
@@ -296,9 +313,12 @@ class DenseNetwork:
             raise TypeError(f"y: expected an array for {self._loss}, got {shown(y)}")
         K, loss = self._sizes[-1], self._loss_object
         shared = isinstance(loss, Quantile) and isinstance(loss.q, tuple)
-        if loss.of_values and (self._to_be_measured or self._units.shifts):
-            y = checks.wide_integers(y, "y")
-        T = checks.targets(y, N, K, loss.name, self._dtype, shared)
+        wide = loss.of_values and (digits or self._needs_digits)
+        T = checks.targets(
+            y, N, K, loss.name, self._dtype, shared, integers="float64" if wide else None
+        )
+        if loss.of_values:
+            self._units.check_targets(T, self._dtype)
         weights = checks.sample_weights(sample_weight, N)
         return rows, T, self._with_class_weights(T, weights)
 

@@ -49,6 +49,11 @@ class Units:
             raise ValueError(
                 f"output_scale: expected numbers above 0, got {shown(given['output_scale'])}"
             )
+        if np.any(values["output_scale"] < (least := float(np.finfo(dtype).tiny))):
+            raise ValueError(
+                f"output_scale: expected at least {least:.3g} in {dtype}, got "
+                f"{shown(given['output_scale'])}"
+            )
         return cls(**values)
 
     def __getitem__(self, name: str) -> Numbers:
@@ -67,6 +72,11 @@ class Units:
     def shifts(self) -> bool:
         """Whether something is taken from or added to columns, so that digits matter."""
         return bool(np.any(self.input_shift) or np.any(self.output_shift))
+
+    @property
+    def key(self) -> tuple[float | bytes, ...]:
+        """The same for the same numbers, and hashable."""
+        return tuple(x if isinstance(x := self[name], float) else x.tobytes() for name in NAMES)
 
     def refuse_given(self, beside: str) -> None:
         """Refuse numbers that say something."""
@@ -90,24 +100,24 @@ class Units:
         columns = self.columns(D, K)
         return [[] if no else x.tolist() for no, x in zip(nothing, columns, strict=True)]
 
-    def check_range(self, X: Array, dtype: str, what: str) -> None:
-        """Refuse a number whose place in the layers' units `dtype` cannot hold."""
+    def check_inputs(self, X: Any, dtype: str, what: str = "X") -> None:
+        """Refuse rows (N, D) with a number whose place in the layers' units `dtype` cannot hold.
+
+        They may be CSR rows, which are not made dense.
+        """
         if isinstance(self.input_scale, float) and np.all(self.input_shift == 0.0):
             return  # as checked with the factor
-        most = checks.largest(dtype)
         m, s = np.asarray(self.input_shift), np.asarray(self.input_scale)
-        reach = max(abs(float(X.min())), abs(float(X.max()))) if X.size else 0.0
-        with np.errstate(over="ignore"):
-            if (reach + np.abs(m).max()) * np.abs(s).max() <= most:
-                return
-            for row, x in enumerate(X):
-                y = (x.astype(np.float64) - m) * s
-                if (bad := np.flatnonzero(~(np.abs(y) <= most))).size:
-                    column = int(bad[0])
-                    raise ValueError(
-                        f"{what}: expected finite {dtype} numbers after standardising, got "
-                        f"{x[column]} at [{row}, {column}]"
-                    )
+        if sparse.is_sparse(X):
+            _check_sparse_range(X, m, s, dtype, what)
+        else:
+            _check_range(X, m, s, dtype, what)
+
+    def check_targets(self, T: Any, dtype: str, what: str = "y") -> None:
+        """The same of targets (N, K)."""
+        b, a = np.asarray(self.output_shift), np.asarray(self.output_scale)
+        if np.any(b) or np.any(a != 1.0):
+            _check_range(T, b, 1 / a, dtype, what)
 
     def described(self) -> dict[str, float | list[float]]:
         """As arguments, without arrays."""
@@ -121,52 +131,112 @@ class Units:
         return {name: x for name in NAMES if isinstance(x := self[name], np.ndarray)}
 
 
-def measured(X: Any, T: Array | None) -> dict[str, Array]:
+def measured(X: Any, T: Array | None, dtype: str) -> dict[str, Array]:
     """Shift and scale of the columns of X (N, D) and, where given, of targets T (N, K).
 
     The mean and 1 / deviation, for outputs the deviation; of sparse rows, whose zeros stay zero,
-    the deviation alone. A column that does not vary has scale 1.
+    the deviation alone. A column that does not vary, as far as `dtype` can tell, has scale 1.
     """
     if sparse.is_sparse(X):
-        mean, deviation = _sparse_moments(X)
+        mean, deviation = _sparse_moments(X, dtype)
         units = {"input_shift": np.zeros_like(mean), "input_scale": 1 / deviation}
     else:
-        mean, deviation = moments(X)
+        mean, deviation = moments(X, dtype)
         units = {"input_shift": mean, "input_scale": 1 / deviation}
     if T is not None:
-        units["output_shift"], units["output_scale"] = moments(T)
+        units["output_shift"], units["output_scale"] = moments(T, dtype)
     return units
 
 
-def moments(A: Array) -> tuple[Array, Array]:
+def moments(A: Array, dtype: str = "float64") -> tuple[Array, Array]:
     """Mean and deviation (columns,) of the columns of A (N, columns), in float64.
 
-    In two passes, by blocks of rows. A deviation that rounding alone explains is 1.
+    In two passes, by blocks of rows. A deviation that rounding alone explains is 1, and so is one
+    so small that a network of `dtype` could not hold what it is divided by.
     """
+    mean, squares = _sums(A, np.ones(A.shape[1]))
+    deviation = _deviation(squares, mean, len(A), dtype)
+    # Squares that have lost digits, but for columns whose rounding alone is larger.
+    small, large = (squares < 1e-280 * len(A)) & (np.abs(mean) < 1e100), ~(squares < 1e300)
+    for odd, factor in ((small, 2.0**500), (large, 2.0**-500)):
+        if odd.any():
+            means, squares_there = _sums(A[:, odd], np.full(int(odd.sum()), factor))
+            mean[odd] = means / factor
+            deviation[odd] = _deviation(squares_there, means, len(A), dtype, factor)
+    return mean, deviation
+
+
+def _sums(A: Array, factor: Array) -> tuple[Array, Array]:
+    """Of columns, each times its factor: the mean, and the sum of squares around it."""
     N, columns = A.shape
     rows = max(1, _BLOCK // columns)
     parts = [A[i : i + rows] for i in range(0, N, rows)]
-    origin = A[0].astype(np.float64)  # so that sums of 10⁹ ± 1 keep their digits
-    mean = origin + sum((part.astype(np.float64) - origin).sum(axis=0) for part in parts) / N
-    squares = sum(((part.astype(np.float64) - mean) ** 2).sum(axis=0) for part in parts)
-    return mean, _deviation(squares / N, mean, N)
+    origin = A[0].astype(np.float64) * factor  # so that sums of 10⁹ ± 1 keep their digits
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        mean = origin + sum((p.astype(np.float64) * factor - origin).sum(axis=0) for p in parts) / N
+        squares = sum(((p.astype(np.float64) * factor - mean) ** 2).sum(axis=0) for p in parts)
+    return mean, np.asarray(squares)
 
 
-def _sparse_moments(X: Any) -> tuple[Array, Array]:
+def _sparse_moments(X: Any, dtype: str) -> tuple[Array, Array]:
     N, columns = X.shape
     data, places = X.data.astype(np.float64), X.indices
-    mean = np.bincount(places, data, columns) / N
     stored = np.bincount(places, minlength=columns)
-    squares = np.bincount(places, (data - mean[places]) ** 2, columns)
-    return mean, _deviation((squares + (N - stored) * mean**2) / N, mean, N)
+    with np.errstate(over="ignore", under="ignore"):
+        mean = np.bincount(places, data, columns) / N
+        squares = np.bincount(places, (data - mean[places]) ** 2, columns)
+        squares += (N - stored) * mean**2
+    return mean, _deviation(squares, mean, N, dtype)
 
 
-def _deviation(variance: Array, mean: Array, N: int) -> Array:
-    eps = float(np.finfo(np.float64).eps)
-    varies = variance > N * eps * variance + (N * eps * mean) ** 2
-    deviation = np.sqrt(variance)
-    varies &= (deviation > 1e-150) & np.isfinite(deviation)  # 1 / deviation is a number too
+def _deviation(
+    squares: Array, mean: Array, N: int, dtype: str = "float64", factor: float = 1.0
+) -> Array:
+    """From sums of squares around means, all of columns times a factor."""
+    eps, least = float(np.finfo(np.float64).eps), 16 * float(np.finfo(dtype).tiny)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        variance = squares / N
+        varies = variance > N * eps * variance + (N * eps * mean) ** 2
+        deviation = np.sqrt(variance) / factor
+    varies &= (deviation > least) & np.isfinite(deviation)  # 1 / deviation is a number too
     return np.where(varies, deviation, 1.0)
+
+
+def _check_range(A: Array, m: Array, s: Array, dtype: str, what: str) -> None:
+    """Refuse A (N, columns) if ``(A - m) * s`` is beyond `dtype` somewhere."""
+    most = checks.largest(dtype)
+    reach = max(abs(float(A.min())), abs(float(A.max())))
+    with np.errstate(over="ignore", invalid="ignore"):
+        if (reach + np.abs(m).max()) * max(1.0, np.abs(s).max()) <= most:
+            return
+        rows = max(1, _BLOCK // A.shape[1])
+        for first in range(0, len(A), rows):
+            part = A[first : first + rows]
+            moved = part.astype(np.float64) - m
+            bad = ~((np.abs(moved) <= most) & (np.abs(moved * s) <= most))
+            if bad.any():
+                row, column = np.argwhere(bad)[0].tolist()
+                raise _beyond(part[row, column], first + row, column, dtype, what)
+
+
+def _check_sparse_range(X: Any, m: Array, s: Array, dtype: str, what: str) -> None:
+    most = checks.largest(dtype)
+    m, s = (np.broadcast_to(units, X.shape[1]) for units in (m, s))
+    with np.errstate(over="ignore", invalid="ignore"):
+        if (bad := np.flatnonzero(~(np.abs(m * s) <= most))).size:
+            raise _beyond(0.0, 0, int(bad[0]), dtype, what)
+        moved = (X.data.astype(np.float64) - m[X.indices]) * s[X.indices]
+        if (bad := np.flatnonzero(~(np.abs(moved) <= most))).size:
+            at = int(bad[0])
+            row = int(np.searchsorted(X.indptr, at, side="right")) - 1
+            raise _beyond(X.data[at], row, int(X.indices[at]), dtype, what)
+
+
+def _beyond(value: Any, row: int, column: int, dtype: str, what: str) -> ValueError:
+    return ValueError(
+        f"{what}: expected finite {dtype} numbers after standardising, got {value} at "
+        f"[{row}, {column}]"
+    )
 
 
 def _checked(value: Any, name: str, columns: int, dtype: str) -> Numbers:

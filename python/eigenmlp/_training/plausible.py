@@ -16,6 +16,8 @@ Array = NDArray[Any]
 
 STANDARDIZE = "use em.MLP(..., standardize=True)"
 
+_MORE_DIGITS = "use dtype='float64', or take a number off y"
+
 _RATIO = 1e3  # of deviations, and between means
 _ROWS, _ROWS_FORWARD, _NUMBERS = 256, 64, 1 << 18  # looked at, at most
 _FEW = 8  # rows that say little: of these two units may well be 0
@@ -40,10 +42,11 @@ def columns(net: DenseNetwork, X: Any, remedy: str = STANDARDIZE) -> None:
     if sample is None:
         return
     # In few calls of NumPy, whose own time is what counts in small fits.
-    A = np.multiply(sample, scale, dtype=np.float64)
-    means = np.add.reduce(A, axis=0) / len(A)
-    D = A - means
-    deviations = np.sqrt(np.add.reduce(D * D, axis=0) / len(A))
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        A = np.multiply(sample, scale, dtype=np.float64)
+        means = np.add.reduce(A, axis=0) / len(A)
+        D = A - means
+        deviations = np.sqrt(np.add.reduce(D * D, axis=0) / len(A))
     if (
         np.maximum.reduce(deviations) <= _RATIO * np.minimum.reduce(deviations)
         and np.maximum.reduce(means) - np.minimum.reduce(means) <= _RATIO
@@ -73,6 +76,12 @@ def predictions(net: DenseNetwork, X: Any, T: Any, remedy: str = STANDARDIZE) ->
     rounding = _ROUNDING[net._dtype] * np.maximum(-low, high)
     if (high - low <= rounding).all() and not (_is_constant(sample) or _is_constant(targets)):
         _told_of_constant.add(net)
+        if (far := _beyond_digits(net)) is not None:
+            _warn(
+                f"after training: expected targets whose differences {net._dtype} can hold, got "
+                f"{far}: all outputs are the same number; {_MORE_DIGITS}"
+            )
+            return
         _warn(
             f"after training: expected outputs that depend on the row, got the same for all of "
             f"{len(Y)} different rows: the network has learnt a constant, as where columns or "
@@ -85,6 +94,15 @@ def trust(net: DenseNetwork) -> None:
     """No such warnings of a network whose columns were made for it, and which is validated."""
     _looked_at.add(net)
     _told_of_constant.add(net)
+
+
+def _beyond_digits(net: DenseNetwork) -> str | None:
+    """What to say of outputs whose unit is lost beside their shift."""
+    shift, scale = np.broadcast_arrays(*np.atleast_1d(net.output_shift, net.output_scale))
+    lost = np.flatnonzero(scale < _ROUNDING[net._dtype] * np.abs(shift))
+    if lost.size == 0:
+        return None
+    return f"a mean of {shift[lost[0]]:.3g} ± {scale[lost[0]]:.3g}"
 
 
 def _sample(array: Array, most: int) -> Array | None:

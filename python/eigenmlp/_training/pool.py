@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,6 +21,7 @@ from .training import Surroundings, shuffled
 Advance = Callable[[int, History], None]
 Train = Callable[[Surroundings, "Advance | None"], History]
 
+_PATIENCE = 5.0  # seconds for threads to end after Ctrl-C; they look every 10 ms
 _HELD = 1 << 23  # row numbers of shuffles that are kept for other runs: 64 MiB
 
 
@@ -50,7 +52,10 @@ class Pool:
         self._histories: list[History | None] = [None] * len(jobs)
         self._error: BaseException | None = None
         self._over = False
-        self._lock = threading.Lock()
+        self._busy: set[int] = set()  # jobs that a thread is at
+        self._lock, self._moved = threading.Lock(), threading.Event()
+        self._news: list[tuple[int, History]] = []  # that the bar has not shown yet
+        self._draws_at_once = False
         self._around = Surroundings(self._check, SharedOrders())
 
     def run(self) -> list[History]:
@@ -58,35 +63,72 @@ class Pool:
         count = min(get_num_threads(), len(self._jobs))
         others = count if count > 1 else 0  # this thread waits for Ctrl-C, or does it all
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(others)]
+        self._draws_at_once = not threads
         try:
             for thread in threads:
                 thread.start()
             if not threads:
                 self._work()
-            for thread in threads:
-                thread.join()
-        except BaseException as error:  # Ctrl-C
-            self._error = self._error or error
-        finally:
-            self._over = True
+        except BaseException as error:  # Ctrl-C, or no more threads
+            self._end(error)
+        if threads:
+            self._wait()
             for thread in threads:
                 if thread.ident is not None:
-                    thread.join()
+                    thread.join(_PATIENCE)
         if self._error is not None:
             with suppress(AttributeError, TypeError):
                 self._error.histories = self._histories  # type: ignore[attr-defined]
             raise self._error
         return [history for history in self._histories if history is not None]
 
+    def _wait(self) -> None:
+        """Until no thread is at a network any more, however often Ctrl-C is pressed.
+
+        Not by `Thread.join`: interrupted, it takes a thread that runs for one that has ended.
+        """
+        patience: float | None = None
+        while True:
+            try:
+                self._moved.clear()
+                self._draw()
+                if not self._busy and (self._over or not self._left):
+                    self._draw()
+                    return
+                self._moved.wait()
+            except BaseException as error:
+                self._end(error)
+                patience = patience or time.monotonic() + _PATIENCE
+                if time.monotonic() > patience:  # a user's function that does not end
+                    return
+
+    def _end(self, error: BaseException) -> None:
+        self._error = self._error or error
+        self._over = True
+
     def _work(self) -> None:
         """A thread: job after job."""
-        with limited(1):
-            while not self._over:
-                with self._lock:
-                    if not self._left:
-                        return
-                    index = self._left.pop()
-                self._run(index)
+        try:
+            with limited(1):
+                while (index := self._next()) is not None:
+                    try:
+                        self._run(index)
+                    finally:
+                        self._busy.discard(index)
+                        self._moved.set()
+        except BaseException as error:
+            self._end(error)
+        finally:
+            self._moved.set()
+
+    def _next(self) -> int | None:
+        with self._lock:
+            if self._over or not self._left:
+                return None
+            index = self._left[-1]
+            self._busy.add(index)
+            self._left.pop()
+            return index
 
     def _run(self, index: int) -> None:
         job, done = self._jobs[index], 0
@@ -94,27 +136,33 @@ class Pool:
         def advance(epochs: int, history: History) -> None:
             nonlocal done
             done += epochs
-            assert self._bar is not None
-            with self._lock:
-                self._bar.advance_best(epochs, history)
+            self._news.append((epochs, history))
+            self._moved.set()
+            if self._draws_at_once:
+                self._draw()
 
         try:
             history = job.train(self._around, None if self._bar is None else advance)
-        except Stopped:
+        except Stopped as error:
+            self._histories[index] = getattr(error, "history", None)
             return
         except self._keeps as error:
             history = getattr(error, "history", None) or History()
         except BaseException as error:
+            self._histories[index] = getattr(error, "history", None)
             with suppress(AttributeError, TypeError):
                 error.index = index  # type: ignore[attr-defined]
             with self._lock:
-                self._error = self._error or error
-            self._over = True
+                self._end(error)
             return
         self._histories[index] = history
         if self._bar is not None and done < job.epochs:  # stopped early
-            with self._lock:
-                self._bar.advance_best(job.epochs - done, history)
+            advance(job.epochs - done, history)
+
+    def _draw(self) -> None:
+        """In the thread that has the bar: tqdm keeps its lock where a terminal fails it."""
+        while self._news and self._bar is not None:
+            self._bar.advance_best(*self._news.pop(0))
 
     def _check(self) -> None:
         if self._over:
@@ -137,8 +185,8 @@ class SharedOrders:
             orders = shuffled(rng, epochs, N)
             orders.flags.writeable = False
             with self._lock:
+                self._held += 0 if key in self._made else orders.size  # two may have made it
                 self._made[key] = orders, rng.bit_generator.state
-                self._held += orders.size
                 while self._held > _HELD and len(self._made) > 1:
                     self._held -= self._made.popitem(last=False)[1][0].size
             return orders

@@ -147,6 +147,7 @@ class Stepper:
     def apply(self, gradient: ArrayLike) -> None:
         """One optimizer step with a gradient (P,) of the user's own."""
         net = self.net
+        net._refuse_unmeasured("gradient")
         vector = checks.flat(gradient, net.parameter_count, net._dtype, "gradient")
         with self._turns.lock:
             done = self._trainer.apply(vector, self._learning_rates(1)[0])

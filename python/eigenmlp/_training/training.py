@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._basics.drawing import drawing
 from .._basics.shown import shown
 from .._basics.unmoved import unmoved_if
 from .._inputs import checks, mapped
@@ -36,14 +37,15 @@ def shuffled(rng: np.random.Generator, epochs: int, N: int) -> Array:
     """An order of N rows for each epoch (epochs, N)."""
     orders = np.empty((epochs, N), dtype=np.int64)
     if N:
-        for order in orders:
-            order[:] = rng.permutation(N)
+        with drawing(rng):
+            for order in orders:
+                order[:] = rng.permutation(N)
     return orders
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a run among others has from outside."""
+    """What a run among others has from outside: who has others also warns, in their own thread."""
 
     check: Callable[[], None] | None = None  # called every 10 ms; what it raises ends the run
     orders: Callable[[np.random.Generator, int, int], Array] = shuffled
@@ -122,7 +124,7 @@ class Training(Stepper):
             or early_stopping is not None
             or self._plateau is not None
         )
-        if given is not None:
+        if given is not None and around is None:
             plausible.columns(self.net, given[0])
         self._flush()
         history = History(rows=0 if given is None else len(given[1]))
@@ -132,6 +134,8 @@ class Training(Stepper):
             run.enter_context(best)
             if given is not None:
                 run.enter_context(self.net._measuring(given, lambda: self._has_begun))
+            if validation is not None:
+                self.net._check_units_hold(*validation[:2], "validation: ")
             while epoch < epochs:
                 left, count = epochs - epoch, 1
                 self._turns.give_way()
@@ -156,7 +160,7 @@ class Training(Stepper):
                 done = [call(epoch, history, self.net) for call in callbacks]
                 if over or any(done):
                     break
-        if given is not None and history.loss:
+        if given is not None and history.loss and around is None:
             plausible.predictions(self.net, *given[:2])
         return history
 
@@ -194,8 +198,9 @@ class Training(Stepper):
         if shuffle and done < epochs:  # the generator is where the epochs that began have left it
             self._rng.bit_generator.state = before
             in_an_epoch = result.steps > done * steps or self._trainer.get_progress()[1] > 0
-            for _ in range(done + in_an_epoch):
-                self._rng.permutation(N)
+            with drawing(self._rng):
+                for _ in range(done + in_an_epoch):
+                    self._rng.permutation(N)
         self.epochs += done
         history.loss += result.losses[:done].tolist()
         history.seconds += result.seconds[:done].tolist()
