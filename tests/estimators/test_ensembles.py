@@ -242,6 +242,52 @@ def test_a_file_of_a_classifier(tmp_path: Path, labels: str) -> None:
         em.MLP.load(tmp_path / "m.safetensors")
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("labels", ["ints", "texts", "two", "indicators"])
+def test_a_classifier_as_one_onnx_model(labels: str, dtype: Any) -> None:
+    pytest.importorskip("onnx", reason="needs onnx")
+    runtime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
+    X, y = em.datasets.load_digits()
+    X, y = X[:200].astype(dtype), y[:200]
+    y = {
+        "ints": y * 10,
+        "texts": np.array([f"n{i}" for i in y]),
+        "two": y > 4,
+        "indicators": np.stack([y > 4, y % 2 == 0], axis=1).astype(int),
+    }[labels]
+    sampling = {"activation": ["silu", "gelu", "relu"]}
+    model = MLPEnsembleClassifier(BASE, 3, sampling=sampling, selection="all", random_state=0)
+    model.fit(X, y)
+    session = runtime.InferenceSession(em.onnx.to_model(model).SerializeToString())
+    assert [output.name for output in session.get_outputs()] == ["probabilities", "labels"]
+    P, found = session.run(None, {"X": X})
+    expected = model.predict_proba(X)
+    np.testing.assert_allclose(P, expected, rtol=1e-3, atol=1e-6)
+    near = np.abs(np.sort(expected, axis=1)[:, -1] - 0.5) < 1e-4
+    assert (np.asarray(found) == model.predict(X))[~near].all()
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "poisson"])
+def test_a_regressor_as_one_onnx_model(loss: str, tmp_path: Path) -> None:
+    pytest.importorskip("onnx", reason="needs onnx")
+    runtime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
+    X, y = regression()
+    base = MLPRegressor(loss, hidden_layer_sizes=(8,), learning_rate_init=0.02, max_iter=10)
+    model = MLPEnsembleRegressor(base, 3, random_state=0).fit(X, np.exp(y))
+    em.onnx.export(model, tmp_path / "m.onnx")
+    session = runtime.InferenceSession(tmp_path / "m.onnx")
+    Y = session.run(None, {"X": X})[0]
+    np.testing.assert_allclose(Y.ravel(), model.predict(X), rtol=1e-9)
+
+
+def test_other_formats_say_what_to_do() -> None:
+    X, y = regression(100)
+    base = MLPRegressor(hidden_layer_sizes=(3,), max_iter=3)
+    model = MLPEnsembleRegressor(base, 2, random_state=0).fit(X, y)
+    with pytest.raises(TypeError, match=r"to_c: .*one by one, and average"):
+        em.codegen.c_source(model)
+
+
 def test_a_file_of_a_regressor(tmp_path: Path) -> None:
     X, y = regression()
     base = MLPRegressor(hidden_layer_sizes=(8,), learning_rate_init=0.02, max_iter=10)

@@ -20,6 +20,7 @@ from .._inputs.description import described
 from .._interchange.travelling import Estimator
 from ..losses import LOSSES, Loss
 from ..mlp import MLP
+from . import _ensemble
 from ._reading import Reader
 from ._writing import Writer
 
@@ -57,6 +58,8 @@ def export(net: MLP | Estimator, path: str | Path, input_dtype: str | None = Non
     A pipeline of scikit-learn's scalers (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)
     and an estimator of `eigenmlp.sklearn`, and a fitted search over one, are one network whose
     inputs are those of the pipeline.
+
+    Of an ensemble: ``probabilities`` and ``labels``, ``rates`` or ``outputs``, of its mean.
 
     The file is complete or not there: it is written beside its place, then renamed.
 
@@ -110,6 +113,8 @@ def to_model(net: MLP | Estimator, input_dtype: str | None = None) -> Any:
     >>> [node.op_type for node in model.graph.node]
     ['Gemm', 'Tanh', 'Gemm', 'Softmax', 'ArgMax']
     """
+    if _ensemble.is_ensemble(net):
+        return _ensemble.model(net, input_dtype)
     return Writer(net, input_dtype).model()
 
 

@@ -69,7 +69,7 @@ class MLPEnsembleClassifier(ClassifierMixin, BaseEnsemble):
     >>> from scipy.stats import loguniform
     >>> from eigenmlp.sklearn import MLPClassifier, MLPEnsembleClassifier
     >>> X, y = em.datasets.load_digits()
-    >>> base = MLPClassifier((32,), max_iter=30, early_stopping=True, n_iter_no_change=5)
+    >>> base = MLPClassifier((32,), early_stopping=True, n_iter_no_change=5)
     >>> sampling = {"learning_rate_init": loguniform(3e-3, 3e-2), "alpha": [1e-4, 1e-2]}
     >>> clf = MLPEnsembleClassifier(base, n_members=4, sampling=sampling, random_state=0)
     >>> clf.fit(X[:1500], y[:1500]).score(X[1500:], y[1500:]) > 0.9

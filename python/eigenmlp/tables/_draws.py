@@ -9,6 +9,7 @@ import numpy as np
 
 from ._defaults import Settings
 
+_PATIENCE = 0.4  # of the epochs
 _NO_HARM = 1.005  # of the loss without dropout
 _LONGER = 1.4  # epochs beside one network's, for a pack: the mean of longer runs is better
 
@@ -45,8 +46,9 @@ def draw(place: int, base: list[Settings], seed: int, known: Known | None) -> Se
 
 
 def _large(place: int, base: Settings, rng: np.random.Generator, known: Known | None) -> Settings:
-    longer = round(_LONGER * base.epochs)
-    fine = replace(base, hidden=(256,) * 3, bins=64, lr=3e-3, epochs=longer)
+    base = _patient(base)
+    longer = _patient(replace(base, epochs=round(_LONGER * base.epochs)))
+    fine = replace(longer, hidden=(256,) * 3, bins=64, lr=3e-3)
     coarse = replace(base, hidden=(256,) * 3, lr=1.8e-3)
     first = [base, fine, replace(base, dropout=0.15), coarse]
     if place < FIRST:
@@ -65,6 +67,11 @@ def _large(place: int, base: Settings, rng: np.random.Generator, known: Known | 
         weight_decay=_between(rng, 0.1, 0.5),
         dropout=dropped,
     )
+
+
+def _patient(settings: Settings) -> Settings:
+    """Losses may rise while the learning rate is high, and fall again when it comes down."""
+    return replace(settings, patience=max(settings.patience, round(_PATIENCE * settings.epochs)))
 
 
 def _small(base: list[Settings], rng: np.random.Generator) -> Settings:
