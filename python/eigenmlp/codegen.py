@@ -16,9 +16,10 @@ from pathlib import Path
 
 from ._basics.shown import shown
 from ._files.whole import write_whole
+from ._interchange.c_source import ensemble
 from ._interchange.c_source.model import INPUT_DTYPES, Model
 from ._interchange.c_source.writing import Writer
-from ._interchange.travelling import Estimator
+from ._interchange.travelling import Estimator, is_ensemble
 from .mlp import MLP
 
 __all__ = ["INPUT_DTYPES", "c_source", "to_c"]
@@ -66,6 +67,10 @@ def to_c(
     `ValueError`: strings with a NUL, which ends a string there, or a lone surrogate, or of more
     than 4,095 bytes; times; long doubles that are no double.
 
+    An ensemble of `eigenmlp.sklearn` is one file too: ``predict_proba`` gives the mean of its
+    members' probabilities (of two classes, that of the second), ``predict`` the class, or the mean
+    of their values.
+
     Examples
     --------
     >>> import eigenmlp as em
@@ -90,6 +95,8 @@ def c_source(net: MLP | Estimator, name: str = "", input_dtype: str | None = Non
     >>> print(*[x for x in em.codegen.c_source(net).splitlines() if x.endswith("p+1f,")])
       0x1.8p+1f,
     """
+    if is_ensemble(net):
+        return "".join(ensemble.file(net, _prefix(name), input_dtype))
     model = Model(net, _prefix(name), input_dtype)
     return "".join(Writer(model).file())
 

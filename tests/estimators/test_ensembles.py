@@ -1,7 +1,10 @@
 """Ensembles: members, selection, predictions, what is refused, files."""
 
+import ctypes
 import json
+import shutil
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -280,12 +283,75 @@ def test_a_regressor_as_one_onnx_model(loss: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(Y.ravel(), model.predict(X), rtol=1e-9)
 
 
+def compiled(model: Any, folder: Path, dtype: Any) -> Any:
+    """The C of a model, compiled; calls of a function write K numbers of a kind for each row."""
+    compiler = next(filter(None, map(shutil.which, ("cc", "gcc"))), None)
+    if compiler is None:
+        pytest.skip("no C compiler: neither cc nor gcc")
+    em.codegen.to_c(model, folder / "m.c", name="pack")
+    command = [compiler, "-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wshadow"]
+    command += ["-Wconversion", "-Wmissing-prototypes", "-shared", "-fPIC"]
+    command += [str(folder / "m.c"), "-o", str(folder / "m.so"), "-lm"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    library = ctypes.CDLL(str(folder / "m.so"))
+
+    def call(function: str, X: Any, K: int, kind: Any) -> Any:
+        Y = np.zeros((len(X), K), kind)
+        for x, y in zip(np.ascontiguousarray(X, dtype), Y, strict=True):
+            call = getattr(library, f"pack_{function}")
+            result = call(x.ctypes.data_as(ctypes.c_void_p), y.ctypes.data_as(ctypes.c_void_p))
+            if function == "predict" and kind is int:
+                y[0] = result
+        return Y
+
+    return call
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_classifier_as_one_c_file(dtype: Any, tmp_path: Path) -> None:
+    X, y = em.datasets.load_digits()
+    X, y = X[:200].astype(dtype), y[:200]
+    names = np.array([f"n{i}" for i in y])
+    sampling = {"activation": ["silu", "gelu", "sigmoid"]}
+    model = MLPEnsembleClassifier(BASE, 3, sampling=sampling, selection="all", random_state=0)
+    call = compiled(model.fit(X, names), tmp_path, dtype)
+    expected = model.predict_proba(X)
+    np.testing.assert_allclose(call("predict_proba", X, 10, dtype), expected, 1e-3, 1e-6)
+    sure = np.diff(np.sort(expected, axis=1)[:, -2:])[:, 0] > 1e-4
+    labels = model.classes_[call("predict", X, 1, int)[:, 0]]
+    assert (labels == model.predict(X))[sure].all() and sure.sum() > 150
+
+
+@pytest.mark.parametrize("indicators", [False, True])
+def test_two_classes_and_several_labels_as_one_c_file(indicators: bool, tmp_path: Path) -> None:
+    X, y = (array[:200] for array in em.datasets.load_digits())
+    T = np.stack([y > 4, y % 2 == 0], axis=1).astype(int) if indicators else y > 4
+    model = MLPEnsembleClassifier(BASE, 2, selection="all", random_state=0).fit(X, T)
+    call, K = compiled(model, tmp_path, np.float32), 2 if indicators else 1
+    expected = model.predict_proba(X)[:, -K:]
+    np.testing.assert_allclose(call("predict_proba", X, K, np.float32), expected, 1e-3, 1e-6)
+    sure = (np.abs(expected - 0.5) > 1e-4).all(axis=1)
+    labels = call("predict", X, K, np.intc)
+    assert (labels.squeeze() == model.predict(X))[sure].all() and sure.sum() > 150
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "poisson"])
+def test_a_regressor_as_one_c_file(loss: str, tmp_path: Path) -> None:
+    X, y = regression(200)
+    base = MLPRegressor(loss, hidden_layer_sizes=(8,), learning_rate_init=0.02, max_iter=10)
+    model = MLPEnsembleRegressor(base, 3, random_state=0).fit(X, np.exp(y))
+    call = compiled(model, tmp_path, np.float64)
+    np.testing.assert_allclose(call("predict", X, 1, np.float64)[:, 0], model.predict(X), rtol=1e-9)
+
+
 def test_other_formats_say_what_to_do() -> None:
+    pytest.importorskip("torch", reason="needs torch")
     X, y = regression(100)
     base = MLPRegressor(hidden_layer_sizes=(3,), max_iter=3)
     model = MLPEnsembleRegressor(base, 2, random_state=0).fit(X, y)
-    with pytest.raises(TypeError, match=r"to_c: .*one by one, and average"):
-        em.codegen.c_source(model)
+    with pytest.raises(TypeError, match=r"one by one, and average"):
+        em.torch.to_torch(model)
 
 
 def test_a_file_of_a_regressor(tmp_path: Path) -> None:

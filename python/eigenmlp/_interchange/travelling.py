@@ -36,6 +36,12 @@ class Layer(NamedTuple):
     activation: Activation
 
 
+def is_ensemble(given: object) -> bool:
+    """Whether it is a fitted ensemble of `eigenmlp.sklearn`."""
+    found = vars(given) if hasattr(given, "__dict__") else {}
+    return isinstance(found.get("members_"), list) and "weights_" in found
+
+
 class Estimator(Protocol):
     """A fitted estimator of `eigenmlp.sklearn` or `eigenmlp.tables`, or what scikit-learn has
     around one: a pipeline of scalers and it, a search whose best one it is.
@@ -82,7 +88,7 @@ def network(given: object, function: str, tables: bool = False) -> MLP:
         of_estimator = net._network  # type: ignore[attr-defined]
         if callable(of_estimator):
             net = of_estimator()  # which complains if it is not fitted
-    if isinstance(vars(net).get("members_") if hasattr(net, "__dict__") else None, list):
+    if is_ensemble(net):
         raise TypeError(
             f"{function}: expected one network, got a {type(net).__name__} of several: use its "
             "`members_`, one by one, and average what they give by `weights_`"

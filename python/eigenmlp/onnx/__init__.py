@@ -17,7 +17,7 @@ from typing import Any
 from .._files.whole import write_whole
 from .._inputs import checks
 from .._inputs.description import described
-from .._interchange.travelling import Estimator
+from .._interchange.travelling import Estimator, is_ensemble
 from ..losses import LOSSES, Loss
 from ..mlp import MLP
 from . import _ensemble
@@ -113,7 +113,7 @@ def to_model(net: MLP | Estimator, input_dtype: str | None = None) -> Any:
     >>> [node.op_type for node in model.graph.node]
     ['Gemm', 'Tanh', 'Gemm', 'Softmax', 'ArgMax']
     """
-    if _ensemble.is_ensemble(net):
+    if is_ensemble(net):
         return _ensemble.model(net, input_dtype)
     return Writer(net, input_dtype).model()
 

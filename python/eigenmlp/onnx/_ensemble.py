@@ -13,12 +13,6 @@ from ._writing import Writer
 _AVERAGED = ("probabilities", "rates", "outputs")  # of a member, the first that it has
 
 
-def is_ensemble(given: object) -> bool:
-    """Whether it is a fitted one."""
-    found = vars(given) if hasattr(given, "__dict__") else {}
-    return isinstance(found.get("members_"), list) and "weights_" in found
-
-
 def model(ensemble: Any, input_dtype: str | None) -> Any:
     """The checked model; members of weight 0 are left out."""
     helper, compose = onnx("helper"), onnx("compose")

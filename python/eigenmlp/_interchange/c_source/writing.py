@@ -77,10 +77,14 @@ class Writer:
             yield encoder.source(str(self.model.names["real"]), str(self.model.names["p"]))
         code = [self.layer(layer) for layer in range(len(self.model.activations))]
         code += [f"\n{one.prototype} {{\n{one.body}}}\n" for one in public]
+        yield from self.helpers(code)
+        yield from code
+
+    def helpers(self, code: list[str]) -> Iterator[str]:
+        """Functions that the code uses."""
         for helper, uses in ((_SIGMOID, "sigmoid("), (_SOFTMAX, "softmax(")):
             if any(f"{self.model.names['p']}{uses}" in part for part in code):
                 yield helper.format(**self.model.names)
-        yield from code
 
     # ---- text around the code
 
