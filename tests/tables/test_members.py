@@ -1,6 +1,8 @@
 """Packs of networks for a table: members, time, what they say, files."""
 
 import json
+import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_wine
 from sklearn.metrics import log_loss
+from sklearn.utils.estimator_checks import check_estimator
 
 import eigenmlp as em
 from eigenmlp._files import container
@@ -139,6 +142,28 @@ def test_members_that_diverge_are_left_out_and_said(monkeypatch: pytest.MonkeyPa
     bad = 1000
     with pytest.raises(DivergenceError, match="a smaller learning rate or scaled inputs"):
         clone(model).fit(FRAME, Y)
+
+
+def test_ctrl_c_ends_all_and_changes_nothing() -> None:
+    model = TableRegressor(members=3, random_state=0, max_epochs=10**5, patience=10**5, n_threads=2)
+    main = threading.main_thread().ident
+    assert main is not None
+    timer = threading.Timer(0.7, signal.pthread_kill, (main, signal.SIGINT))
+    timer.start()
+    began = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(FRAME, Y)
+    assert time.perf_counter() - began < 20 and not hasattr(model, "members_")
+
+
+@pytest.mark.filterwarnings("ignore")  # the checks provoke them
+@pytest.mark.parametrize("kind", [TableRegressor, TableClassifier])
+def test_check_estimator(kind: type) -> None:
+    found = check_estimator(kind(members=2, max_epochs=10), on_skip=None)
+    statuses = {check["check_name"]: check["status"] for check in found}
+    assert {name for name, status in statuses.items() if status != "passed"} <= {
+        "check_array_api_input"
+    }
 
 
 def test_importance_finds_what_counts() -> None:

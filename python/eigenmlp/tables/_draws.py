@@ -1,4 +1,4 @@
-"""Which networks a pack tries, measured with ``python -m bench.tables --members``."""
+"""Which networks a pack tries, measured with ``python -m bench.tables --time-limit 60``."""
 
 from __future__ import annotations
 
