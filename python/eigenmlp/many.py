@@ -81,6 +81,9 @@ def fit_many(
         After Ctrl-C: every network that runs ends within 100 ms at a step, with `early_stopping` at
         its best epoch; all stay usable.
 
+    What ends the runs comes with their histories so far as its attribute `histories`, None for
+    networks that had not begun.
+
     Examples
     --------
     >>> import eigenmlp as em

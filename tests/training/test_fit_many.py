@@ -144,6 +144,7 @@ def test_divergence_raises_or_is_kept() -> None:
     with pytest.raises(em.DivergenceError) as raised:
         em.fit_many(nets, X, Y, epochs=3, optimizer=rates, seed=0)
     assert raised.value.index == 1
+    assert len(raised.value.histories[1].loss) < 3 and len(raised.value.histories) == 3
     nets, alone = make(3), make(3)
     histories = em.fit_many(nets, X, Y, epochs=3, optimizer=rates, seed=0, on_divergence="keep")
     assert [len(history.loss) for history in histories] == [3, len(histories[1].loss), 3]
