@@ -22,6 +22,7 @@ Advance = Callable[[int, History], None]
 Train = Callable[[Surroundings, "Advance | None"], History]
 
 _PATIENCE = 5.0  # seconds for threads to end after Ctrl-C; they look every 10 ms
+_LOOKS = 0.05  # seconds between looks for Ctrl-C, which wakes nobody under Polars' handler of it
 _HELD = 1 << 23  # row numbers of shuffles that are kept for other runs: 64 MiB
 
 
@@ -95,7 +96,7 @@ class Pool:
                 if not self._busy and (self._over or not self._left):
                     self._draw()
                     return
-                self._moved.wait()
+                self._moved.wait(_LOOKS)
             except BaseException as error:
                 self._end(error)
                 patience = patience or time.monotonic() + _PATIENCE

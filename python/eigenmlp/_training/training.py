@@ -137,6 +137,8 @@ class Training(Stepper):
             if validation is not None:
                 self.net._check_units_hold(*validation[:2], "validation: ")
             while epoch < epochs:
+                if around is not None and around.check is not None:
+                    around.check()  # a native call of less than 10 ms does not ask
                 left, count = epochs - epoch, 1
                 self._turns.give_way()
                 with ExitStack() as moment:
