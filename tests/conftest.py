@@ -4,6 +4,7 @@ Folders are named after rooms of the library, but never as a package that one ca
 folder is on the path, where a folder `sklearn` would make it seem that scikit-learn is installed.
 """
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,10 @@ import eigenmlp as em
 from eigenmlp._core.loading import core
 
 pytest.register_assert_rewrite("support")
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, which many are about.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

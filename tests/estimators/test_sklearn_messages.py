@@ -65,7 +65,13 @@ def test_warnings_and_errors_are_of_the_same_class(digits: Any) -> None:
         expected = outcome(theirs, *arguments, **parameters)
         mine = outcome(ours, *arguments, **parameters)
         numpy_noise = {RuntimeWarning}
-        assert mine[0] is expected[0], (parameters, mine, expected)
+        # Or one of them: who catches theirs catches ours.
+        same = mine[0] is expected[0]
+        assert same or (mine[0] and issubclass(mine[0], expected[0])), (
+            parameters,
+            mine,
+            expected,
+        )
         if expected[0] is None:  # where there is no answer, there need be no warning
             assert set(mine[1]) - numpy_noise == set(expected[1]) - numpy_noise, parameters
 

@@ -20,6 +20,10 @@ Array = NDArray[Any]
 class TableRegressor(RegressorMixin, TableEstimator):
     """A network that predicts a number for the rows of a table, whatever its columns are.
 
+    What is "auto" goes by the number of rows, and was chosen by measuring. Tables of 50 to 2,999
+    rows try a linear model and up to three networks by five-fold cross-validation; smaller ones
+    have no rows to validate with; larger ones validate with a fifth or a tenth.
+
     Parameters
     ----------
     hidden_layer_sizes : int, sequence of int or "auto"
@@ -37,14 +41,16 @@ class TableRegressor(RegressorMixin, TableEstimator):
     random_state : int, numpy.random.RandomState or None
         For the split, the first weights and the shuffles: the same bits for the same int, for any
         number of threads.
+    members : int, "auto" or None
+        How many networks with drawn settings are trained at once, of which the best are averaged;
+        "auto": as many as bring something within `time_limit`. None is one network, or "auto" with
+        a `time_limit`.
+    time_limit : float, optional
+        Seconds that all of `fit` may take; 60 with "auto".
     n_threads : int, optional
         As many at most.
     progress : bool or "auto"
         A bar while one network trains on a large table.
-
-    What is "auto" goes by the number of rows, and was chosen by measuring. Tables of 50 to 2,999
-    rows try a linear model and up to three networks by five-fold cross-validation; smaller ones
-    have no rows to validate with; larger ones validate with a fifth or a tenth.
 
     Attributes
     ----------
