@@ -90,7 +90,8 @@ def test_successive_halving_gives_more_epochs_to_fewer() -> None:
         MLPSearchCV(base, grid, halving=2, scoring=["accuracy"], refit=False).fit(X, Y)
 
 
-def test_fits_have_one_thread_each_and_run_at_once() -> None:
+def test_fits_have_one_thread_each_and_run_at_once(threads_as_before: None) -> None:
+    em.set_num_threads(2)
     seen: list[int] = []
     together: list[int] = []
     running = [0]
@@ -123,7 +124,8 @@ def test_a_bad_candidate_has_no_score_and_bad_arguments_are_refused() -> None:
             MLPSearchCV(CLF, GRID, **bad).fit(X, Y)
 
 
-def test_ctrl_c_ends_all_fits() -> None:
+def test_ctrl_c_ends_all_fits(threads_as_before: None) -> None:
+    em.set_num_threads(2)
     base = clone(CLF).set_params(max_iter=10**6, tol=0.0, n_iter_no_change=10**6)
     main = threading.main_thread().ident
     assert main is not None
