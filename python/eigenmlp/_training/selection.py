@@ -53,3 +53,14 @@ def greedy(
         if since >= patience:
             break
     return Selected(weights, curve)
+
+
+def moments(outputs: Sequence[Array], weights: Sequence[float] | Array) -> tuple[Array, Array]:
+    """The mean of arrays by weights of a sum of 1, and the deviation from it, in float64."""
+    mean = np.zeros(outputs[0].shape)
+    for weight, Y in zip(weights, outputs, strict=True):
+        mean += weight * Y.astype(np.float64)
+    square = np.zeros(outputs[0].shape)
+    for weight, Y in zip(weights, outputs, strict=True):
+        square += weight * (Y - mean) ** 2
+    return mean, np.sqrt(square)

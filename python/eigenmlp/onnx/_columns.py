@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._basics.shown import shown
 from .._interchange import travelling as travelling
-
-if TYPE_CHECKING:
-    from ._writing import Writer
+from ..mlp import MLP
 
 DOMAIN, OPSET = "ai.onnx.ml", 4
 _TAKEN = re.compile(
@@ -25,7 +24,19 @@ _TAKEN = re.compile(
 )
 
 
-def encoded(writer: Writer, table: travelling.Table) -> tuple[list[Any], str]:
+class Graph(Protocol):
+    """What the nodes are added to: see `_writing.Writer`."""
+
+    net: MLP
+    helper: Any
+    real: int
+
+    def element_type(self, dtype: Any) -> int: ...
+    def node(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str: ...
+    def array(self, name: str, array: NDArray[Any]) -> str: ...
+
+
+def encoded(writer: Graph, table: travelling.Table) -> tuple[list[Any], str]:
     """The graph's inputs, and the name of the network's."""
     columns, places = table.encoder.columns, table.encoder.places
     whole = not table.named and all(column.kind != "category" for column in columns)
@@ -54,7 +65,7 @@ def input_name(column: str) -> str:
     return f"input:{column}" if not column or _TAKEN.fullmatch(column) else column
 
 
-def _input(writer: Writer, name: str, kind: Any, columns: int) -> Any:
+def _input(writer: Graph, name: str, kind: Any, columns: int) -> Any:
     element = writer.element_type(kind)
     return writer.helper.make_tensor_value_info(name, element, ["N", columns])
 
@@ -62,7 +73,7 @@ def _input(writer: Writer, name: str, kind: Any, columns: int) -> Any:
 class _Nodes:
     """The nodes of one column, in float64; each call adds one and gives its output's name."""
 
-    def __init__(self, writer: Writer, prefix: str) -> None:
+    def __init__(self, writer: Graph, prefix: str) -> None:
         self.writer, self.prefix, self.count = writer, prefix, 0
 
     def __call__(self, operator: str, *inputs: Any, **attributes: Any) -> str:

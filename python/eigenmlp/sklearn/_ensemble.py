@@ -252,7 +252,7 @@ class BaseEnsemble(RowsMixin, BaseEstimator, ABC):
         there = np.flatnonzero(self.weights_)
         with limited(self.n_threads):
             outputs = [self._outputs_of(self.members_[i], rows) for i in there]
-        return moments(outputs, self.weights_[there])
+        return selection.moments(outputs, self.weights_[there])
 
     # ---- files
 
@@ -288,13 +288,6 @@ class BaseEnsemble(RowsMixin, BaseEstimator, ABC):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def moments(outputs: list[Array], weights: Array) -> tuple[Array, Array]:
-    """The mean of arrays by weights of a sum of 1, and the deviation from it."""
-    mean = sum((w * Y.astype(np.float64) for w, Y in zip(weights, outputs, strict=True)), 0.0)
-    squares = sum((w * (Y - mean) ** 2 for w, Y in zip(weights, outputs, strict=True)), 0.0)
-    return np.asarray(mean), np.sqrt(squares)
 
 
 def _rows(X: Any, y: Array, weights: Array | None, places: Array) -> tuple[Any, Array, Any]:

@@ -11,9 +11,10 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted
 
 from .._inputs import checks
+from .._training import selection
 from ..reference import loss as losses
 from . import _ensemble_files
-from ._ensemble import BaseEnsemble, moments
+from ._ensemble import BaseEnsemble
 from ._regressor import MLPRegressor
 
 Array = NDArray[Any]
@@ -180,7 +181,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEnsemble):
         self._residuals = self._spread = None
         if y is None or outputs[0].shape != y.shape:
             return
-        mean, deviation = moments(outputs, self.weights_)
+        mean, deviation = selection.moments(outputs, self.weights_)
         off = (y - mean).reshape(len(y), -1)
         deviation = deviation.reshape(off.shape)
         unsaid = (off**2).mean(axis=0) - (deviation**2).mean(axis=0)

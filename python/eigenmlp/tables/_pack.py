@@ -313,7 +313,7 @@ class Packer:
     def _averaged(self, chosen: list[Member]) -> tuple[Array, Array | None]:
         outputs = [member.off for member in chosen if member.off is not None]
         weights = [member.weight for member in chosen]
-        mean, deviation = moments(outputs, weights)
+        mean, deviation = selection.moments(outputs, weights)
         if self.classifies:
             return as_logits(mean), None
         return mean, deviation[:, 0]
@@ -371,17 +371,6 @@ def leaderboard(members: list[Member]) -> Listing:
     return Listing(lines)
 
 
-def moments(outputs: list[Array], weights: list[float]) -> tuple[Array, Array]:
-    """The mean of arrays by weights of a sum of 1, and the deviation from it."""
-    mean = np.zeros(outputs[0].shape)
-    for weight, Y in zip(weights, outputs, strict=True):
-        mean += weight * Y
-    square = np.zeros(outputs[0].shape)
-    for weight, Y in zip(weights, outputs, strict=True):
-        square += weight * (Y - mean) ** 2
-    return mean, np.sqrt(square)
-
-
 def as_logits(P: Array) -> Array:
     """Outputs whose softmax probabilities are."""
     return np.log(np.maximum(P, np.finfo(np.float64).tiny))
@@ -401,11 +390,13 @@ def forward(
             Y = net.forward(encoded[member.encoder]).astype(np.float64)
             outputs.append(softmax(Y) if classifies else Y)
             weights.append(member.weight / len(member.networks))
-    mean, _ = moments(outputs, weights)
+    mean, _ = selection.moments(outputs, weights)
     by_member, at = [], 0
     for member in members:
         count = len(member.networks)
         by_member.append(sum(outputs[at : at + count]) / count)
         at += count
-    _, deviation = moments([np.asarray(Y) for Y in by_member], [m.weight for m in members])
+    _, deviation = selection.moments(
+        [np.asarray(Y) for Y in by_member], [m.weight for m in members]
+    )
     return (as_logits(mean) if classifies else mean), deviation
