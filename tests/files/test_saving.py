@@ -218,8 +218,9 @@ import resource, sys
 import eigenmlp as em
 net = em.MLP([1500, 2000, 1500], init="zeros")
 pages = int(open("/proc/self/statm").read().split()[0])
-for left in (1, 8, 24, 30, 40, 64):  # MiB; the parameters have 23
-    limit = pages * resource.getpagesize() + (left << 20)
+used = pages * resource.getpagesize()
+for left in (1, 8, 24, 30, 40, 64, None):  # MiB; the parameters have 23
+    limit = resource.RLIM_INFINITY if left is None else used + (left << 20)
     resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
     try:
         net.save(sys.argv[1])
@@ -237,7 +238,8 @@ def test_a_save_without_memory(in_subprocess: Any, tmp_path: Path) -> None:
     before = (tmp_path / "net").read_bytes()
     done = in_subprocess(WITHOUT_MEMORY, str(tmp_path / "net"))
     said = done.stdout.split()
-    assert len(said) == 6 and {*said} <= {"saved", "MemoryError"}, done.stderr
+    assert len(said) == 7 and {*said} <= {"saved", "MemoryError"}, done.stderr
+    # between them it depends on what the threads of the machine take for their stacks
     assert said[0] == "MemoryError" and said[-1] == "saved"
     assert [*tmp_path.iterdir()] == [tmp_path / "net"]
     assert (tmp_path / "net").read_bytes() == before
