@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 import warnings
 from abc import ABC, abstractmethod
@@ -292,6 +293,19 @@ class TableEstimator(BaseEstimator, ABC):
         """The network, whose outputs are in the target's unit."""
         self._check_single()
         return self.network_
+
+    def _parts(self) -> list[tuple[Any, float]] | None:
+        """A model for each network that is averaged, with its weight; None of one network."""
+        check_is_fitted(self, "members_")
+        if "network_" in vars(self):
+            return None
+        found = []
+        for member in self.members_:
+            for net in member.networks:
+                single = copy.copy(self)
+                single.network_, single._encoder = net, self._encoders[member.encoder]
+                found.append((single, member.weight / len(member.networks)))
+        return found
 
     def _check_single(self) -> None:
         check_is_fitted(self, "members_")
