@@ -14,10 +14,10 @@ from .._files import network as network_file
 from .._inputs import checks
 from ..history import History
 from ..mlp import MLP
-from . import _defaults, _encoder, _pack
+from . import _defaults, _encoder
 from ._defaults import Settings
 from ._encoder import Encoder
-from ._pack import Member
+from ._members import Member, of_one
 
 _FORMAT = 1
 _KEYS = {"format", "kind", "names", "named", "target", "columns", "parameters", "training", "state"}
@@ -112,7 +112,7 @@ def load(kind: type[Any], path: str | Path) -> Any:
             "_feature_names": names,
             "_named": named,
         }
-        estimator.__dict__ |= _pack.of_one(members, encoders)
+        estimator.__dict__ |= of_one(members, encoders)
         if named:
             estimator.feature_names_in_ = np.array(names, dtype=object)
         estimator._restore(table["state"])
