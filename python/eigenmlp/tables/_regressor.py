@@ -120,7 +120,8 @@ class TableRegressor(RegressorMixin, TableEstimator):
         half: Any = _intervals.half_width(self._residuals, self._residual_count, coverage)
         if self._spread:  # residuals are in this unit; one member does not deviate
             off = 0.0 if deviation is None else deviation[:, 0] * self._target_scale
-            half = half * _intervals.unit(np.asarray(off), self._spread)
+            with np.errstate(over="ignore"):  # of a file that says so
+                half = half * _intervals.unit(np.asarray(off), self._spread)
         return middle - half, middle + half
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
