@@ -2,8 +2,8 @@
 
     python -m bench.search [--rounds 5] [--json FILE] [--write]
 
-Twelve candidates (two widths, two penalties, three learning rates) on three splits, 30 epochs each,
-and the refit. In a process each, in turns that change places: `MLPSearchCV`; `GridSearchCV` over
+Twelve candidates on three splits, 30 epochs each, and the refit; of two grids: two widths, three
+learning rates, and two penalties (all in batches of 200) or two batch sizes (32 and 200). In a process each, in turns that change places: `MLPSearchCV`; `GridSearchCV` over
 this library's estimator with joblib's processes; scikit-learn's `GridSearchCV` of its own
 `MLPClassifier` with ``n_jobs=2``, whose processes the turn before has started. A ratio is the
 median over the rounds. Scores must agree to 0.01, or the row says so.
@@ -24,17 +24,17 @@ from typing import Any
 from .machine import description, environment, summary
 from .readme import save, write
 
-GRID = {
-    "hidden_layer_sizes": [(50,), (100,)],
-    "alpha": [1e-4, 1e-2],
-    "learning_rate_init": [1e-3, 3e-3, 1e-2],
+_BOTH = {"hidden_layer_sizes": [(50,), (100,)], "learning_rate_init": [1e-3, 3e-3, 1e-2]}
+GRIDS: dict[str, dict[str, Any]] = {
+    "penalties": {**_BOTH, "alpha": [1e-4, 1e-2]},
+    "batch sizes": {**_BOTH, "batch_size": [32, 200]},
 }
 GOALS = {"float64": 5.5, "float32": 8.0}
 WORKERS = ("MLPSearchCV", "GridSearchCV over ours", "scikit-learn")
 _PAUSE = 0.2  # seconds before a turn
 
 
-def search(name: str) -> Any:
+def search(name: str, grid: dict[str, Any]) -> Any:
     """What a worker fits."""
     from sklearn.model_selection import GridSearchCV
     from sklearn.neural_network import MLPClassifier as Theirs
@@ -43,18 +43,18 @@ def search(name: str) -> Any:
 
     options: dict[str, Any] = {"max_iter": 30, "random_state": 0}
     if name == "MLPSearchCV":
-        return MLPSearchCV(MLPClassifier(**options), GRID, cv=3)
+        return MLPSearchCV(MLPClassifier(**options), grid, cv=3)
     kind = Theirs if name == "scikit-learn" else MLPClassifier
-    return GridSearchCV(kind(**options), GRID, cv=3, n_jobs=2)
+    return GridSearchCV(kind(**options), grid, cv=3, n_jobs=2)
 
 
-def worker(name: str, dtype: str) -> None:
+def worker(name: str, grid: str, dtype: str) -> None:
     """A search for every line that comes."""
     import eigenmlp as em
 
     warnings.simplefilter("ignore")  # that 30 epochs are no convergence
     X, y = em.datasets.load_digits()
-    X, found = X.astype(dtype), search(name)
+    X, found = X.astype(dtype), search(name, GRIDS[grid])
     found.fit(X, y)
     print(json.dumps({"ready": True}), flush=True)
     for _ in sys.stdin:
@@ -64,11 +64,12 @@ def worker(name: str, dtype: str) -> None:
         print(json.dumps({"seconds": took, "score": found.best_score_}), flush=True)
 
 
-def measure(dtype: str, rounds: int) -> dict[str, Any]:
+def measure(grid: str, dtype: str, rounds: int) -> dict[str, Any]:
     """Seconds and best scores of every worker, round by round."""
     running = {}
     for name in WORKERS:
-        command = [sys.executable, "-m", "bench.search", "--worker", name, "--dtype", dtype]
+        command = [sys.executable, "-m", "bench.search", "--worker", name, "--grid", grid]
+        command += ["--dtype", dtype]
         running[name] = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -95,11 +96,12 @@ def measure(dtype: str, rounds: int) -> dict[str, Any]:
 def table(results: dict[str, dict[str, Any]]) -> str:
     """Markdown."""
     lines = [
-        "| X | MLPSearchCV | GridSearchCV over ours | scikit-learn | scikit-learn / MLPSearchCV "
+        "| grid, X | MLPSearchCV | GridSearchCV over ours | scikit-learn | scikit-learn / MLPSearchCV "
         "| goal | scores agree | met |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for dtype, found in results.items():
+    for key, found in results.items():
+        dtype = key.rpartition(", ")[2]
         own, theirs = found["MLPSearchCV"], found["scikit-learn"]
         pairs = zip(theirs["seconds"], own["seconds"], strict=True)
         ratio = statistics.median(a / b for a, b in pairs)
@@ -108,7 +110,7 @@ def table(results: dict[str, dict[str, Any]]) -> str:
         )
         agree = all(abs(one["score"][0] - theirs["score"][0]) < 0.01 for one in found.values())
         lines.append(
-            f"| {dtype} | {seconds} | {ratio:.2f} × | ≥ {GOALS[dtype]} "
+            f"| {key} | {seconds} | {ratio:.2f} × | ≥ {GOALS[dtype]} "
             f"| {'yes' if agree else 'NO'} | {'yes' if ratio >= GOALS[dtype] else 'no'} |"
         )
     return "\n".join(lines)
@@ -120,13 +122,18 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--write", action="store_true", help="into bench/README.md")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--grid", help=argparse.SUPPRESS)
     parser.add_argument("--dtype", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        worker(options.worker, options.dtype)
+        worker(options.worker, options.grid, options.dtype)
         return
     machine = description()
-    results = {dtype: measure(dtype, options.rounds) for dtype in GOALS}
+    results = {
+        f"{grid}, {dtype}": measure(grid, dtype, options.rounds)
+        for grid in GRIDS
+        for dtype in GOALS
+    }
     text = f"{summary(machine)}\n\n{table(results)}"
     print(text)
     if options.json:
