@@ -151,7 +151,9 @@ class Training(Stepper):
                             count = self._epochs_at_once(left, history, advance is not None)
                         self._run_native(given, count, shuffle, history, around or Surroundings())
                     if validation is not None:
-                        self._validate_epoch(validation, history)
+                        self._validate_epoch(
+                            validation, history, None if around is None else around.check
+                        )
                     if isinstance(self.optimizer.lr, ReduceOnPlateau) and self._plateau is not None:
                         loss = (history.val_loss or history.loss)[-1]
                         self._plateau = self.optimizer.lr.after_epoch(self._plateau, loss)
@@ -227,11 +229,14 @@ class Training(Stepper):
             raise type(error)(f"validation: {error}") from None
 
     def _validate_epoch(
-        self, validation: tuple[Array, Array, Array | None], history: History
+        self,
+        validation: tuple[Array, Array, Array | None],
+        history: History,
+        check: Callable[[], None] | None,
     ) -> None:
         for name, array in zip(("X", "y"), validation[:2], strict=True):
             mapped.intact(array, f"validation: {name}")
-        loss, correct = self.net._network.evaluate(*validation)
+        loss, correct = self.net._network.evaluate(*validation, check)
         history.val_loss.append(float(loss))
         if correct >= 0:
             history.val_accuracy.append(correct / len(validation[1]))

@@ -46,7 +46,11 @@ class Network32:
         rounds: bool = False,
     ) -> None: ...
     def evaluate(
-        self, X: typing.Any, y: typing.Any, sample_weight: typing.Any = None
+        self,
+        X: typing.Any,
+        y: typing.Any,
+        sample_weight: typing.Any = None,
+        check: typing.Any = None,
     ) -> tuple[float, int]: ...
     def forward(
         self, X: typing.Any, out: typing.Any = None
@@ -128,7 +132,11 @@ class Network64:
         rounds: bool = False,
     ) -> None: ...
     def evaluate(
-        self, X: typing.Any, y: typing.Any, sample_weight: typing.Any = None
+        self,
+        X: typing.Any,
+        y: typing.Any,
+        sample_weight: typing.Any = None,
+        check: typing.Any = None,
     ) -> tuple[float, int]: ...
     def forward(
         self, X: typing.Any, out: typing.Any = None
