@@ -19,13 +19,15 @@ from . import (
     _encoder,
     _fitting,
     _frames,
+    _given_rows,
     _members,
     _pack,
     _split,
     _targets,
 )
 from ._encoder import Encoder
-from ._fitted import FittedTable
+from ._fitted import FittedTable, places_of
+from ._given_rows import GivenRows, said_of_validation
 from ._learning import Teacher
 
 Array = NDArray[Any]
@@ -43,6 +45,8 @@ class TableEstimator(FittedTable):
         learning_rate: Any = "auto",
         weight_decay: Any = "auto",
         dropout: Any = "auto",
+        activation: Any = "auto",
+        beta_1: Any = "auto",
         batch_size: Any = "auto",
         max_epochs: Any = "auto",
         patience: Any = "auto",
@@ -58,6 +62,8 @@ class TableEstimator(FittedTable):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.dropout = dropout
+        self.activation = activation
+        self.beta_1 = beta_1
         self.batch_size = batch_size
         self.max_epochs = max_epochs
         self.patience = patience
@@ -79,6 +85,10 @@ class TableEstimator(FittedTable):
         """Weights (N,) with those of classes."""
 
     @abstractmethod
+    def _join(self, learnt: dict[str, Any], y: Any, rows: int, name: str | None) -> Array | None:
+        """Add targets of rows to validate with to "_T" and "_codes"; weights, if classes have."""
+
+    @abstractmethod
     def _outputs_and_loss(self, learnt: dict[str, Any]) -> tuple[int, str]:
         """How many outputs the network has, and its loss."""
 
@@ -92,7 +102,14 @@ class TableEstimator(FittedTable):
 
     # ---- fitting
 
-    def fit(self: Kind, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Kind:
+    def fit(
+        self: Kind,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        groups: Any = None,
+        validation: Any = None,
+    ) -> Kind:
         """Train on the rows of a table.
 
         Parameters
@@ -105,6 +122,9 @@ class TableEstimator(FittedTable):
         groups : array_like (N,) or str, optional
             Rows of one group are all trained on or all validated with. A name is that of a column
             of X, which is then no feature.
+        validation : (X, y), optional
+            Rows to validate with instead of some of X: they tell the best epoch, which networks are
+            used, and how wide intervals are. As X and y, with X's columns.
 
         Returns
         -------
@@ -116,13 +136,15 @@ class TableEstimator(FittedTable):
             For what cannot be used: the message tells column and row (from 0). Nothing is changed.
         """
         with limited(self.n_threads):
-            attributes = self._fitted(X, y, sample_weight, groups)
+            attributes = self._fitted(X, y, sample_weight, groups, validation)
         for name in self.__dict__.get("_learnt", ()):  # of an earlier fit
             del self.__dict__[name]
         self.__dict__.update(attributes, _learnt=[*attributes])
         return self
 
-    def _fitted(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> dict[str, Any]:
+    def _fitted(
+        self, X: Any, y: Any, sample_weight: Any, groups: Any, validation: Any
+    ) -> dict[str, Any]:
         """All attributes of the fitted estimator."""
         began = time.perf_counter()
         most = checks.integer(self.max_categories, "max_categories", 1, _defaults.MOST_CATEGORIES)
@@ -131,6 +153,12 @@ class TableEstimator(FittedTable):
             table, groups, _ = _targets.separated(table, groups, "groups")
         if table.rows < 2:
             raise ValueError("X: expected at least two rows, got 1 sample")
+        if groups is not None and validation is not None:
+            raise ValueError("groups: expected none where validation rows are given, got some")
+        columns = table.names, table.named, target, type(self).__name__
+        valid = _given_rows.read(
+            validation, table, target, self, lambda rows: places_of(rows, *columns, level=-1)
+        )
         learnt = self._learn_targets(y, table.rows, target)
         group = _group_array(groups, table.rows)
         given = _given_weights(sample_weight, table.rows)
@@ -145,16 +173,23 @@ class TableEstimator(FittedTable):
         choices = _defaults.choices(table.rows, len(table.names), asked)
         seed = int(check_random_state(self.random_state).randint(2**31))
         rng = np.random.default_rng(seed)
-        teacher = Teacher(learnt["_guide"], weights, most, rng)
+        teacher, dtype = Teacher(learnt["_guide"], weights, most, rng), choices[0].dtype
 
         def encode(bins: int) -> tuple[Encoder, Array, dict[str, str]]:
-            return _encoder.learn(table, teacher, bins, choices[0].dtype)
+            encoder, rows, left_out = _encoder.learn(table, teacher, bins, dtype)
+            if valid is not None:
+                rows = np.concatenate([rows, valid.encoded(encoder, dtype)])
+            return encoder, rows, left_out
 
         fold = None
-        if choices[0].folds:
+        crosses = choices[0].crosses and valid is None
+        if valid is not None:
+            fold = np.repeat([1, 0], [table.rows, valid.table.rows])
+            weights = self._joined(learnt, weights, valid)
+        elif choices[0].folds:
             fold = _split.folds(learnt["_codes"], choices[0].folds, self._classifies, group, rng)
         outputs, loss = self._outputs_and_loss(learnt)
-        fitter = _fitting.Fitter(fold, outputs, loss, seed, self.progress)
+        fitter = _fitting.Fitter(fold, crosses, outputs, loss, seed, self.progress)
         if budget is None:
             packed = _pack.alone(fitter, encode, learnt["_T"], weights, choices)
         else:
@@ -187,7 +222,7 @@ class TableEstimator(FittedTable):
         attributes["training_"] = {
             "rows": table.rows,
             "validation_rows": 0 if fold is None else
-            table.rows if choices[0].crosses else int((fold == 0).sum()),
+            table.rows if crosses else int((fold == 0).sum()),
             "epochs": len(history.loss),
             "best_epoch": first.epoch,
             "loss": [float(x) for x in history.loss],
@@ -195,6 +230,18 @@ class TableEstimator(FittedTable):
             "seconds": time.perf_counter() - began,
         }  # fmt: skip
         return attributes
+
+    def _joined(
+        self, learnt: dict[str, Any], weights: Array | None, valid: GivenRows
+    ) -> Array | None:
+        """The weights of all rows, after those of `valid` were added; to `learnt` too."""
+        rows = valid.table.rows
+        with said_of_validation():
+            of_classes = self._join(learnt, valid.y, rows, valid.target)
+        if weights is None:
+            return None
+        more = np.ones(rows) if of_classes is None else of_classes
+        return np.concatenate([weights, more])
 
     @abstractmethod
     def _labels_at(self, learnt: dict[str, Any], rows: Array) -> Array:

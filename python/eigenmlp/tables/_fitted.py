@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -114,12 +115,25 @@ class FittedTable(BaseEstimator, ABC):
         self._check_single()
         return self.network_
 
+    def _parts(self) -> list[tuple[Any, float]] | None:
+        """A model for each network that is averaged, with its weight; None of one network."""
+        check_is_fitted(self, "members_")
+        if "network_" in vars(self):
+            return None
+        found = []
+        for member in self.members_:
+            for net in member.networks:
+                single = copy.copy(self)
+                single.network_, single._encoder = net, self._encoders[member.encoder]
+                found.append((single, member.weight / len(member.networks)))
+        return found
+
     def _check_single(self) -> None:
         check_is_fitted(self, "members_")
         if "network_" not in vars(self):
             raise TypeError(
                 f"export: expected a table's model of one network, got {len(self.members_)} "
-                "members: fit with members=1, or save and load the pack"
+                "members: onnx.export and to_c take several, all else needs members=1"
             )
 
     # ---- outputs
@@ -156,37 +170,9 @@ class FittedTable(BaseEstimator, ABC):
 
     def _places(self, table: Table) -> list[int]:
         """Where the columns of `fit` are in a table: by name, if both have names."""
-        names = self._feature_names
-        if table.named and self._named:
-            where = {name: place for place, name in enumerate(table.names)}
-            if missing := [name for name in names if name not in where]:
-                raise ValueError(
-                    f"X: expected the columns of fit, got none named {shown(missing[0])}"
-                    f"{f', nor {len(missing) - 1} others' if len(missing) > 1 else ''}; there are "
-                    f"{shown(table.names)}"
-                )
-            extra = [n for n in table.names if n not in {*names} and n != self.target_name_]
-            if extra:
-                warnings.warn(
-                    f"X: expected the columns of fit, got also {shown(extra)}, which are ignored",
-                    UserWarning,
-                    stacklevel=6,
-                )
-            return [where[name] for name in names]
-        if len(table.names) != len(names):
-            raise ValueError(
-                f"X has {len(table.names)} features, but {type(self).__name__} is expecting "
-                f"{len(names)} features as input"
-            )
-        if table.named != self._named:
-            had, has = ("names", "none") if self._named else ("none", "names")
-            warnings.warn(
-                f"X: expected columns as those of fit, which had {had}, got {has}: they are taken "
-                "in their order",
-                UserWarning,
-                stacklevel=5,
-            )
-        return [*range(len(names))]
+        return places_of(
+            table, self._feature_names, self._named, self.target_name_, type(self).__name__
+        )
 
     def _pair(self, X: Any, y: Any) -> tuple[Any, Any]:
         """X and the targets for a score; `y` may name a column, and be left out if `fit` had it."""
@@ -228,3 +214,42 @@ class FittedTable(BaseEstimator, ABC):
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
+
+
+def places_of(
+    table: Table, names: list[str], named: bool, target: str | None, estimator: str, level: int = 0
+) -> list[int]:
+    """Where the columns of `fit`, of such names, are in a table: by name, if both have names.
+
+    `level` are the calls between the user's and this one, beyond those of `predict`.
+    """
+    if table.named and named:
+        where = {name: place for place, name in enumerate(table.names)}
+        if missing := [name for name in names if name not in where]:
+            raise ValueError(
+                f"X: expected the columns of fit, got none named {shown(missing[0])}"
+                f"{f', nor {len(missing) - 1} others' if len(missing) > 1 else ''}; there are "
+                f"{shown(table.names)}"
+            )
+        extra = [n for n in table.names if n not in {*names} and n != target]
+        if extra:
+            warnings.warn(
+                f"X: expected the columns of fit, got also {shown(extra)}, which are ignored",
+                UserWarning,
+                stacklevel=7 + level,
+            )
+        return [where[name] for name in names]
+    if len(table.names) != len(names):
+        raise ValueError(
+            f"X has {len(table.names)} features, but {estimator} is expecting "
+            f"{len(names)} features as input"
+        )
+    if table.named != named:
+        had, has = ("names", "none") if named else ("none", "names")
+        warnings.warn(
+            f"X: expected columns as those of fit, which had {had}, got {has}: they are taken "
+            "in their order",
+            UserWarning,
+            stacklevel=6 + level,
+        )
+    return [*range(len(names))]

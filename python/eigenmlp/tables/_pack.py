@@ -79,7 +79,7 @@ class Packer:
         self._over = False
         self._diverged: dict[int, DivergenceError] = {}
         self._held = None if fitter.fold is None else np.arange(len(T))
-        if fitter.fold is not None and not choices[0].crosses:
+        if fitter.fold is not None and not fitter.crosses:
             self._held = np.flatnonzero(fitter.fold == 0)
 
     def run(self, progress: bool | str) -> Packed:
@@ -133,7 +133,7 @@ class Packer:
             speed = self._speed
         if not speed:
             return settings
-        networks = settings.folds if settings.crosses else 1
+        networks = settings.folds if self.fitter.crosses else 1
         seconds = speed * self._work(settings) * settings.epochs * networks
         return _draws.simpler(settings, left / max(seconds, 1e-9))
 
@@ -187,7 +187,7 @@ class Packer:
         runs: list[tuple[int | None, Rows, Rows | None]]
         if fitter.fold is None or self._held is None:
             runs = [(None, self._rows(settings.bins)[1], None)]
-        elif settings.crosses:
+        elif fitter.crosses:
             rows = self._rows(settings.bins)[1]
             folds = np.unique(fitter.fold).tolist()
             runs = [(fold, rows[fitter.fold != fold], rows[fitter.fold == fold]) for fold in folds]
@@ -297,7 +297,7 @@ def alone(
     began = time.perf_counter()
     encoded = {bins: encode(bins) for bins in {settings.bins: None for settings in choices}}
     tried = [(Rows(encoded[settings.bins][1], T, weights), settings) for settings in choices]
-    place, fitted = fitter.best(tried) if choices[0].crosses else (0, fitter.fit(*tried[0]))
+    place, fitted = fitter.best(tried)
     encoder, _, left_out = encoded[choices[place].bins]
     losses = fitted.history.val_loss
     loss = losses[fitted.epoch - 1] if losses else None
