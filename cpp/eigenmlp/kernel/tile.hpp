@@ -110,10 +110,14 @@ constexpr int panels_for(Index rows) {
   return usual;
 }
 
-#if defined(__AVX512BF16__)
 // sum + two products in each float's place.
+#if defined(__AVX512BF16__)
 inline __m512 add_pairs(__m512 a, __m512 b, __m512 sum) {
   return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
+}
+#elif defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+inline float32x4_t add_pairs(float32x4_t a, float32x4_t b, float32x4_t sum) {
+  return vbfdotq_f32(sum, vreinterpretq_bf16_f32(a), vreinterpretq_bf16_f32(b));
 }
 #endif
 

@@ -114,6 +114,8 @@ private:
 
 private:
   std::uint64_t before_;
+#else
+  FlushDenormals() {}
 #endif
 };
 
