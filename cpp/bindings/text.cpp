@@ -94,9 +94,15 @@ PyMethodDef functions[] = {
 
 PyModuleDef_Slot slots[] = {EIGENMLP_SLOTS{0, nullptr}};
 
-PyModuleDef module = {
-    PyModuleDef_HEAD_INIT, "_text", "Numbers in text.", 0, functions, slots, nullptr, nullptr,
-    nullptr};
+PyModuleDef module = {PyModuleDef_HEAD_INIT,
+                      "_text",
+                      "Numbers in text.",
+                      0,
+                      functions,
+                      slots,
+                      nullptr,
+                      nullptr,
+                      nullptr};
 
 } // namespace
 

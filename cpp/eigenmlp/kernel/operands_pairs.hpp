@@ -76,8 +76,7 @@ namespace detail {
 inline void store_pairs(const float* from, Index count, Index lines, Operand* to) {
   alignas(cache_line) static constexpr float zeros[panel_width<float>] = {};
   const auto row = [&](Index i) { return i < count ? from + i * panel_width<float> : zeros; };
-  for (Index i = 0; i < lines; ++i)
-    round_two_rows(row(2 * i), row(2 * i + 1), to + i * line_pairs);
+  for (Index i = 0; i < lines; ++i) round_two_rows(row(2 * i), row(2 * i + 1), to + i * line_pairs);
 }
 } // namespace detail
 
