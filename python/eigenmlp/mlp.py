@@ -189,6 +189,9 @@ class MLP(DenseNetwork):
         callbacks: Sequence[Callback] = (),
         progress: bool | str = "auto",
         early_stopping: int | None = None,
+        *,
+        comm: object = None,
+        rows: str = "all",
     ) -> History:
         """Train on the rows of X.
 
@@ -228,6 +231,13 @@ class MLP(DenseNetwork):
         early_stopping : int, optional
             Stop after so many epochs without a better validation loss (training loss without
             validation), and restore the best epoch's parameters.
+        comm : mpi4py.MPI.Intracomm, optional
+            Processes that share the run, ``MPI.COMM_WORLD``: every rank calls the same methods.
+        rows : str
+            With `comm`. ``"all"``: every rank has all of X and y (a mapped file, say), and shares
+            out the batches: the same bits for every number of ranks and threads. ``"own"``: every
+            rank has rows of its own, in unequal numbers too; `batch_size` counts those of all, and
+            results depend on the number of ranks.
 
         Returns
         -------
@@ -258,7 +268,8 @@ class MLP(DenseNetwork):
         rng = self._rng if seed is None else checks.generator(seed)
         training: Training | None = None
         with unmoved_if(lambda: training is None or not training._has_begun, rng):
-            training = Training(self, DEFAULT if optimizer is None else optimizer, batch_size, rng)
+            rule = DEFAULT if optimizer is None else optimizer
+            training = Training(self, rule, batch_size, rng, comm=comm, rows=rows)
             return training.run(
                 X,
                 y,
