@@ -47,13 +47,16 @@ def debian(folder: Path) -> None:
     run("debootstrap", "--arch=arm64", "--variant=minbase", included, SUITE, folder)
 
 
-def cross(build: Path, *options: str) -> None:
+def cross(build: Path, *options: str, **variables: str) -> None:
     """Configure and build for aarch64."""
+    eigen = [str(Path(p, "cmeel.prefix")) for p in sys.path if Path(p, "cmeel.prefix").is_dir()]
     run(
         *("cmake", "-S", ROOT, "-B", build, "-G", "Ninja", "-DCMAKE_SYSTEM_NAME=Linux"),
         *("-DCMAKE_SYSTEM_PROCESSOR=aarch64", f"-DCMAKE_CXX_COMPILER={COMPILER}"),
         "-DEIGENMLP_WARNINGS_AS_ERRORS=ON",
+        f"-DCMAKE_PREFIX_PATH={';'.join(eigen)}",
         *options,
+        **variables,
     )
     run("cmake", "--build", build)
 
@@ -86,10 +89,11 @@ def python(folder: Path, build: Path, arguments: list[str]) -> None:
         build / "python",
         *("-DEIGENMLP_BUILD_PYTHON=ON", "-DEIGENMLP_ISA=all"),
         f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",
-        f"-DPython_EXECUTABLE={sys.executable}",
+        f"-DPython_EXECUTABLE={folder / 'usr' / 'bin' / version}",  # by qemu
         f"-DPython_INCLUDE_DIR={headers / version}",
         f"-DPYTHON_MODULE_EXTENSION=.{tag}.so",
         f"-DCMAKE_CXX_FLAGS=-idirafter {headers}",  # where Debian's pyconfig.h looks for the real
+        QEMU_LD_PREFIX=str(folder),
     )
     site = folder / "site"
     shutil.rmtree(site, ignore_errors=True)
