@@ -17,6 +17,7 @@ from ._training.pool import Job, Pool
 from ._training.progress import progress_bar
 from ._training.training import Data, Surroundings, Training
 from .choices import Choices
+from .datasets.shards import is_shards
 from .errors import DivergenceError
 from .history import History
 from .mlp import MLP
@@ -103,7 +104,9 @@ def fit_many(
     shuffle = checks.checked_bool(shuffle, "shuffle")
     checks.known(on_divergence, ("raise", "keep"), "on_divergence")
     rngs = _generators(nets, seeds)
-    taken: dict[Any, tuple[Data, Data | None]] = {}
+    taken: dict[Any, tuple[Data, Any]] = {}
+    if is_shards(X, y, sample_weight, *(validation if isinstance(validation, tuple) else ())):
+        raise TypeError("X, y: expected arrays, got Shards, which one network at a time can read")
     runs, jobs = [], []
     for index, (net, rule, rng) in enumerate(zip(nets, optimizers, rngs, strict=True)):
         rule = SGD(0.1, momentum=0.9) if rule is None else rule
