@@ -39,6 +39,7 @@ public:
     if (settings.limits.penalty > 0) squares_of_weights_.emplace(net);
   }
 
+  const Network<T>& net() const { return net_; }
   const Optimizer<T>& optimizer() const { return optimizer_; }
   const Settings& settings() const { return settings_; }
   std::size_t states_used() const { return states_used_; }
