@@ -63,7 +63,7 @@ class Task:
 
 TASKS = {
     "large": Task((784, 512, 512, 10), 512, 4096, 8, 1.3, 2.5),
-    "small": Task((30, 100, 100, 2), 512, 8192, 100, None, 5.0),
+    "small": Task((30, 100, 100, 2), 512, 8192, 40, None, 5.0),
 }
 WORKERS = {"threads": (1, 2), "ranks": (2, 1), "gloo": (2, 1), "ranks4": (4, 1)}  # ranks, threads
 

@@ -19,9 +19,11 @@ from ._inputs import checks
 from ._network import loss_outputs
 from ._network.network import DenseNetwork
 from ._network.summary import Summary, summary
+from ._training.streamed import Streamed
 from ._training.training import Batches, Callback, Training
 from .activations import Activation
 from .choices import Choices
+from .datasets.shards import is_shards
 from .history import History
 from .initializers import Initializer
 from .losses import Loss
@@ -199,6 +201,7 @@ class MLP(DenseNetwork):
         ----------
         X : array_like (N, D), or iterable of (Xb, yb)
             A `numpy.memmap` is read where it lies; `shuffle=False` reads it in the disk's order.
+            `em.datasets.open_shards` reads files larger than memory block by block.
             A CPU tensor of PyTorch, here and wherever an array is taken, is read where it lies.
             Frames and columns of pandas, Polars and PyArrow, here and wherever an array is taken,
             are read if all their columns are numbers or bools and nothing is missing.
@@ -336,6 +339,10 @@ class MLP(DenseNetwork):
         self, X: ArrayLike, y: ArrayLike | Choices, sample_weight: ArrayLike | None = None
     ) -> Evaluation:
         """Loss over rows X with targets y, and accuracy where the loss classifies."""
+        if is_shards(X, y, sample_weight):
+            streamed = Streamed(self, X, y, sample_weight)
+            loss, correct = streamed.evaluate()
+            return Evaluation(loss, correct / len(streamed) if correct >= 0 else None)
         rows, T, weights = self._data(X, y, sample_weight)
         loss, correct = self._network.evaluate(rows, T, weights)
         return Evaluation(float(loss), correct / len(T) if correct >= 0 else None)

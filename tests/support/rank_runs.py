@@ -85,10 +85,10 @@ def runs(comm: Any) -> Iterator[tuple[str, str]]:
         "rmsprop, float64, weights",
         _run(comm, small, 700, 256, em.RMSprop(l1=1e-4), weights=True, dtype="float64"),
     )
-    yield "wide", _run(comm, [200, 300, 10], 700, 600, em.SGD(0.01, momentum=0.9, penalty=0.1))
+    yield "wide", _run(comm, [1100, 1000, 3], 700, 512, em.SGD(0.01, momentum=0.9, penalty=0.1))
     yield (
         "wide, float64, max-norm",
-        _run(comm, [200, 300, 10], 700, 512, em.SGD(0.01, max_norm=1.0), dtype="float64"),
+        _run(comm, [1100, 1000, 3], 700, 512, em.SGD(0.01, max_norm=1.0), dtype="float64"),
     )
     yield "one block", _run(comm, [200, 300, 10], 200, 64, sgd)
     yield "bfloat16", _run(comm, [64, 64, 10], 700, 512, sgd, compute_dtype="bfloat16")

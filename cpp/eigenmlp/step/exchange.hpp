@@ -20,7 +20,7 @@ struct RankPart {
     if (!ranks) return;
     if (ranks.own_rows) {
       exchanges = true;
-      sharing = ranks.size;
+      sharing = ranks.sharing(ranks.size);
       return;
     }
     sharing = ranks.sharing(blocks.total);

@@ -88,19 +88,29 @@ bool sum_halves(const Ranks& ranks, int sharing, T* numbers, T* memory, Index n)
 }
 } // namespace detail
 
-// numbers[i] = the sum over the first `sharing` ranks, a power of two, of their numbers[i], in a
+// numbers[i] = the sum over the first `sharing` ranks, a power of two (over all ranks, if they have
+// rows of their own), of their numbers[i], in a
 // binary tree, the same bits on all ranks. `memory` has room for n more; both are aligned. False if
 // the run is to end.
 template <class T>
 bool sum_over_ranks(const Ranks& ranks, int sharing, T* numbers, T* memory, Index n) {
-  if (ranks.index >= sharing)
-    return detail::swap_with<T>(ranks, ranks.index % sharing, nullptr, 0, numbers, n);
+  const auto with = [&](int rank, Index out, T* in, Index in_count) {
+    return detail::swap_with<T>(ranks, rank, numbers, out, in, in_count);
+  };
+  if (ranks.own_rows) { // the others have numbers too, which are added first
+    if (ranks.index >= sharing && !with(ranks.index - sharing, n, nullptr, 0)) return false;
+    if (ranks.index + sharing < ranks.size) {
+      if (!with(ranks.index + sharing, 0, memory, n)) return false;
+      Run<T>(numbers, n) += Run<T>(memory, n);
+    }
+  }
+  if (ranks.index >= sharing) return with(ranks.index % sharing, 0, numbers, n);
   const bool is_short = static_cast<std::size_t>(n) * sizeof(T) <= detail::short_message;
   if (!(is_short ? detail::sum_whole(ranks, sharing, numbers, memory, n)
                  : detail::sum_halves(ranks, sharing, numbers, memory, n)))
     return false;
   for (int rank = ranks.index + sharing; rank < ranks.size; rank += sharing)
-    if (!detail::swap_with<T>(ranks, rank, numbers, n, nullptr, 0)) return false;
+    if (!with(rank, n, nullptr, 0)) return false;
   return true;
 }
 

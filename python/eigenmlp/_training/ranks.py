@@ -41,7 +41,7 @@ def mpi() -> Any:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:  # the latter: no MPI library
         raise ImportError(
-            f"comm= needs MPI: pip install 'eigenmlp[mpi]' ({str(error).splitlines()[0]:.120})"
+            f"comm= needs MPI: pip install mpi4py mpich ({str(error).splitlines()[0]:.120})"
         ) from error
     return MPI
 

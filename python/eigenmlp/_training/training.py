@@ -15,6 +15,7 @@ from .._basics.shown import shown
 from .._basics.unmoved import unmoved_if
 from .._inputs import checks, mapped
 from ..choices import Choices
+from ..datasets.shards import is_shards
 from ..history import History
 from ..schedules import ReduceOnPlateau
 from . import agreement, given_batches, plausible
@@ -22,6 +23,7 @@ from .early_stopping import Best
 from .own_rows import OwnRows
 from .progress import progress_bar
 from .stepper import Stepper
+from .streamed import Streamed
 
 Array = NDArray[Any]
 Data = tuple[Array, Array, "Array | None"]  # X, T, weights
@@ -103,7 +105,11 @@ class Training(Stepper):
         batches = given_batches.is_batches(X, y)
         if batches and sample_weight is not None:
             raise ValueError("sample_weight: expected None with batches (Xb, yb), got weights")
-        data = None if batches else self.net._data(X, y, sample_weight)  # type: ignore[arg-type]
+        data: Data | Streamed | None = None
+        if is_shards(X, y, sample_weight):
+            data = Streamed(self.net, X, y, sample_weight)
+        elif not batches:
+            data = self.net._data(X, y, sample_weight)  # type: ignore[arg-type]
         epochs = checks.integer(epochs, "epochs", least=0)
         checked_validation = self._checked_validation(validation)
         callbacks = _checked_callbacks(callbacks)
@@ -126,19 +132,26 @@ class Training(Stepper):
                 early_stopping=early_stopping,
             )
 
-    def _agree(self, data: Data | None, validation: Data | None, facts: dict[str, Any]) -> None:
+    def _agree(
+        self,
+        data: Data | Streamed | None,
+        validation: Data | Streamed | None,
+        facts: dict[str, Any],
+    ) -> None:
         """Before the first step of several ranks: they are to do the same."""
         ranks = self._ranks
         assert ranks is not None
         ranks.rejoin()
         facts |= agreement.of_trainer(self)
-        if data is not None:
-            facts |= agreement.of_data(*data, own=ranks.own)
-        elif ranks.own:
-            raise ValueError("X: expected arrays with rows='own', got batches (Xb, yb)")
+        if ranks.own and not isinstance(data, tuple):
+            came = "batches (Xb, yb)" if data is None else "Shards"
+            raise ValueError(f"X: expected arrays with rows='own', got {came}")
         facts["validation"] = validation is not None
-        if validation is not None:
-            facts |= agreement.of_data(*validation, own=ranks.own, what="validation: ")
+        for given, what in ((data, ""), (validation, "validation: ")):
+            if isinstance(given, tuple):
+                facts |= agreement.of_data(*given, own=ranks.own, what=what)
+            elif given is not None:
+                facts |= given.facts(what)
         of_all = agreement.check_alike(ranks, facts)
         self._agreed = True
         self._somebody_calls = any(other["_calls"] for other in of_all)
@@ -150,14 +163,16 @@ class Training(Stepper):
         data: Any,
         epochs: int,
         *,
-        validation: Data | None,
+        validation: Data | Streamed | None,
         shuffle: bool,
         early_stopping: int | None,
         callbacks: Sequence[Callback] = (),
         advance: Callable[[int, History], None] | None = None,
         around: Surroundings | None = None,
     ) -> History:
-        """The same with what was checked: `data` are a tuple, or an iterable of batches."""
+        """The same with what was checked: `data` are a tuple, rows that are read as they are
+        needed, or an iterable of batches.
+        """
         given = data if isinstance(data, tuple) else None
         one_by_one = (
             bool(callbacks)
@@ -177,7 +192,7 @@ class Training(Stepper):
             run.enter_context(best)
             if given is not None:
                 run.enter_context(self.net._measuring(given, lambda: self._has_begun))
-            if validation is not None:
+            if isinstance(validation, tuple):
                 self.net._check_units_hold(*validation[:2], "validation: ")
             while epoch < epochs:
                 if around is not None and around.check is not None:
@@ -185,7 +200,9 @@ class Training(Stepper):
                 left, count = epochs - epoch, 1
                 self._turns.give_way()
                 with ExitStack() as moment:
-                    if given is None:
+                    if isinstance(data, Streamed):
+                        data.run_epoch(self, history, moment, shuffle)
+                    elif given is None:
                         if not given_batches.run_epoch(self, data, history, moment):
                             break
                     else:
@@ -278,19 +295,25 @@ class Training(Stepper):
         batches = -(-rows // self.batch_size)
         return -(-batches // self.accumulate)
 
-    def _checked_validation(self, validation: object) -> tuple[Array, Array, Array | None] | None:
+    def _checked_validation(self, validation: object) -> Data | Streamed | None:
         if validation is None:
             return None
         if not (isinstance(validation, (tuple, list)) and len(validation) == 2):
             raise TypeError(f"validation: expected (X, y), got {type(validation).__name__}")
         try:
+            if is_shards(*validation):
+                return Streamed(self.net, validation[0], validation[1], None)
             return self.net._data(validation[0], validation[1], None)
         except (TypeError, ValueError) as error:
             raise type(error)(f"validation: {error}") from None
 
-    def _validate_epoch(
-        self, validation: tuple[Array, Array, Array | None], history: History
-    ) -> None:
+    def _validate_epoch(self, validation: Data | Streamed, history: History) -> None:
+        if isinstance(validation, Streamed):
+            loss, correct = validation.evaluate()
+            history.val_loss.append(loss)
+            if correct >= 0:
+                history.val_accuracy.append(correct / len(validation))
+            return
         for name, array in zip(("X", "y"), validation[:2], strict=True):
             mapped.intact(array, f"validation: {name}")
         rows = len(validation[1])
