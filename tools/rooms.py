@@ -30,7 +30,7 @@ Imports = dict[str, set[str]]  # of each room, the others that it reads
 
 CPP_FLOORS: Floors = [
     ["bindings"],
-    ["trainer.hpp", "inference.hpp", "gradient.hpp", "network.hpp"],  # for programs
+    ["trainer.hpp", "many.hpp", "inference.hpp", "gradient.hpp", "network.hpp"],  # for programs
     ["derivatives"],
     ["passes"],
     ["step"],

@@ -105,7 +105,7 @@ std::array<bool, 3> plans(const std::vector<Shape>& shapes) {
   for (const Shape& shape : shapes) {
     const Network<T> net(shape.sizes, shape.activations, shape.loss, shape.bias, T(1),
                          shape.rounds);
-    const bool blocks = blocks_of(net, shape.batch_size).total > 1;
+    const bool blocks = threads_share_blocks(net, blocks_of(net, shape.batch_size));
     met[blocks ? 2 : weights_outweigh(net, shape.batch_size)] = true;
   }
   return met;

@@ -19,7 +19,7 @@ from ._files.whole import write_whole
 from ._interchange.c_source import ensemble
 from ._interchange.c_source.model import INPUT_DTYPES, Model
 from ._interchange.c_source.writing import Writer
-from ._interchange.travelling import Estimator, is_ensemble
+from ._interchange.travelling import Estimator, parts
 from .mlp import MLP
 
 __all__ = ["INPUT_DTYPES", "c_source", "to_c"]
@@ -35,8 +35,9 @@ def to_c(
     Parameters
     ----------
     net : MLP, or fitted estimator of `eigenmlp.sklearn` or `eigenmlp.tables`, pipeline or search
-        A pipeline of scalers is one network, as in `eigenmlp.onnx.export`. A table needs columns of
-        numbers, booleans and times alone: a row is then its columns as doubles, in their order.
+        A pipeline of scalers is one network, as in `eigenmlp.onnx.export`. A row of a table is its
+        columns as doubles, in their order; of a text that is what the file's function
+        ``code(column, text)`` says, ``column`` being its place in the row, from 0.
         Its numbers are written in hexadecimal, so that none is rounded.
     path : str or Path
         As ``"model.c"``.
@@ -67,9 +68,9 @@ def to_c(
     `ValueError`: strings with a NUL, which ends a string there, or a lone surrogate, or of more
     than 4,095 bytes; times; long doubles that are no double.
 
-    An ensemble of `eigenmlp.sklearn` is one file too: ``predict_proba`` gives the mean of its
-    members' probabilities (of two classes, that of the second), ``predict`` the class, or the mean
-    of their values.
+    An ensemble of `eigenmlp.sklearn`, or a pack of a table, is one file too: ``predict_proba``
+    gives the mean of its members' probabilities (where each has one output, that of the second
+    class), ``predict`` the class, or the mean of their values.
 
     Examples
     --------
@@ -95,8 +96,8 @@ def c_source(net: MLP | Estimator, name: str = "", input_dtype: str | None = Non
     >>> print(*[x for x in em.codegen.c_source(net).splitlines() if x.endswith("p+1f,")])
       0x1.8p+1f,
     """
-    if is_ensemble(net):
-        return "".join(ensemble.file(net, _prefix(name), input_dtype))
+    if (several := parts(net, "to_c")) is not None:
+        return "".join(ensemble.file(several, _prefix(name), input_dtype))
     model = Model(net, _prefix(name), input_dtype)
     return "".join(Writer(model).file())
 

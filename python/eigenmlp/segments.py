@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._core.loading import core
-from ._inputs import checks
+from ._inputs import checks, targets
 from ._inputs.mapped import intact
 
 Array = NDArray[Any]
@@ -146,7 +146,7 @@ def segment_cross_entropy(
         scores = _scores(z, "z")
         places = checked_offsets(offsets, scores.shape[-1])
         choices = checked_chosen(chosen, places, scores.shape[:-1])
-        weights = checks.sample_weights(sample_weight, len(places) - 1)
+        weights = targets.sample_weights(sample_weight, len(places) - 1)
         result = core.segment_cross_entropy(scores, places, choices, mean, weights)
     loss, gradient = _unless_changed(result)
     return loss, gradient

@@ -167,6 +167,28 @@ class TestTrain:
         assert (both["train_rows"], both["rows"], both["validation"]["rows"]) == (96, 24, 30)
         assert "valid accuracy" in output(capsys, *command)
 
+    def test_training_stops_by_the_validation_file(self, shop, empty_folder, capsys):
+        """Where its labels are nonsense, an early epoch is the best; where they are right, not."""
+        rows = shop_rows(300, seed=5)
+        write("right.csv", rows)
+        wrong = [[*row[:-1], {"3": "5", "5": "8", "8": "3"}[row[-1]]] for row in rows]
+        write("wrong.csv", wrong)
+        command = ["train", "shop.csv", "--drop", "key", "--quiet", "--hidden", "8"]
+        right = as_json(capsys, *command, "--epochs", "40", "--valid", "right.csv")
+        misled = as_json(capsys, *command, "--epochs", "40", "--valid", "wrong.csv")
+        assert misled["network"]["best_epoch"] < right["network"]["best_epoch"]
+        text = output(capsys, *command, "--epochs", "3", "--valid", "right.csv")
+        assert "right.csv: 300 rows to validate with" in text
+
+    def test_every_option_of_a_network_reaches_a_table(self, shop, empty_folder, capsys):
+        pytest.importorskip("matplotlib")
+        command = "train shop.csv --drop key --quiet --hidden 6,4 --activation tanh --epochs 4 "
+        command += "--batch-size 8 --lr 0.02 --momentum 0.5 --seed 3 --threads 1 --save m "
+        text = output(capsys, *command.split(), "--plot", "loss.png")
+        assert "6-4-3 tanh, 4 epochs" in text and "seed 3" in text
+        assert Path("loss.png").read_bytes()[:4] == b"\x89PNG"
+        assert "tanh" in output(capsys, "info", "m")
+
     def test_no_better_than_a_constant(self, empty_folder, capsys):
         rng = np.random.default_rng(0)
         rows = [[f"{x:.4f}", str(i % 2)] for i, x in enumerate(rng.normal(size=200))]

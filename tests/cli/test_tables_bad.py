@@ -55,8 +55,10 @@ def table(*columns, header):
         ("--encoding utf-99", "--encoding: expected the name of one, such as utf-8"),
         ("--encoding base64", "--encoding: expected the name of one"),
         ("--date-format %Y", "--date-format: expected a format such as"),
-        ("--momentum 0.5", "--momentum: models of tables are trained with AdamW.*--plain"),
-        ("--activation tanh", "--activation: models of tables are trained with AdamW"),
+        ("--loss huber", "--loss: models of tables are trained with AdamW.*--plain"),
+        ("--schedule constant", "--schedule: models of tables are trained with AdamW"),
+        ("--activation wave", "activation: expected .*'wave'"),
+        ("--momentum 0.5 --optimizer adam", "--momentum goes with sgd and rmsprop, not with adam"),
         ("--loss huber", "--loss: models of tables"),
         ("--optimizer sgd", "--optimizer: models of tables"),
         ("--backend numpy", "--backend: models of tables"),
@@ -117,6 +119,25 @@ def test_tables(empty_folder, refused, text, pattern):
     (empty_folder / "t.csv").write_text(text, encoding="utf-8")
     refused(["train", "t.csv", "--quiet"], pattern)
     assert [path.name for path in empty_folder.iterdir()] == ["t.csv"]
+
+
+@pytest.mark.parametrize("option", ["--valid", "--test"])
+@pytest.mark.parametrize(
+    ("text", "pattern"),
+    [
+        ("size,color,open,kind\n1,red,true,3\n", r"v\.csv: expected .*columns, found no 'when'"),
+        (f"{','.join(HEADER)}\ns1,1,red,2024-01-02,true,4\n", r"v\.csv: line 2, column 6 .*got 4"),
+        (f"{','.join(HEADER)}\ns1,1,red,2024-01-02,true,\n", r"v\.csv: line 2, .* a target"),
+        (f"{','.join(HEADER)}\ns1,1,red,2024-13-02,true,3\n", r"v\.csv: line 2, .*'2024-13-02'"),
+        (f"{','.join(HEADER)}\n", r"v\.csv: expected rows, found none"),
+        ("", r"v\.csv: expected "),
+    ],
+)
+def test_other_files(empty_folder, refused, option, text, pattern):
+    (empty_folder / "t.csv").write_text(TABLE, encoding="utf-8")
+    (empty_folder / "v.csv").write_text(text, encoding="utf-8")
+    refused(["train", "t.csv", "--drop", "key", "--quiet", option, "v.csv"], pattern)
+    assert sorted(path.name for path in empty_folder.iterdir()) == ["t.csv", "v.csv"]
 
 
 @pytest.fixture(scope="module")

@@ -56,13 +56,13 @@ EVERY_OPTIMIZER = [*PLAIN, *RICH, *LIMITED]
 
 
 def is_smooth(name: str) -> bool:
-    return name in ROW_ACTIVATIONS or find(name).activation.is_smooth
+    return name in ROW_ACTIVATIONS or find(name).is_smooth
 
 
 def has_steps(loss: str) -> bool:
     """Whether the loss's first derivative jumps, at y = t."""
     chosen = reference_losses.find(loss)
-    return chosen.loss.no_series is not None and "delta" not in chosen.parameters
+    return chosen.no_series is not None and "delta" not in chosen.parameters
 
 
 def exact_run(
@@ -99,7 +99,7 @@ def exact_run(
             weight = reference_losses.divisor(twin.loss, len(rows), w)
             total += weight * trainer.step(X[rows], T[rows], optimizer.lr, w)  # type: ignore[arg-type]
             count += weight
-        losses.append(total if reference_losses.find(twin.loss).is_sum else total / count)
+        losses.append(total if reference_losses.is_sum(twin.loss) else total / count)
     return twin.get_parameters(), losses, clear
 
 

@@ -52,7 +52,7 @@ def all_of(
                 network, X, order, v
             )
             results[f"outputs by both to {order}"] = module.taylor_outputs(network, X, order, v, dX)
-            if find_loss(net._loss_object.core_text).loss.no_series is None:
+            if find_loss(net._loss_object.core_text).no_series is None:
                 results[f"loss to {order}"] = module.taylor(network, X, T, v, order, w)
     return results
 

@@ -41,6 +41,16 @@ def fitted(**options: Any) -> em.History:
     return net.fit(FLAT, SIDES, epochs=4, progress=False, **options)
 
 
+MEMBERS = [
+    {"member": 3, "weight": 0.75, "loss": 0.2, "hidden_layer_sizes": (8, 4), "bins": 16},
+    {"member": 0, "weight": 0.25, "loss": 0.3, "hidden_layer_sizes": (), "dropout": 0.1},
+    {"member": 1, "weight": 0.0, "loss": 0.25},
+]
+COLUMNS = [
+    {"column": "age", "importance": 0.1, "deviation": 0.01},
+    {"column": "size", "importance": 0.5, "deviation": 0.02},
+]
+
 CALLS: dict[str, Callable[..., Any]] = {
     "loss_curve": lambda **k: em.plot.loss_curve([3.0, 2.0, 1.0], **k),
     "weights": lambda **k: em.plot.weights(NET, **k),
@@ -50,6 +60,9 @@ CALLS: dict[str, Callable[..., Any]] = {
         em.MLP([2, 3, 2], seed=0), FLAT, SIDES, resolution=20, **k
     ),
     "confusion_matrix": lambda **k: em.plot.confusion_matrix(NET, X[:90], Y[:90], **k),
+    "leaderboard": lambda **k: em.plot.leaderboard(MEMBERS, **k),
+    "importance": lambda **k: em.plot.importance(COLUMNS, **k),
+    "calibration_curve": lambda **k: em.plot.calibration_curve([0, 1, 1], [0.2, 0.7, 0.4], **k),
     "digit_graph": lambda **k: em.plot.digit_graph(NET, X, Y, **k),
 }
 
@@ -230,6 +243,72 @@ def test_the_tree_is_the_shortest() -> None:
     assert sum(length for _, _, length in edges) == 6
 
 
+def test_members_are_placed_by_their_loss_and_sized_by_their_weight(ax: Any) -> None:
+    em.plot.leaderboard(MEMBERS, ax=ax)
+    dots = {round(float(dot.get_offsets()[0][0]), 6): dot for dot in ax.collections}
+    assert [*dots] == [0.2, 0.3, 0.25]
+    sizes = [float(dot.get_sizes()[0]) for dot in dots.values()]
+    assert sizes[0] > sizes[1] > sizes[2]
+    assert [text.get_text() for text in ax.texts] == ["0.75", "0.25"]  # not of one that is unused
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        "member 3: 8-4, 16 bins",
+        "member 0: linear, dropout 0.1",
+        "member 1",
+    ]
+    assert ax.get_title().startswith("2 of 3 members")
+
+
+def test_members_without_validation_rows_have_their_weights(ax: Any) -> None:
+    lines = [{"member": place, "weight": 0.25, "loss": None} for place in range(4)]
+    em.plot.leaderboard(lines, ax=ax, most=2)
+    assert [bar.get_width() for bar in ax.patches] == [0.25, 0.25]
+    assert (ax.get_xlabel(), "the first 2 of 4" in ax.get_title()) == ("weight", True)
+
+
+def test_the_most_important_column_is_on_top(ax: Any) -> None:
+    em.plot.importance(COLUMNS, ax=ax)
+    assert [bar.get_width() for bar in ax.patches] == [0.5, 0.1]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["size", "age"]
+    low, high = ax.get_ylim()
+    assert low > high  # the first is above
+
+
+def test_honest_probabilities_lie_on_the_diagonal(ax: Any) -> None:
+    rng = np.random.default_rng(0)
+    P = rng.random(20_000)
+    y = np.where(rng.random(20_000) < P, "yes", "no")
+    em.plot.calibration_curve(y, P, ax=ax)
+    said, found = ax.lines[-1].get_data()
+    assert len(said) == 10
+    np.testing.assert_allclose(found, said, atol=0.04)
+    assert sum(bar.get_height() for bar in ax.patches) == pytest.approx(1)
+    assert float(ax.get_title().split()[-1]) < 0.02
+
+
+def test_vain_probabilities_lie_below_it(ax: Any) -> None:
+    rng = np.random.default_rng(0)
+    P = rng.dirichlet([0.5, 0.5, 0.5], 3000)
+    y = rng.integers(0, 3, 3000)
+    em.plot.calibration_curve(y, P, ax=ax)
+    said, found = ax.lines[-1].get_data()
+    assert (found < said)[said > 0.5].all()
+    best = P.max(axis=1).mean() - (P.argmax(axis=1) == y).mean()
+    assert float(ax.get_title().split()[-1]) == pytest.approx(best, abs=2e-3)
+
+
+def test_intervals_and_two_models_on_one_diagonal(ax: Any) -> None:
+    y = np.random.default_rng(0).normal(size=5000)
+    exact = {c: (np.full(5000, -z), np.full(5000, z)) for c, z in [(0.9, 1.645), (0.5, 0.674)]}
+    wide = {c: (2 * low, 2 * high) for c, (low, high) in exact.items()}
+    em.plot.calibration_curve(y, exact, ax=ax, label="right")
+    em.plot.calibration_curve(y, wide, ax=ax, label="wide")
+    diagonal, right, too_wide = ax.lines
+    np.testing.assert_allclose(diagonal.get_xdata(), diagonal.get_ydata())
+    np.testing.assert_allclose(right.get_data(), [[0.5, 0.9], [0.5, 0.9]], atol=0.02)
+    assert (too_wide.get_ydata() > right.get_ydata() + 0.05).all()
+    assert len({line.get_color() for line in ax.lines}) == 3
+
+
 @pytest.mark.parametrize(
     ("module", "package"), [("matplotlib", "matplotlib"), ("sklearn", "scikit-learn")]
 )
@@ -268,6 +347,26 @@ def test_what_is_missing_is_named(
         (lambda: em.plot.confusion_matrix(NET, X, Y + 0.5), ValueError, "class labels"),
         (lambda: em.plot.digit_graph(em.MLP([64, 10]), X, Y), ValueError, "a hidden layer"),
         (lambda: em.plot.digit_graph(NET, X, 0 * Y), ValueError, "two classes"),
+        (lambda: em.plot.leaderboard([]), ValueError, "at least one line, got none"),
+        (lambda: em.plot.leaderboard(NET), TypeError, "the lines of a model's leaderboard"),
+        (lambda: em.plot.leaderboard(COLUMNS), ValueError, "dicts with member, weight, loss"),
+        (lambda: em.plot.importance(MEMBERS), ValueError, "dicts with column, importance"),
+        (lambda: em.plot.importance(COLUMNS, most=0), ValueError, "most: expected"),
+        (lambda: em.plot.calibration_curve([0, 1], [0.5, 1.5]), ValueError, "0.5 to 1.5"),
+        (lambda: em.plot.calibration_curve([0, 1], [0.5, np.nan]), ValueError, "probabilities"),
+        (lambda: em.plot.calibration_curve([0, 1, 1], [0.5, 0.5]), ValueError, "2 labels"),
+        (lambda: em.plot.calibration_curve([0, 0], [0.5, 0.5]), ValueError, "give classes="),
+        (
+            lambda: em.plot.calibration_curve([0, 2], [0.5, 0.5], classes=[0, 1]),
+            ValueError,
+            "got 2 in row 1",
+        ),
+        (lambda: em.plot.calibration_curve([0.0, 1.0], {}), ValueError, "at least one coverage"),
+        (
+            lambda: em.plot.calibration_curve([0.0, 1.0], {0.9: ([0.0], [1.0])}),
+            ValueError,
+            r"ends of shape \(2,\)",
+        ),
     ],
 )
 def test_bad_input(call: Callable[[], object], error: type[Exception], match: str) -> None:

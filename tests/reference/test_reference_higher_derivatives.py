@@ -197,7 +197,7 @@ def test_activations_against_sympy(name: str) -> None:
     f = find(name)
     z = sympy.Symbol("z", real=True)
     values_of = {name: sympy.Float(value, 40) for name, value in f.parameters.items()}
-    formula = sympy.sympify(f.activation.formula, locals={"z": z, **values_of})
+    formula = sympy.sympify(f.formula, locals={"z": z, **values_of})
     Z = np.array([-6.0, -2.0, -0.7, -1e-3, 0.0, 1e-3, 0.5, 3.0])
     line = np.zeros((ORDER + 1, len(Z)))
     line[0], line[1] = Z, 1

@@ -8,14 +8,14 @@ import numpy.typing as npt
 import pytest
 
 from eigenmlp.reference import Network
-from eigenmlp.reference.activation import ROW_ACTIVATIONS, Chosen, find
-from eigenmlp.reference.loss import Chosen as ChosenLoss
+from eigenmlp.reference.activation import ROW_ACTIVATIONS, Activation, find
+from eigenmlp.reference.loss import Loss
 from eigenmlp.reference.loss import find as find_loss
 from support.names import ACTIVATIONS, LOSSES
 
 sympy = pytest.importorskip("sympy")
 
-FORMULA_LOSSES = [text for text in LOSSES if find_loss(text).loss.formula is not None]
+FORMULA_LOSSES = [text for text in LOSSES if find_loss(text).formula is not None]
 Y3 = np.array([[0.3, -1.2, 2.0], [0.0, 0.0, 0.0], [-3.0, 1.5, 1.0]])
 T3 = np.array([[0.2, 0.5, 0.3], [1.0, 0.0, 0.0], [0.0, 0.25, 0.75]])
 
@@ -39,9 +39,9 @@ def parse(formula: str) -> Any:
     return sympy.sympify(formula, locals={name: real(name)[0] for name in "zyt"})
 
 
-def formula_of(chosen: Chosen | ChosenLoss) -> Any:
+def formula_of(chosen: Activation | Loss) -> Any:
     """In z, or y and t, alone: the parameters are numbers."""
-    formula = chosen[0].formula
+    formula = chosen.formula
     values = {sympy.Symbol(k): sympy.Float(v, 30) for k, v in chosen.parameters.items()}
     return parse(str(formula)).subs(values)
 

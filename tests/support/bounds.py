@@ -67,10 +67,10 @@ def rounding_bounds(
     Y, EY = passes[-1].Y, EYs[-1]
     loss = losses.find(net._loss_object.core_text)
     w = np.ones(N) if weights is None else weights
-    share = w if loss.is_sum else w / w.sum()
+    share = w if losses.is_sum(net._loss_object.core_text) else w / w.sum()
     row_loss, slope = loss.value(Y, T), loss.derivative(Y, T)
     # The slope may change by what it does within y ± E_y, or by E_y where ∂²l/∂y² is at most 1.
-    if loss.loss.formula is None:
+    if loss.formula is None:
         moved = 2 * EY.max(axis=1, keepdims=True)
     else:
         ends = [loss.derivative(Y + EY, T), loss.derivative(Y - EY, T)]

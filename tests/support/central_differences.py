@@ -85,7 +85,7 @@ def is_far_from_kinks(network: Network, X: Array) -> bool:
     gradients are 0, and the comparison is empty.
     """
     for name, (_, Z, Y) in zip(network.activations, network.forward_pass(X), strict=True):
-        if name not in ROW_ACTIVATIONS and not find(name).activation.is_smooth:
+        if name not in ROW_ACTIVATIONS and not find(name).is_smooth:
             if np.abs(Z).min() < 20 * H:
                 return False
             dZ = find(name).derivative(Z, Y)
@@ -98,7 +98,7 @@ def loss_clearance(loss: str, Y: Array, T: Array) -> float:
     """How far outputs are from where the loss's first or second derivative jumps."""
     chosen = find_loss(loss)
     kink = chosen.parameters.get("delta", 0.0)
-    return np.inf if chosen.loss.no_series is None else float(np.abs(np.abs(Y - T) - kink).min())
+    return np.inf if chosen.no_series is None else float(np.abs(np.abs(Y - T) - kink).min())
 
 
 def example(

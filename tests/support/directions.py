@@ -11,7 +11,7 @@ Array = Any
 
 
 def has_series(name: str) -> bool:
-    return name in ROW_ACTIVATIONS or find(name).activation.no_series is None
+    return name in ROW_ACTIVATIONS or find(name).no_series is None
 
 
 def directions(net: em.MLP, X: Array, seed: int = 5) -> tuple[Array, Array]:

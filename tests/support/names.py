@@ -64,7 +64,7 @@ LOSS_OUTPUTS = [
     for loss in LOSSES
     for output in (
         ["identity"]
-        if losses.find(loss).loss.takes_logits
+        if losses.find(loss).takes_logits
         else OUTPUT_ACTIVATIONS
         if loss == "squared_error"
         else ["identity", "sigmoid", "softmax"]

@@ -129,7 +129,8 @@ def rows_of(frame: pd.DataFrame) -> Any:
     for name in frame.columns:
         values = frame[name]
         if name == "day":
-            columns.append((values - pd.Timestamp(0)).dt.total_seconds().to_numpy(np.float64))
+            seconds = (pd.to_datetime(values) - pd.Timestamp(0)).dt.total_seconds()
+            columns.append(seconds.to_numpy(np.float64))
         else:
             columns.append(values.astype("Float64").to_numpy(np.float64, na_value=np.nan))
     return np.ascontiguousarray(np.stack(columns, axis=1))
@@ -166,10 +167,100 @@ def test_a_classifier_of_numbers_as_c(tmp_path: Path) -> None:
     assert len({*labels}) == 2
 
 
+def rows_with_texts(library: Any, frame: pd.DataFrame) -> Any:
+    """Rows as C takes them, the texts by its own function."""
+    library.code.restype = ctypes.c_double
+    library.code.argtypes = [ctypes.c_size_t, ctypes.c_char_p]
+    found = {}
+    for place, name in enumerate(frame.columns):
+        if name in NUMBERS.columns:
+            found[name] = rows_of(frame[[name]])[:, 0]
+        else:
+            texts = [None if pd.isna(x) else str(x).encode() for x in frame[name]]
+            found[name] = np.array([library.code(place, text) for text in texts])
+    return np.ascontiguousarray(np.stack([*found.values()], axis=1))
+
+
+def test_a_table_with_texts_as_c(tmp_path: Path) -> None:
+    frame = FRAME.assign(id=[f'"n{i % 20}\\\n??/é' for i in range(N)])
+    model = TableRegressor(**{**BRIEF, "bins": 3}).fit(frame, PRICE)
+    library = compiled(model, tmp_path)
+    unseen = frame.assign(**{"town of birth": "Rom", "id": "nobody", "new": None, "day": None})
+    for rows in (frame, unseen, frame.assign(id=None)):
+        X = rows_with_texts(library, rows)
+        found = each(library.predict, X, 1, np.float32)[:, 0]
+        np.testing.assert_allclose(found, model.predict(rows), **NEAR)
+    X[:, 4] = 1e300  # what is no code is another text
+    found = each(library.predict, X, 1, np.float32)[:, 0]
+    expected = model.predict(frame.assign(**{"town of birth": "Rom", "id": None}))
+    np.testing.assert_allclose(found, expected, **NEAR)
+    assert np.isnan(library.code(0, b"Ulm")), "a column of numbers has no texts"
+    assert "x[4] town of birth, a text" in (tmp_path / "model.c").read_text()
+
+
+def pack(kind: Any, frame: pd.DataFrame, y: Any, members: int = 3) -> Any:
+    """Of several networks with encoders of their own, two of which are shared."""
+    model = kind(random_state=0, members=members, max_epochs=3, max_categories=5)
+    return model.fit(frame, y)
+
+
+@pytest.mark.parametrize("rows", [N, 45])  # N: five networks a member; 45: one, of all rows
+def test_a_pack_is_one_onnx_model(rows: int, tmp_path: Path) -> None:
+    model = pack(TableRegressor, FRAME[:rows], PRICE[:rows])
+    em.onnx.export(model, tmp_path / "m.onnx")
+    unseen = FRAME.assign(**{"town of birth": "Rom", "id": "nobody", "new": None, "day": None})
+    for frame in (FRAME, unseen, FRAME[:1]):
+        found = run(tmp_path / "m.onnx", inputs(model, frame))
+        np.testing.assert_allclose(found["outputs"][:, 0], model.predict(frame), **NEAR)
+    # Columns are written once for each encoder, however many networks take them.
+    networks = sum(len(member.networks) for member in model.members_)
+    nodes = em.onnx.to_model(model).graph.node
+    lookups = sum(node.op_type == "LabelEncoder" for node in nodes)
+    assert lookups == 2 * len(model._encoders) < 2 * networks
+
+
+@pytest.mark.parametrize("classes", [["a", "b"], [3, 5, 8]])
+def test_a_pack_that_classifies_as_onnx(classes: list[Any], tmp_path: Path) -> None:
+    y = np.array(classes)[(FRAME.labels.to_numpy() % len(classes))]
+    model = pack(TableClassifier, FRAME, y)
+    em.onnx.export(model, tmp_path / "m.onnx")
+    found = run(tmp_path / "m.onnx", inputs(model, FRAME))
+    np.testing.assert_allclose(found["probabilities"], model.predict_proba(FRAME), atol=1e-5)
+    clear = np.ptp(np.sort(model.predict_proba(FRAME))[:, -2:], axis=1) > 1e-4
+    assert found["labels"][clear].tolist() == model.predict(FRAME)[clear].tolist()
+
+
+def test_a_pack_of_an_array_has_one_input(tmp_path: Path) -> None:
+    X, y = load_diabetes(return_X_y=True)
+    model = TableRegressor(random_state=0, members=2, max_epochs=3).fit(X, y)
+    em.onnx.export(model, tmp_path / "m.onnx")
+    found = run(tmp_path / "m.onnx", {"X": X})["outputs"][:, 0]
+    np.testing.assert_allclose(found, model.predict(X), rtol=1e-5, atol=1e-3)
+
+
+def test_a_pack_is_one_c_file(tmp_path: Path) -> None:
+    model = pack(TableRegressor, FRAME, PRICE)
+    library = compiled(model, tmp_path)
+    found = each(library.predict, rows_with_texts(library, FRAME), 1, np.float32)[:, 0]
+    np.testing.assert_allclose(found, model.predict(FRAME), **NEAR)
+    y = np.where(FRAME.labels > 4, "many", "few")
+    classifier = pack(TableClassifier, NUMBERS, y, members=2)
+    (tmp_path / "second").mkdir()
+    library = compiled(classifier, tmp_path / "second", name="m")
+    P = each(library.m_predict_proba, rows_of(NUMBERS), 2, np.float32)
+    np.testing.assert_allclose(P, classifier.predict_proba(NUMBERS), atol=1e-5)
+
+
 def test_what_cannot_travel_says_so(tmp_path: Path) -> None:
     model = TableRegressor(**BRIEF).fit(FRAME, PRICE)
-    with pytest.raises(ValueError, match=r"got the texts of 'town of birth': use onnx\.export"):
-        em.codegen.to_c(model, tmp_path / "m.c")
+    nul = TableRegressor(**BRIEF).fit(FRAME.assign(id=["a\0b", "c"] * (N // 2)), PRICE)
+    with pytest.raises(ValueError, match=r"categories without NUL, which ends C's, got 'a\\x00b'"):
+        em.codegen.to_c(nul, tmp_path / "m.c")
+    scaled = make_pipeline(StandardScaler(), pack(TableRegressor, NUMBERS[["labels"]], PRICE))
+    scaled[0].fit(NUMBERS[["labels"]])
+    for refuse in (em.onnx.export, em.codegen.to_c):
+        with pytest.raises(TypeError, match="a model of tables without scalers before it"):
+            refuse(scaled, tmp_path / "m")
     with pytest.raises(ValueError, match="input_dtype: expected None with a model of tables"):
         em.onnx.export(model, tmp_path / "m.onnx", input_dtype="float32")
     with pytest.raises(ValueError, match="input_dtype: expected None or 'float64'"):

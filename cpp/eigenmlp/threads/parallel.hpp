@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <thread>
+#include <utility>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -94,6 +95,22 @@ inline int limit_threads(int n) {
   omp_set_num_threads(n);
   return before;
 }
+
+// While it lives, regions that this thread starts have one thread.
+class OneThread {
+public:
+  // No limit is what OpenMP offered: else it would count as none.
+  OneThread() : offered_(std::exchange(detail::offered_threads(), 0)), limit_(limit_threads(1)) {}
+  ~OneThread() {
+    limit_threads(limit_);
+    detail::offered_threads() = offered_;
+  }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+private:
+  int offered_, limit_;
+};
 
 // Results too small for a normal number count as zero while this lives: a velocity that dies away
 // would otherwise slow every step down a hundredfold once it gets there.

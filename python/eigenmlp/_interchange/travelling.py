@@ -42,6 +42,27 @@ def is_ensemble(given: object) -> bool:
     return isinstance(found.get("members_"), list) and "weights_" in found
 
 
+def parts(given: object, function: str) -> list[tuple[Any, float]] | None:
+    """The estimators of one network each that are averaged, with their weights, of an ensemble or
+    of a pack of a table; None of what is one network. Those of weight 0 are left out.
+    """
+    if is_ensemble(given):
+        ensemble: Any = given
+        pairs = zip(ensemble.members_, ensemble.weights_.tolist(), strict=True)
+        return [(member, weight) for member, weight in pairs if weight]
+    inner = pipelines.inner(given)
+    found: list[tuple[Any, float]] | None = None
+    if has(inner, "_parts"):
+        found = inner._parts()  # type: ignore[attr-defined]
+    if found is not None and pipelines.parts(given, function)[1]:
+        raise _scalers_before(function)
+    return found
+
+
+def _scalers_before(function: str) -> TypeError:
+    return TypeError(f"{function}: expected a model of tables without scalers before it")
+
+
 class Estimator(Protocol):
     """A fitted estimator of `eigenmlp.sklearn` or `eigenmlp.tables`, or what scikit-learn has
     around one: a pipeline of scalers and it, a search whose best one it is.
@@ -83,7 +104,7 @@ def network(given: object, function: str, tables: bool = False) -> MLP:
             "use onnx.export, or to_c for numbers; its network alone is network_"
         )
     if has(net, "_table") and scalers:
-        raise TypeError(f"{function}: expected a model of tables without scalers before it")
+        raise _scalers_before(function)
     if not isinstance(net, MLP) and has(net, "_network"):
         of_estimator = net._network  # type: ignore[attr-defined]
         if callable(of_estimator):

@@ -120,7 +120,8 @@ def _recipe(args: argparse.Namespace, default: Recipe) -> Recipe:
     name = args.optimizer or default.optimizer
     if name != default.optimizer:  # the recipe's numbers are another's
         default = replace(default, lr=OPTIMIZERS[name]().lr, momentum=None)
-        if args.momentum is not None and name != "rmsprop":
+        of_tables = Source(str(args.source)).is_table and not args.plain and name == "adamw"
+        if args.momentum is not None and name != "rmsprop" and not of_tables:
             args.parser.error(f"--momentum goes with sgd and rmsprop, not with {name}")
     return replace(default, **{name: value for name, value in given.items() if value is not None})
 
@@ -175,7 +176,9 @@ def _add_train(commands: _Commands[_Parser]) -> None:
     )
     table.add_argument("--id", metavar="COLUMN", help="tells rows apart: no feature either")
     table.add_argument("--test", metavar="FILE", help="test on its rows instead of a fifth")
-    table.add_argument("--valid", metavar="FILE", help="say how good it is on its rows too")
+    table.add_argument(
+        "--valid", metavar="FILE", help="validate with its rows: training stops by them"
+    )
     table.add_argument("--class-weight", choices=("balanced",), help="make all classes count alike")
     table.add_argument(
         "--plain", action="store_true", help="the network of .npz files, on numbers alone"
@@ -202,7 +205,10 @@ def _add_train(commands: _Commands[_Parser]) -> None:
         "--schedule", choices=SCHEDULES, help="of the learning rate over the whole run (constant)"
     )
     network.add_argument(
-        "--momentum", type=values.share, metavar="M", help="of sgd (0.9) or rmsprop"
+        "--momentum",
+        type=values.share,
+        metavar="M",
+        help="of sgd (0.9) or rmsprop; of tables, AdamW's first beta",
     )
     network.add_argument(
         "--dropout", type=values.share, metavar="P", help="share of hidden units left out (0)"

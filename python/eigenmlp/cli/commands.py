@@ -70,7 +70,7 @@ class TableOptions:
     task: str | None = None  # classify or regress, by the target
     drop: tuple[str, ...] = ()
     test: str | None = None  # a file; a fifth of the rows
-    valid: str | None = None  # a file that is judged too
+    valid: str | None = None  # a file to validate with
     id: str | None = None  # a column that is no feature
     class_weight: str | None = None
     plain: bool = False  # the network of .npz files, of numbers

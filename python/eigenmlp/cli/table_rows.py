@@ -187,13 +187,20 @@ def aligned(
 
 
 @contextmanager
-def located(table: Table, rows: Array | None = None) -> Iterator[None]:
-    """What a model says of a cell, said of the file; `rows` are those of the file it got."""
-    from ..tables._errors import CellError
+def located(
+    table: Table, rows: Array | None = None, validates: Table | None = None
+) -> Iterator[None]:
+    """What a model says of a cell, said of the file; `rows` are those of the file it got.
+
+    Of rows to validate with it is the file `validates`.
+    """
+    from ..tables._errors import CellError, ValidationCellError
 
     try:
         yield
     except CellError as error:
+        if validates is not None and isinstance(error, ValidationCellError):
+            table, rows = validates, None
         if error.column not in table.names:
             raise
         row = error.row

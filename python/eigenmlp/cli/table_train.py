@@ -32,12 +32,13 @@ _PARAMETERS = {
     "epochs": "max_epochs",
     "batch_size": "batch_size",
     "lr": "learning_rate",
+    "activation": "activation",
+    "momentum": "beta_1",
     "dropout": "dropout",
     "weight_decay": "weight_decay",
 }
 # What the models of tables are always trained with.
 _FIXED = {
-    "activation": "relu",
     "optimizer": "adamw",
     "schedule": "cosine",
     "compute_dtype": "float32",
@@ -88,10 +89,12 @@ def train_table(command: TrainCommand, curve: LossCurve | None, report: Report) 
         f"{table.name}: {len(train.y):,} rows to train on, {len(test.y):,} held out, "
         f"{len(features):,} inputs, {what}"
     )
+    if valid is not None:
+        report.say(f"{valid.table.name}: {len(valid.y):,} rows to validate with")
     counts = Counter(kinds.values())
     report.say(f"inputs: {', '.join(_counted(kind, n) for kind, n in counts.most_common())}")
     start = time.perf_counter()
-    model = _fitted(parameters, command, train, target, task, report)
+    model = _fitted(parameters, command, train, valid, classes, target, report)
     seconds = time.perf_counter() - start
     balanced = options.class_weight is not None
     judged = _judged(model, train, test, balanced, report)
@@ -106,7 +109,7 @@ def train_table(command: TrainCommand, curve: LossCurve | None, report: Report) 
     if validated is not None:
         for line in lines_of(validated, "valid "):
             report.say(line)
-    activation = " relu" if len(net.layer_sizes) > 2 else ""
+    activation = f" {net.config['activation'][0]}" if len(net.layer_sizes) > 2 else ""
     report.say(
         f"trained         {shape}{activation}, {epochs} epochs{kept}, seed {command.seed}, "
         f"in {seconds:.2f} s"
@@ -146,7 +149,7 @@ def _parameters(command: TrainCommand) -> dict[str, Any]:
     recipe = command.recipe
     for option in sorted(command.given - _PARAMETERS.keys()):
         if getattr(recipe, option) != _FIXED.get(option):
-            why = "AdamW along a cosine, relu, and the loss of the task"
+            why = "AdamW along a cosine, and the loss of the task"
             raise ValueError(
                 f"--{option.replace('_', '-')}: models of tables are trained with {why}; --plain "
                 "trains the network of .npz files with it, on numbers alone"
@@ -199,8 +202,9 @@ def _fitted(
     parameters: dict[str, Any],
     command: TrainCommand,
     train: Rows,
+    valid: Rows | None,
+    classes: Array | None,
     target: str,
-    task: str,
     report: Report,
 ) -> Any:
     import polars as pl
@@ -209,7 +213,7 @@ def _fitted(
 
     model: Any
     progress = False if command.quiet or command.json else "auto"
-    if task == "classify":
+    if classes is not None:
         model = TableClassifier(
             class_weight=command.table.class_weight, progress=progress, **parameters
         )
@@ -217,9 +221,14 @@ def _fitted(
         if command.table.class_weight is not None:
             raise ValueError("--class-weight: goes with classes, the task is to regress")
         model = TableRegressor(progress=progress, **parameters)
-    with report.python_warnings(), table_rows.located(train.table, train.places):
-        y = pl.Series(target, train.y.tolist())
-        return model.fit(train.frame, y)
+    others = None
+    if valid is not None:
+        y = valid.y if classes is None else classes[valid.y]
+        others = valid.frame, pl.Series(target, y.tolist())
+    validates = None if valid is None else valid.table
+    with report.python_warnings(), table_rows.located(train.table, train.places, validates):
+        targets = pl.Series(target, train.y.tolist())
+        return model.fit(train.frame, targets, validation=others)
 
 
 def _judged(model: Any, train: Rows, test: Rows, balanced: bool, report: Report) -> Judged:

@@ -17,7 +17,8 @@ from typing import Any
 from .._files.whole import write_whole
 from .._inputs import checks
 from .._inputs.description import described
-from .._interchange.travelling import Estimator, is_ensemble
+from .._interchange.pipelines import inner
+from .._interchange.travelling import Estimator, parts
 from ..losses import LOSSES, Loss
 from ..mlp import MLP
 from . import _ensemble
@@ -59,7 +60,8 @@ def export(net: MLP | Estimator, path: str | Path, input_dtype: str | None = Non
     and an estimator of `eigenmlp.sklearn`, and a fitted search over one, are one network whose
     inputs are those of the pipeline.
 
-    Of an ensemble: ``probabilities`` and ``labels``, ``rates`` or ``outputs``, of its mean.
+    Of an ensemble, and of a pack of a table: ``probabilities`` and ``labels``, ``rates`` or
+    ``outputs``, of its mean.
 
     The file is complete or not there: it is written beside its place, then renamed.
 
@@ -113,8 +115,8 @@ def to_model(net: MLP | Estimator, input_dtype: str | None = None) -> Any:
     >>> [node.op_type for node in model.graph.node]
     ['Gemm', 'Tanh', 'Gemm', 'Softmax', 'ArgMax']
     """
-    if is_ensemble(net):
-        return _ensemble.model(net, input_dtype)
+    if (several := parts(net, "onnx.export")) is not None:
+        return _ensemble.model(several, type(inner(net)).__name__, input_dtype)
     return Writer(net, input_dtype).model()
 
 

@@ -12,19 +12,24 @@ than ``"pca"`` needs scikit-learn too: ``pip install scikit-learn``.
 """
 
 from ._common import STYLE
+from .calibration import calibration_curve
 from .codes import codes
 from .curves import loss_curve
 from .decisions import confusion_matrix, decision_regions
 from .graph import digit_graph
+from .tables import importance, leaderboard
 from .weights import first_layer, weights
 
 __all__ = [
     "STYLE",
+    "calibration_curve",
     "codes",
     "confusion_matrix",
     "decision_regions",
     "digit_graph",
     "first_layer",
+    "importance",
+    "leaderboard",
     "loss_curve",
     "weights",
 ]

@@ -89,6 +89,13 @@ def bare(ax: Any) -> None:
         spine.set_visible(False)
 
 
+def free_color(ax: Any) -> str:
+    """The first of the colours that no line on the axes has yet."""
+    taken = {line.get_color() for line in ax.lines}
+    free = [color for color in LINE_COLORS if color not in taken]
+    return free[0] if free else LINE_COLORS[len(ax.lines) % len(LINE_COLORS)]
+
+
 def network(net: object, function: str) -> DenseNetwork:
     """`net`, if it is a network."""
     if not isinstance(net, DenseNetwork):

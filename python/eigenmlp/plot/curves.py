@@ -66,7 +66,7 @@ def loss_curve(losses: History | ArrayLike, ax: Any = None, label: str | None = 
         raise TypeError(f"label: expected a str or None, got {shown(label)}")
     validation = np.asarray(given.val_loss if is_history else [])
     ax = _common.axes(ax)
-    color = _free_color(ax)
+    color = _common.free_color(ax)
     unit = "epoch" if is_history else "step"
     steps = np.arange(1, len(training) + 1)
     name = label or "training"
@@ -81,7 +81,7 @@ def loss_curve(losses: History | ArrayLike, ax: Any = None, label: str | None = 
         ax.plot(steps, training, color=color, marker=marker, markersize=3.5, label=name)
     if len(validation):
         own = f"{label}, validation" if label else "validation"
-        color = _free_color(ax) if label is None else color
+        color = _common.free_color(ax) if label is None else color
         ax.plot(steps, validation, color=color, linestyle="--", label=own)
     if label or len(validation) or len(training) > MANY:
         ax.legend(frameon=False, loc="upper right")
@@ -98,13 +98,6 @@ def loss_curve(losses: History | ArrayLike, ax: Any = None, label: str | None = 
 def _is_history(losses: object) -> bool:
     """Whether these are the losses of epochs, not numbers (also of a table with such columns)."""
     return has(losses, "loss") and has(losses, "val_loss") and not has(losses, "__array__")
-
-
-def _free_color(ax: Any) -> str:
-    """The first of the colours that no line on the axes has yet."""
-    taken = {line.get_color() for line in ax.lines}
-    free = [color for color in _common.LINE_COLORS if color not in taken]
-    return free[0] if free else _common.LINE_COLORS[len(ax.lines) % len(_common.LINE_COLORS)]
 
 
 def _running_mean(values: _common.Array, half: int) -> _common.Array:

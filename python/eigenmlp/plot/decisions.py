@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._inputs import checks
+from .._inputs.targets import labels
 from .._network import loss_outputs
 from .._network.network import DenseNetwork
 from . import _common
@@ -160,7 +161,7 @@ def confusion_matrix(net: DenseNetwork, X: ArrayLike, y: ArrayLike, ax: Any = No
     said = _common.predicted_labels(_common.network(net, "confusion_matrix"), X, "confusion_matrix")
     true = _common.labels_of(y, len(said))
     classes = max(net.layer_sizes[-1], 2)
-    checks.labels(true, classes)
+    labels(true, classes)
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (true, said), 1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

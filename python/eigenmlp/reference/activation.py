@@ -4,8 +4,8 @@ To add an activation, write `activations/<name>.py` and give it a line in the ta
 """
 
 from collections.abc import Callable
-from functools import partial
-from typing import NamedTuple, Protocol
+from functools import lru_cache
+from typing import Protocol
 
 from eigenmlp.reference.activations import (
     elu,
@@ -19,7 +19,7 @@ from eigenmlp.reference.activations import (
     softplus,
     tanh,
 )
-from eigenmlp.reference.choice import parse
+from eigenmlp.reference.choice import parse, with_parameters
 from eigenmlp.reference.types import Floats
 
 
@@ -46,34 +46,6 @@ class Activation(Protocol):
     @property
     def taylor(self) -> Callable[..., Floats] | None:
         """(Z) -> the series (order + 1, N, K) of f(Z) from that of Z; see `series.py`."""
-
-
-class Chosen(NamedTuple):
-    """An activation with the values of its parameters."""
-
-    activation: Activation
-    parameters: dict[str, float]
-
-    @property
-    def value(self) -> Callable[..., Floats]:
-        """As in `Activation`."""
-        return partial(self.activation.value, **self.parameters)
-
-    @property
-    def derivative(self) -> Callable[..., Floats]:
-        """As in `Activation`."""
-        return partial(self.activation.derivative, **self.parameters)
-
-    @property
-    def second_derivative(self) -> Callable[..., Floats]:
-        """As in `Activation`."""
-        return partial(self.activation.second_derivative, **self.parameters)
-
-    @property
-    def taylor(self) -> Callable[..., Floats] | None:
-        """As in `Activation`."""
-        f = self.activation.taylor
-        return None if f is None else partial(f, **self.parameters)
 
 
 class RowActivation(Protocol):
@@ -112,8 +84,11 @@ ROW_ACTIVATIONS: dict[str, RowActivation] = {
 }
 
 
-def find(text: str) -> Chosen:
+@lru_cache(maxsize=1024)
+def find(text: str) -> Activation:
     """The activation that a name means, or a name with parameters: "sigmoid(slope=2.0)".
+
+    Its functions take the parameters already.
 
     Examples
     --------
@@ -122,7 +97,7 @@ def find(text: str) -> Chosen:
     """
     name, given = parse(text)
     activation = ACTIVATIONS[name]
-    return Chosen(activation, activation.parameters | given)
+    return with_parameters(activation, activation.parameters | given)
 
 
 def forward(text: str, Z: Floats) -> Floats:
@@ -206,6 +181,6 @@ def series(text: str, Z: Floats) -> Floats:
         return ROW_ACTIVATIONS[text].taylor(Z)
     f = find(text)
     if f.taylor is None:
-        name, reason = text.partition("(")[0], f.activation.no_series
+        name, reason = text.partition("(")[0], f.no_series
         raise ValueError(f"activation: expected one with a Taylor series, got {name!r}: {reason}")
     return f.taylor(Z)

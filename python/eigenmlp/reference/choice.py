@@ -1,8 +1,11 @@
 """A name with parameters, as model files keep it: "relu", "sigmoid(slope=2.0)"."""
 
 import ast
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from types import SimpleNamespace
+from typing import Any, TypeVar, cast
+
+Kind = TypeVar("Kind")
 
 
 @lru_cache(maxsize=1024)
@@ -32,3 +35,21 @@ def parse(text: str) -> tuple[str, dict[str, Any]]:
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
         pass
     raise ValueError(f"expected NAME or NAME(KEY=VALUE, …), got {text!r:.80}")
+
+
+def with_parameters(entry: Kind, parameters: dict[str, Any]) -> Kind:
+    """A table's entry with the values of its parameters, which its functions take already.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from eigenmlp.reference.activations import elu
+    >>> with_parameters(elu, {"alpha": 2.0}).value(np.array([1.0, -1000.0]))
+    array([ 1., -2.])
+    """
+    own = {
+        name: partial(x, **parameters) if callable(x) else x
+        for name, x in vars(entry).items()
+        if not name.startswith("__")
+    }
+    return cast(Kind, SimpleNamespace(**{**own, "parameters": parameters}))

@@ -4,12 +4,12 @@ To add a loss, write `losses/<name>.py` and give it a line in the table.
 """
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any, NamedTuple, Protocol
+from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 
-from eigenmlp.reference.choice import parse
+from eigenmlp.reference.choice import parse, with_parameters
 from eigenmlp.reference.losses import (
     absolute_error,
     half_squared_error,
@@ -20,12 +20,7 @@ from eigenmlp.reference.losses import (
     softmax_cross_entropy,
     squared_error,
 )
-from eigenmlp.reference.types import (
-    Array,
-    Bools,
-    Doubles,
-    Floats,
-)
+from eigenmlp.reference.types import Array, Bools, Doubles, Floats
 
 
 class Loss(Protocol):
@@ -73,42 +68,11 @@ LOSSES: dict[str, Loss] = {
 }
 
 
-class Chosen(NamedTuple):
-    """A loss with the values of its parameters, and whether it is a sum over rows."""
-
-    loss: Loss
-    parameters: dict[str, Any]
-    is_sum: bool
-
-    @property
-    def value(self) -> Callable[..., Floats]:
-        """As in `Loss`."""
-        return partial(self.loss.value, **self.parameters)
-
-    @property
-    def derivative(self) -> Callable[..., Floats]:
-        """As in `Loss`."""
-        return partial(self.loss.derivative, **self.parameters)
-
-    @property
-    def derivative_tangent(self) -> Callable[..., Floats]:
-        """As in `Loss`."""
-        return partial(self.loss.derivative_tangent, **self.parameters)
-
-    @property
-    def taylor(self) -> Callable[..., Floats] | None:
-        """As in `Loss`."""
-        taylor = self.loss.taylor
-        return None if taylor is None else partial(taylor, **self.parameters)
-
-    @property
-    def correct(self) -> Callable[..., Bools | None]:
-        """As in `Loss`."""
-        return partial(self.loss.correct, **self.parameters)
-
-
-def find(text: str) -> Chosen:
+@lru_cache(maxsize=1024)
+def find(text: str) -> Loss:
     """The loss that a name means, or a name with parameters: "huber(delta=0.5, reduction='sum')".
+
+    Its functions take the parameters already.
 
     Examples
     --------
@@ -118,7 +82,18 @@ def find(text: str) -> Chosen:
     name, given = parse(text)
     loss = LOSSES[name]
     parameters = {key: x for key, x in given.items() if key != "reduction"}
-    return Chosen(loss, loss.parameters | parameters, given.get("reduction") == "sum")
+    return with_parameters(loss, loss.parameters | parameters)
+
+
+def is_sum(text: str) -> bool:
+    """Whether it is a sum over rows instead of their mean.
+
+    Examples
+    --------
+    >>> is_sum("squared_error(reduction='sum')")
+    True
+    """
+    return bool(parse(text)[1].get("reduction") == "sum")
 
 
 def mean_value(
@@ -204,7 +179,7 @@ def mean_series(text: str, Y: Floats, T: Array, sample_weight: Array | None = No
     """
     chosen = find(text)
     if chosen.taylor is None:
-        name, why = parse(text)[0], chosen.loss.no_series
+        name, why = parse(text)[0], chosen.no_series
         raise ValueError(f"loss: expected one with a Taylor series, got {name!r}: {why}")
     coefficients: Doubles = chosen.taylor(Y, T) @ _shares(text, Y.shape[1], sample_weight)
     return coefficients
@@ -230,7 +205,7 @@ def divisor(text: str, N: int, sample_weight: Array | None = None) -> float:
     >>> divisor("squared_error", 3), divisor("squared_error(reduction='sum')", 3)
     (3.0, 1.0)
     """
-    if find(text).is_sum:
+    if is_sum(text):
         return 1.0
     return float(N if sample_weight is None else np.sum(sample_weight, dtype=np.float64))
 

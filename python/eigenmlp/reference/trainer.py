@@ -222,8 +222,7 @@ class Trainer:
         """The update by what was gathered so far, if that is anything."""
         if self.batches == 0:
             return True
-        is_sum = loss.find(self.network.loss).is_sum
-        weight = 1.0 if is_sum else self.weight
+        weight = 1.0 if loss.is_sum(self.network.loss) else self.weight
         scale = 1 / weight if weight > 0 else 0.0
         if not self.apply(self.gathered * scale, lr, self._share_of_penalty(weight), goes_on):
             return False
@@ -359,10 +358,9 @@ class Trainer:
                     step += self.steps - steps
                     result.steps = step
 
-                is_sum = loss.find(chosen_loss).is_sum
                 mean = loss_sum / weight_sum if weight_sum > 0 else 0.0
-                result.losses[epoch] = loss_sum if is_sum else mean
-                classifies = loss.find(chosen_loss).loss.classifies
+                result.losses[epoch] = loss_sum if loss.is_sum(chosen_loss) else mean
+                classifies = loss.find(chosen_loss).classifies
                 result.correct[epoch] = correct if classifies else -1
                 result.seconds[epoch] = time.perf_counter() - began
                 result.epochs += 1

@@ -38,6 +38,10 @@ class TableClassifier(ClassifierMixin, TableEstimator):
         each; 0 for none.
     learning_rate, weight_decay, dropout : float or "auto"
         Of AdamW, whose rate rises for a twentieth of the steps and then falls along a cosine.
+    activation : str, Activation or "auto"
+        Of the hidden layers; "relu" if "auto".
+    beta_1 : float or "auto"
+        AdamW's momentum: how much of the gradients' mean is kept from step to step; 0.9 if "auto".
     batch_size, max_epochs, patience : int or "auto"
         Training ends after `patience` epochs without a better validation loss.
     max_categories : int
@@ -104,6 +108,8 @@ class TableClassifier(ClassifierMixin, TableEstimator):
         learning_rate: Any = "auto",
         weight_decay: Any = "auto",
         dropout: Any = "auto",
+        activation: Any = "auto",
+        beta_1: Any = "auto",
         batch_size: Any = "auto",
         max_epochs: Any = "auto",
         patience: Any = "auto",
@@ -120,6 +126,8 @@ class TableClassifier(ClassifierMixin, TableEstimator):
             learning_rate=learning_rate,
             weight_decay=weight_decay,
             dropout=dropout,
+            activation=activation,
+            beta_1=beta_1,
             batch_size=batch_size,
             max_epochs=max_epochs,
             patience=patience,
@@ -179,8 +187,14 @@ class TableClassifier(ClassifierMixin, TableEstimator):
         of_class = compute_class_weight(
             self.class_weight, classes=classes, y=classes[codes], sample_weight=weights
         )
+        learnt["_of_class"] = of_class
         product: Array = of_class[codes]
         return product if weights is None else product * weights
+
+    def _join(self, learnt: dict[str, Any], y: Any, rows: int, name: str | None) -> Array | None:
+        codes = _targets.codes_among(learnt["classes_"], y, rows, name)
+        learnt["_codes"] = learnt["_T"] = np.concatenate([learnt["_codes"], codes])
+        return None if self.class_weight is None else learnt["_of_class"][codes]
 
     def _outputs_and_loss(self, learnt: dict[str, Any]) -> tuple[int, str]:
         return len(learnt["classes_"]), "softmax_cross_entropy"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
 from .._basics.shown import shown
 from .._inputs import checks
+from .._inputs.description import described
+from ..activations import ACTIVATIONS
 
 TINY, SMALL = 50, 3000  # rows below which a table is so
 _ENCODED = 1 << 30  # bytes of encoded rows: with more, bins are fewer
@@ -22,6 +25,8 @@ NAMES = {  # of settings that an estimator's parameter stands for
     "lr": "learning_rate",
     "weight_decay": "weight_decay",
     "dropout": "dropout",
+    "activation": "activation",
+    "beta_1": "beta_1",
     "batch_size": "batch_size",
     "epochs": "max_epochs",
     "patience": "patience",
@@ -43,6 +48,8 @@ class Settings:
     folds: int  # of which one validates; each in its turn if `crosses`
     crosses: bool
     dtype: str
+    activation: str = "relu"
+    beta_1: float = 0.9  # of AdamW
 
 
 def choices(rows: int, columns: int, asked: dict[str, Any]) -> list[Settings]:
@@ -100,6 +107,8 @@ def _checked(name: str, value: Any) -> Any:
     if name == "hidden":
         sizes = checks.items(value, says) if checks.is_several(value) else [value]
         return tuple(checks.integer(size, says) for size in sizes)
-    if name in ("lr", "weight_decay", "dropout"):
-        return checks.number(value, says, 0.0, 1.0 if name == "dropout" else float("inf"))
+    if name == "activation":
+        return described(value, ACTIVATIONS, says).text
+    if name in ("lr", "weight_decay", "dropout", "beta_1"):
+        return checks.number(value, says, 0.0, 1.0 if name in ("dropout", "beta_1") else math.inf)
     return checks.integer(value, says, 0 if name == "bins" else 1, 10**6)

@@ -15,3 +15,11 @@ class CellError(ValueError):
 
     def __reduce__(self) -> tuple[type[CellError], tuple[str, int | None, str]]:
         return type(self), (self.column, self.row, self.problem)
+
+
+class ValidationCellError(CellError):
+    """One of the rows that were given to validate with."""
+
+    def __init__(self, column: str, row: int | None, problem: str) -> None:
+        super().__init__(column, row, problem)
+        self.args = (f"validation: {self.args[0]}",)

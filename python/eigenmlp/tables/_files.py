@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,14 @@ from .._basics.shown import shown
 from .._files import model as model_file
 from .._files import network as network_file
 from .._inputs import checks
+from .._inputs.description import described
+from ..activations import ACTIVATIONS, Activation
 from ..history import History
 from ..mlp import MLP
-from . import _defaults, _encoder, _pack
+from . import _defaults, _encoder
 from ._defaults import Settings
 from ._encoder import Encoder
-from ._pack import Member
+from ._members import Member, of_one
 
 _FORMAT = 1
 _KEYS = {"format", "kind", "names", "named", "target", "columns", "parameters", "training", "state"}
@@ -112,7 +114,7 @@ def load(kind: type[Any], path: str | Path) -> Any:
             "_feature_names": names,
             "_named": named,
         }
-        estimator.__dict__ |= _pack.of_one(members, encoders)
+        estimator.__dict__ |= of_one(members, encoders)
         if named:
             estimator.feature_names_in_ = np.array(names, dtype=object)
         estimator._restore(table["state"])
@@ -179,11 +181,15 @@ def _members(found: Any, nets: list[Any], encoders: list[Encoder]) -> list[Membe
 def _settings(found: Any) -> Any:
     if found is None:
         return None
-    if not isinstance(found, dict) or found.keys() != {one.name for one in fields(Settings)}:
+    names = {one.name for one in fields(Settings)}
+    later = {one.name for one in fields(Settings) if one.default is not MISSING}  # than the format
+    if not isinstance(found, dict) or not names - later <= found.keys() <= names:
         raise ValueError(f"settings: expected those of a network, got {shown(found)}")
     hidden = tuple(checks.integer(size, "hidden") for size in found["hidden"])
-    for name in ("lr", "weight_decay", "dropout"):
+    found = {**{one.name: one.default for one in fields(Settings) if one.name in later}, **found}
+    for name in ("lr", "weight_decay", "dropout", "beta_1"):
         checks.number(found[name], name, 0.0)
+    described(found["activation"], ACTIVATIONS, "activation")
     for name in ("bins", "batch_size", "epochs", "patience", "folds"):
         checks.integer(found[name], name, 0)
     checks.checked_bool(found["crosses"], "crosses")
@@ -199,6 +205,8 @@ def _parameters(estimator: Any) -> dict[str, Any]:
             continue
         if isinstance(value, np.generic):
             value = value.item()
+        if isinstance(value, Activation):
+            value = value.text
         if isinstance(value, (tuple, list)):
             value = [int(x) for x in value]
         if value is None or isinstance(value, (bool, int, float, str, list)):

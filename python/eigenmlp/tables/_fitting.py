@@ -54,12 +54,21 @@ class Fitted:
 
 
 class Fitter:
-    """Fits networks with so many outputs and a loss; `fold` (N,) tells which rows validate."""
+    """Fits networks with so many outputs and a loss.
+
+    `fold` (N,) tells which rows validate: those of fold 0, or of each in its turn if `crosses`.
+    """
 
     def __init__(
-        self, fold: Array | None, outputs: int, loss: str, seed: int, progress: bool | str
+        self,
+        fold: Array | None,
+        crosses: bool,
+        outputs: int,
+        loss: str,
+        seed: int,
+        progress: bool | str,
     ) -> None:
-        self.fold, self.outputs, self.loss = fold, outputs, loss
+        self.fold, self.crosses, self.outputs, self.loss = fold, crosses, outputs, loss
         self.seed, self.progress = seed, progress
         self._interrupted = Event()
 
@@ -76,11 +85,17 @@ class Fitter:
         return fitted
 
     def best(self, choices: list[tuple[Rows, Settings]]) -> tuple[int, Fitted]:
-        """The first of several that is about as good on each fold, trained on the others, as the
-        best; its place.
+        """The best of several; its place.
 
-        That one is then trained on all rows, for as many epochs as were best.
+        Where folds validate in turn, that is the first of those that are about as good on each
+        fold, trained on the others, as the best, and it is then trained on all rows, for as many
+        epochs as were best.
         """
+        if not self.crosses:
+            tried = [self.fit(rows, settings) for rows, settings in choices]
+            losses = [min(one.history.val_loss, default=0.0) for one in tried]
+            place = int(np.argmin(losses))
+            return place, tried[place]
         found = self.crossed(choices)
         place = _first_of_about_equals([curves for curves, _ in found])
         (rows, settings), (curves, off) = choices[place], found[place]
@@ -169,6 +184,7 @@ class Fitter:
         N, D = rows.X.shape
         net = MLP(
             [D, *settings.hidden, self.outputs],
+            activation=settings.activation,
             loss=self.loss,
             dtype=settings.dtype,
             dropout=settings.dropout if settings.hidden else 0.0,
@@ -179,7 +195,7 @@ class Fitter:
         warm = max(1, int(_WARM * steps))
         lr = WarmUp(warm, Cosine(settings.lr, max(1, steps - warm)), start=0.0 if warm > 1 else 1.0)
         mean = _Mean(valid, settings.patience, self._interrupted, until)
-        optimizer = AdamW(lr, weight_decay=settings.weight_decay)
+        optimizer = AdamW(lr, betas=(settings.beta_1, 0.999), weight_decay=settings.weight_decay)
         batch_size = min(settings.batch_size, N)
         if around is not None:
             history = Training(net, optimizer, batch_size, net._rng)._run_checked(
@@ -200,7 +216,7 @@ class Fitter:
                 optimizer=optimizer,
                 sample_weight=rows.weights,
                 callbacks=(mean,),
-                progress=self.progress if self.fold is None or stop or not settings.crosses
+                progress=self.progress if self.fold is None or stop or not self.crosses
                 else False,
             )  # fmt: skip
         net.parameters = mean.parameters

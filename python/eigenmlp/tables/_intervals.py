@@ -51,5 +51,5 @@ def spread(residuals: Array, deviation: Array) -> float:
 
 def unit(deviation: Array, spread: float) -> Array:
     """What residuals (N,) are measured in where members differ by `deviation`."""
-    found: Array = np.sqrt(deviation**2 + spread**2)
+    found: Array = np.hypot(deviation, spread)
     return found

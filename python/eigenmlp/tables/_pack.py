@@ -20,12 +20,11 @@ from .._training.progress import progress_bar
 from .._training.training import Surroundings
 from ..errors import DivergenceError
 from ..history import History
-from ..mlp import MLP
 from . import _draws
 from ._defaults import Settings
 from ._encoder import Encoder
 from ._fitting import Fitter, Rows
-from ._importance import Listing
+from ._members import Member, as_logits
 
 Array = NDArray[Any]
 
@@ -35,38 +34,6 @@ _LAST = 8  # of them
 _MOST = 1000  # members within a time
 _WITHOUT_ROWS = 8  # members of tables too small to choose among them
 _LEAST = 1e-15  # of probabilities, in logarithms
-
-
-@dataclass
-class Member:
-    """Networks of one drawing (one, or one a fold), and what they are worth.
-
-    Attributes
-    ----------
-    number : int
-        In the order of the draws.
-    networks : list of MLP
-        Empty where the member is not used.
-    settings : Settings or None
-        Hidden layers, bins, learning rate, weight decay, dropout and the like; None of a single
-        network that comes from a file.
-    loss : float or None
-        On rows that it was not trained on; None without such rows.
-    weight : float
-        In the mean over members.
-    seconds : float
-    """
-
-    number: int
-    networks: list[MLP]
-    settings: Settings | None
-    loss: float | None
-    weight: float
-    seconds: float
-    encoder: int = 0  # its place among the model's
-    history: History | None = None
-    epoch: int = 0
-    off: Array | None = None  # (N, K) outputs of rows that were not trained on; NaN for others
 
 
 @dataclass
@@ -112,7 +79,7 @@ class Packer:
         self._over = False
         self._diverged: dict[int, DivergenceError] = {}
         self._held = None if fitter.fold is None else np.arange(len(T))
-        if fitter.fold is not None and not choices[0].crosses:
+        if fitter.fold is not None and not fitter.crosses:
             self._held = np.flatnonzero(fitter.fold == 0)
 
     def run(self, progress: bool | str) -> Packed:
@@ -166,7 +133,7 @@ class Packer:
             speed = self._speed
         if not speed:
             return settings
-        networks = settings.folds if settings.crosses else 1
+        networks = settings.folds if self.fitter.crosses else 1
         seconds = speed * self._work(settings) * settings.epochs * networks
         return _draws.simpler(settings, left / max(seconds, 1e-9))
 
@@ -220,7 +187,7 @@ class Packer:
         runs: list[tuple[int | None, Rows, Rows | None]]
         if fitter.fold is None or self._held is None:
             runs = [(None, self._rows(settings.bins)[1], None)]
-        elif settings.crosses:
+        elif fitter.crosses:
             rows = self._rows(settings.bins)[1]
             folds = np.unique(fitter.fold).tolist()
             runs = [(fold, rows[fitter.fold != fold], rows[fitter.fold == fold]) for fold in folds]
@@ -330,7 +297,7 @@ def alone(
     began = time.perf_counter()
     encoded = {bins: encode(bins) for bins in {settings.bins: None for settings in choices}}
     tried = [(Rows(encoded[settings.bins][1], T, weights), settings) for settings in choices]
-    place, fitted = fitter.best(tried) if choices[0].crosses else (0, fitter.fit(*tried[0]))
+    place, fitted = fitter.best(tried)
     encoder, _, left_out = encoded[choices[place].bins]
     losses = fitted.history.val_loss
     loss = losses[fitted.epoch - 1] if losses else None
@@ -338,65 +305,3 @@ def alone(
     one = Member(0, [fitted.net], choices[place], loss, 1.0, seconds)
     one.history, one.epoch = fitted.history, fitted.epoch
     return Packed([one], [encoder], [], fitted.off, None, left_out)
-
-
-def of_one(members: list[Member], encoders: list[Encoder]) -> dict[str, Any]:
-    """The attributes of a model that is one network; none where it is several."""
-    networks = [net for member in members for net in member.networks]
-    if len(networks) > 1:
-        return {}
-    return {"network_": networks[0], "_encoder": encoders[0]}
-
-
-def leaderboard(members: list[Member]) -> Listing:
-    """A line for each."""
-    lines: list[dict[str, Any]] = []
-    for member in members:
-        line: dict[str, Any] = {
-            "member": member.number,
-            "weight": member.weight,
-            "loss": member.loss,
-            "seconds": member.seconds,
-        }
-        if (chosen := member.settings) is not None:
-            line |= {
-                "hidden_layer_sizes": chosen.hidden,
-                "bins": chosen.bins,
-                "learning_rate": chosen.lr,
-                "weight_decay": chosen.weight_decay,
-                "dropout": chosen.dropout,
-                "epochs": member.epoch,
-            }
-        lines.append(line)
-    return Listing(lines)
-
-
-def as_logits(P: Array) -> Array:
-    """Outputs whose softmax probabilities are."""
-    return np.log(np.maximum(P, np.finfo(np.float64).tiny))
-
-
-def forward(
-    members: list[Member], encoded: list[Array], classifies: bool
-) -> tuple[Array, Array | None]:
-    """The mean outputs (N, K) of rows as each encoder has them, and the deviation of members."""
-    members = [member for member in members if member.networks]
-    if len(members) == 1 and len(members[0].networks) == 1:
-        Y = members[0].networks[0].forward(encoded[members[0].encoder])
-        return Y.astype(np.float64), None
-    outputs, weights = [], []
-    for member in members:
-        for net in member.networks:
-            Y = net.forward(encoded[member.encoder]).astype(np.float64)
-            outputs.append(softmax(Y) if classifies else Y)
-            weights.append(member.weight / len(member.networks))
-    mean, _ = selection.moments(outputs, weights)
-    by_member, at = [], 0
-    for member in members:
-        count = len(member.networks)
-        by_member.append(sum(outputs[at : at + count]) / count)
-        at += count
-    _, deviation = selection.moments(
-        [np.asarray(Y) for Y in by_member], [m.weight for m in members]
-    )
-    return (as_logits(mean) if classifies else mean), deviation

@@ -33,6 +33,10 @@ class TableRegressor(RegressorMixin, TableEstimator):
         each; 0 for none.
     learning_rate, weight_decay, dropout : float or "auto"
         Of AdamW, whose rate rises for a twentieth of the steps and then falls along a cosine.
+    activation : str, Activation or "auto"
+        Of the hidden layers; "relu" if "auto".
+    beta_1 : float or "auto"
+        AdamW's momentum: how much of the gradients' mean is kept from step to step; 0.9 if "auto".
     batch_size, max_epochs, patience : int or "auto"
         Training ends after `patience` epochs without a better validation loss.
     max_categories : int
@@ -114,8 +118,10 @@ class TableRegressor(RegressorMixin, TableEstimator):
                 f"{self.training_['rows']} rows, which are too few for that"
             )
         half: Any = _intervals.half_width(self._residuals, self._residual_count, coverage)
-        if self._spread and deviation is not None:
-            half = half * _intervals.unit(deviation[:, 0] * self._target_scale, self._spread)
+        if self._spread:  # residuals are in this unit; one member does not deviate
+            off = 0.0 if deviation is None else deviation[:, 0] * self._target_scale
+            with np.errstate(over="ignore"):  # of a file that says so
+                half = half * _intervals.unit(np.asarray(off), self._spread)
         return middle - half, middle + half
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -158,6 +164,13 @@ class TableRegressor(RegressorMixin, TableEstimator):
         T = ((y - center) / scale)[:, None]
         learnt |= {"_T": T, "_guide": T, "_center": center, "_scale": scale}
         return weights
+
+    def _join(self, learnt: dict[str, Any], y: Any, rows: int, name: str | None) -> Array | None:
+        values = _targets.numbers(y, rows, name)
+        T = ((values - learnt["_center"]) / learnt["_scale"])[:, None]
+        learnt["_codes"] = np.concatenate([learnt["_codes"], values])
+        learnt["_T"] = np.concatenate([learnt["_T"], T])
+        return None
 
     def _outputs_and_loss(self, learnt: dict[str, Any]) -> tuple[int, str]:
         return 1, "squared_error"

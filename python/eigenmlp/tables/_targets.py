@@ -139,6 +139,26 @@ def numbers(y: Any, rows: int, name: str | None) -> Array:
     return array
 
 
+def codes_among(classes: Array, y: Any, rows: int, name: str | None) -> Array:
+    """Which of the classes of `fit` each row of other targets has (N,)."""
+    array = as_array(y)
+    check_rows(len(array), rows, "y")
+    _refuse_missing(array, name)
+    items = array.tolist()
+    if classes.dtype.kind == "O":
+        items = [item if isinstance(item, str) else _frames._text(item) for item in items]
+    places = {label: place for place, label in enumerate(classes.tolist())}
+    codes = np.array([places.get(item, -1) for item in items], np.int64)
+    if (codes < 0).any():
+        row = int(np.argmax(codes < 0))
+        raise CellError(
+            name or "y",
+            row,
+            f"expected one of the classes {shown(classes.tolist())}, got {shown(items[row])}",
+        )
+    return codes
+
+
 def _is_number(value: Any) -> bool:
     try:
         float(value)

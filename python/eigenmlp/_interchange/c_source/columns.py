@@ -1,6 +1,7 @@
 """The columns of a table in C: from the numbers of one row to the network's inputs.
 
-Booleans are 0 and 1, times are seconds since 1970; NaN is a missing one. All of it in double.
+Booleans are 0 and 1, times are seconds since 1970, texts are their places in an array of the file;
+NaN is a missing one. All of it in double.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from ..._basics.shown import shown
 from .. import travelling as travelling
+from .strings import string
 
 
 def encoder(given: object, input_dtype: str | None) -> Encoder | None:
@@ -26,12 +28,6 @@ def encoder(given: object, input_dtype: str | None) -> Encoder | None:
             f"input_dtype: expected None or 'float64' with a model of tables, got "
             f"{shown(input_dtype)}"
         )
-    for column in table.encoder.columns:
-        if column.kind == "category":
-            raise ValueError(
-                "to_c: expected columns of numbers, booleans and times, got the texts of "
-                f"{shown(column.name)}: use onnx.export"
-            )
     return Encoder(table)
 
 
@@ -42,28 +38,62 @@ class Encoder:
         self.table = table
         self.columns = len(table.names)
 
-    def says(self) -> str:
+    def says(self, p: str) -> str:
         """What a row x holds, for the file's opening."""
         used = {*self.table.encoder.places}
+        texts = {place for place, _ in self._texts()}
         lines = [
             f"     x[{place}] {re.sub('[^A-Za-z0-9 _.+-]', '?', name)[:60]}"
-            f"{'' if place in used else ', which is not read'}\n"
+            f"{', a text' if place in texts else '' if place in used else ', which is not read'}\n"
             for place, name in enumerate(self.table.names)
         ]
+        of_texts = (
+            f"   A text is what double {p}code(size_t column, const char *text) says, column\n"
+            "   being its place in x; a text of NULL is a missing one.\n"
+            if texts
+            else ""
+        )
         return (
             "   A row x has these columns; booleans are 0 and 1, times seconds since 1970,\n"
-            "   missing ones NaN:\n" + "".join(lines) + "\n"
+            f"   missing ones NaN:\n{''.join(lines)}{of_texts}\n"
         )
+
+    def _texts(self) -> list[tuple[int, Any]]:
+        """Columns of texts, each with its place in a row."""
+        pairs = zip(self.table.encoder.places, self.table.encoder.columns, strict=True)
+        return [(place, column) for place, column in pairs if column.kind == "category"]
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether there is a column of texts."""
+        return bool(self._texts())
+
+    def code(self, p: str) -> str:
+        """The public function that tells a text's number, with the texts."""
+        arrays, cases = [], []
+        for place, column in self._texts():
+            texts = [f"  {string(text, 'categories')},\n" for text in column.categories]
+            C, name = len(texts), f"{p}texts{place}"
+            arrays.append(f"\nstatic const char *const {name}[{C}] = {{\n{''.join(texts)}}};\n")
+            cases.append(f"    case {place}: texts = {name}; n = {C}; break;\n")
+        return "".join(arrays) + _CODE.format(p=p, cases="".join(cases))
 
     def source(self, real: str, p: str) -> str:
         """The function, with its constants."""
         edges: list[float] = []
+        lookups: list[str] = []
         at, body = 0, []
         for column, place in zip(
             self.table.encoder.columns, self.table.encoder.places, strict=True
         ):
             body.append(f"  v = x[{place}];\n  gone = v != v;\n")
-            body += _KINDS[column.kind](column, at, edges, real, p)
+            if column.kind == "category":
+                lookups.append(_lookup(column, place, real, p))
+                size = f"{column.width} * sizeof({real})"
+                row = f"{p}row(v, {len(column.categories)}) * {column.width}"
+                body.append(f"  memcpy(e + {at}, {p}lookup{place} + {row}, {size});\n")
+            else:
+                body += _KINDS[column.kind](column, at, edges, real, p)
             at += column.width
         # Helpers are written where they are called, so that no compiler finds one unused.
         text = [""]
@@ -75,9 +105,16 @@ class Encoder:
             text.append(_LIMITED.format(p=p))
         if any("part(" in line for line in body):
             text.append(_PART.format(p=p))
+        if lookups:
+            text += [*lookups, _ROW.format(p=p)]
+        gone = (
+            "  int gone;\n" if any("gone" in line for line in body if "v != v" not in line) else ""
+        )
+        if not gone:
+            body = [line.replace("  gone = v != v;\n", "") for line in body]
         text.append(
             f"static void {p}encode(const double x[{self.columns}], {real} e[{at}]) {{\n"
-            "  double v;\n  int gone;\n" + "".join(body) + "}\n"
+            f"  double v;\n{gone}" + "".join(body) + "}\n"
         )
         return "\n".join(text)
 
@@ -96,12 +133,40 @@ static double {p}limited(double z, double far, double limit) {{
   return z / sqrt(1 + (z / limit) * (z / limit));
 }}
 """
+_ROW = """\
+static size_t {p}row(double code, size_t n) {{ /* others are n, a missing one is n + 1 */
+  if (code != code) return n + 1;
+  return code >= 0 && code < (double)n ? (size_t)code : n;
+}}
+"""
+_CODE = """
+double {p}code(size_t column, const char *text) {{
+  const char *const *texts;
+  size_t n;
+  if (!text) return NAN;
+  switch (column) {{
+{cases}    default: return NAN;
+  }}
+  for (size_t k = 0; k < n; ++k)
+    if (!strcmp(texts[k], text)) return (double)k;
+  return (double)n;
+}}
+"""
 _PART = """\
 static double {p}part(double v, double period) {{
   const double turns = v / period;
   return turns - floor(turns);
 }}
 """
+
+
+def _lookup(column: Any, place: int, real: str, p: str) -> str:
+    """The rows of a column's texts, of others and of a missing one."""
+    table = column.lookup()
+    f = "f" if real == "float" else ""
+    rows = [f"  {' '.join(f'{x.hex()}{f},' for x in row)}\n" for row in table.tolist()]
+    size = f"{len(table)} * {column.width}"
+    return f"static const {real} {p}lookup{place}[{size}] = {{\n{''.join(rows)}}};\n"
 
 
 def _number(column: Any, at: int, edges: list[float], real: str, p: str) -> Iterator[str]:

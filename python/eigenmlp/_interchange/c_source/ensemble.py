@@ -1,4 +1,4 @@
-"""An ensemble of `eigenmlp.sklearn` as one C file: its members' functions, and their mean."""
+"""Several networks as one C file, and their mean: ensembles, packs of tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..._core.loading import version
 from .classes import declaration, definition
 from .functions import functions
 from .model import Model
-from .writing import Writer, hexadecimal
+from .writing import Writer, code_of_texts, hexadecimal, includes
 
 _MEAN = """
 void {p}{name}(const {input} x[{D}], {real} y[{K}]) {{
@@ -39,12 +39,10 @@ void {p}predict(const {input} x[{D}], int labels[{K}]) {{
 """
 
 
-def file(ensemble: Any, prefix: str, input_dtype: str | None) -> Iterator[str]:
-    """The file in parts; members of weight 0 are left out."""
-    pairs = zip(ensemble.members_, ensemble.weights_.tolist(), strict=True)
-    used = [(member, weight) for member, weight in pairs if weight]
+def file(used: list[tuple[Any, float]], prefix: str, input_dtype: str | None) -> Iterator[str]:
+    """The file in parts, of estimators with weights."""
     whole = Model(used[0][0], prefix, input_dtype)
-    names = {**whole.names, "input": whole.input, "half": hexadecimal(0.5)}
+    names = {**whole.names, "D": whole.given, "input": whole.input, "half": hexadecimal(0.5)}
     classifies = whole.loss.endswith("cross_entropy")
     of = "predict_proba" if classifies else "predict" if whole.loss == "poisson" else "forward"
     add = "".join(
@@ -58,12 +56,11 @@ def file(ensemble: Any, prefix: str, input_dtype: str | None) -> Iterator[str]:
         code.append((_BEST if one_of else _ABOVE).format(**names))
     prototypes = [part.strip().partition(" {")[0] for part in code]
     yield _opening(whole, len(used), prototypes)
-    yield "\n#include <math.h>\n#include <stddef.h>\n"
-    if whole.input == "uint8_t":
-        yield "#include <stdint.h>\n"
+    yield from includes(whole)
     classes = declaration(whole)
     yield f"\nextern {classes};\n" if classes else "\n"
     yield "".join(f"{prototype};\n" for prototype in prototypes)
+    yield from code_of_texts(whole)
     yield definition(whole)
     for place, (member, _) in enumerate(used):
         yield from _member(Model(member, f"{prefix}m{place}_", input_dtype), of)
@@ -75,6 +72,8 @@ def _member(model: Model, of: str) -> Iterator[str]:
     wanted = {f"{model.names['p']}{name}(" for name in ("forward", of)}
     writer = Writer(model)
     yield from writer.constants()
+    if model.encoder is not None:
+        yield model.encoder.source(str(model.names["real"]), str(model.names["p"]))
     code = [writer.layer(layer) for layer in range(len(model.activations))]
     code += [
         f"\nstatic {one.prototype} {{\n{one.body}}}\n"
@@ -91,9 +90,10 @@ def _opening(model: Model, members: int, prototypes: list[str]) -> str:
         listed += f"\n     extern {classes};\n       what the classes 0, 1, ... are called"
     return (
         f"/* An ensemble of {members} multi-layer perceptrons, written by eigenmlp {version}.\n\n"
-        f"   {model.sizes[0]} inputs, {model.sizes[-1]} outputs, {model.net.dtype}\n"
+        f"   {model.given} inputs, {model.sizes[-1]} outputs, {model.net.dtype}\n"
         f"   loss {model.loss}\n\n"
         f"{listed}\n\n"
+        f"{'' if model.encoder is None else model.encoder.says(str(model.names['p']))}"
         "   C99; libm is all it needs. Nothing is allocated, and nothing is static but\n"
         "   constants: calls may overlap, in threads and in interrupts. Arrays that are\n"
         "   passed may not overlap, and x is not checked: a NaN in it comes out as NaN. */\n"

@@ -54,6 +54,23 @@ def hexadecimal(value: float) -> str:
     return f"{digits}p{exponent}"
 
 
+def includes(model: Model) -> Iterator[str]:
+    """The headers that a file needs."""
+    yield "\n#include <math.h>\n#include <stddef.h>\n"
+    if model.input == "uint8_t":
+        yield "#include <stdint.h>\n"
+    if model.encoder is not None and model.encoder.has_texts:
+        yield "#include <string.h>\n"
+
+
+def code_of_texts(model: Model) -> Iterator[str]:
+    """What a table with columns of texts has besides."""
+    if model.encoder is not None and model.encoder.has_texts:
+        p = str(model.names["p"])
+        yield f"double {p}code(size_t column, const char *text);\n"
+        yield model.encoder.code(p)
+
+
 class Writer:
     """Writes one network."""
 
@@ -64,12 +81,11 @@ class Writer:
         """The file in parts."""
         public = functions(self.model)
         yield self.opening(public)
-        yield "\n#include <math.h>\n#include <stddef.h>\n"
-        if self.model.input == "uint8_t":
-            yield "#include <stdint.h>\n"
+        yield from includes(self.model)
         classes = declaration(self.model)
         yield f"\nextern {classes};\n" if classes else "\n"
         yield "".join(f"{function.prototype};\n" for function in public)
+        yield from code_of_texts(self.model)
         yield definition(self.model)
         yield from self.constants()
         encoder = self.model.encoder
@@ -90,6 +106,9 @@ class Writer:
 
     def opening(self, public: list[Function]) -> str:
         shape = "-".join(map(str, self.model.sizes))
+        columns = ""
+        if self.model.encoder is not None:
+            columns = self.model.encoder.says(str(self.model.names["p"]))
         listed = "\n".join(f"     {one.prototype};\n       {one.says}" for one in public)
         if classes := declaration(self.model):
             listed += f"\n     extern {classes};\n       what the classes 0, 1, ... are called"
@@ -99,7 +118,7 @@ class Writer:
             f"   activations {', '.join(one.text for one in self.model.activations)}\n"
             f"   loss {self.model.loss}\n\n"
             f"{listed}\n\n"
-            f"{'' if self.model.encoder is None else self.model.encoder.says()}"
+            f"{columns}"
             "   C99; libm is all it needs. Nothing is allocated, and nothing is static but\n"
             "   constants: calls may overlap, in threads and in interrupts. Layers take\n"
             f"   {self.stack_bytes()} bytes of stack at most. Arrays that are passed may not\n"
