@@ -163,6 +163,8 @@ class Ranks:
 
     def tell(self, error: BaseException) -> None:
         """Send word of an error to all other ranks; nobody need be there to receive it."""
+        if self._MPI.Is_finalized():
+            return
         text = f"{type(error).__name__}: {error!s:.{_LONGEST}}".rstrip(": ").encode()
         for rank in range(self.size):
             if rank != self.index:
