@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._inputs import checks
 from .._inputs.targets import sample_weights
 from .._network.network import DenseNetwork
 from ..choices import Choices
