@@ -5,8 +5,11 @@
 #include "bindings/levels.hpp"
 
 int main() {
-  const eigenmlp::Levels levels(eigenmlp::this_processor());
+  const eigenmlp::Levels levels = eigenmlp::this_machines_levels();
   if (levels.count == 0) return 1;
-  const char* const best = levels.names[0];
-  std::fputs(std::strcmp(best, "bf16") == 0 ? "amx" : best, stdout); // they are one module
+  const char* best = levels.names[0];
+#if defined(__x86_64__)
+  if (std::strcmp(best, "bf16") == 0) best = "amx"; // they are one module
+#endif
+  std::fputs(best, stdout);
 }

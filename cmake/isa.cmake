@@ -1,6 +1,13 @@
 # Variants of the core: the same sources, compiled for several instruction sets, each in a module of
 # its own. Objects of two variants must never be linked together: inline functions keep one name
 # under every flag, and the linker keeps one copy.
+#
+# Also a script, for the tests:
+#   cmake -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DEIGENMLP_ISA=v3 -P cmake/isa.cmake
+set(eigenmlp_variants_x86-64 v2 v3 v4 amx)
+set(eigenmlp_variants_aarch64 baseline bf16)
+set(eigenmlp_variants_other baseline)
+
 # Hardly any machine needs v2, so it is compiled for size: all variants together fit into 4 MB.
 set(eigenmlp_flags_v2 -march=x86-64-v2 -O2)
 set(eigenmlp_flags_v3 -march=x86-64-v3)
@@ -8,12 +15,36 @@ set(eigenmlp_flags_v4 -march=x86-64-v4 -mprefer-vector-width=512)
 # v4 with bfloat16: AMX's tiles, and AVX-512's products where the system does not grant those.
 set(eigenmlp_flags_amx ${eigenmlp_flags_v4} -mavx512bf16 -mamx-tile -mamx-bf16)
 set(eigenmlp_flags_baseline "")
+set(eigenmlp_flags_bf16 -march=armv8.2-a+bf16) # BFDOT: Neoverse V1, N2, V2, Apple's M2
 
-if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
-  set(eigenmlp_levels baseline)
-elseif(EIGENMLP_ISA STREQUAL "all")
-  set(eigenmlp_levels v2 v3 v4 amx)
+# macOS compiles for what it is told to, whatever it runs on.
+if(APPLE AND CMAKE_OSX_ARCHITECTURES)
+  set(eigenmlp_processor "${CMAKE_OSX_ARCHITECTURES}")
+else()
+  set(eigenmlp_processor "${CMAKE_SYSTEM_PROCESSOR}")
+endif()
+if(eigenmlp_processor MATCHES ";")
+  message(FATAL_ERROR "CMAKE_OSX_ARCHITECTURES: expected one architecture, got "
+    "${eigenmlp_processor}: variants differ between them, so build a wheel for each")
+elseif(eigenmlp_processor MATCHES "^(x86_64|AMD64|amd64)$")
+  set(eigenmlp_architecture x86-64)
+elseif(eigenmlp_processor MATCHES "^(aarch64|arm64|ARM64)$")
+  set(eigenmlp_architecture aarch64)
+else()
+  set(eigenmlp_architecture other)
+endif()
+set(eigenmlp_variants ${eigenmlp_variants_${eigenmlp_architecture}})
+list(JOIN eigenmlp_variants " " eigenmlp_known)
+
+if(EIGENMLP_ISA STREQUAL "all" OR
+   (EIGENMLP_ISA STREQUAL "best" AND eigenmlp_architecture STREQUAL "other"))
+  set(eigenmlp_levels ${eigenmlp_variants})
 elseif(EIGENMLP_ISA STREQUAL "best")
+  if(CMAKE_CROSSCOMPILING AND NOT CMAKE_CROSSCOMPILING_EMULATOR)
+    message(FATAL_ERROR "EIGENMLP_ISA=best: expected to run on the processor that is compiled for, "
+      "got a cross-compiler for ${eigenmlp_processor}: use EIGENMLP_ISA=all, or some of: "
+      "${eigenmlp_known}")
+  endif()
   # The same choice as at import, by the same code.
   try_run(eigenmlp_best_ran eigenmlp_best_compiles
     ${PROJECT_BINARY_DIR}/best_level ${PROJECT_SOURCE_DIR}/cmake/best_level.cpp
@@ -21,16 +52,44 @@ elseif(EIGENMLP_ISA STREQUAL "best")
     CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON
     COMPILE_OUTPUT_VARIABLE eigenmlp_best_errors RUN_OUTPUT_VARIABLE eigenmlp_levels)
   if(NOT eigenmlp_best_compiles OR NOT eigenmlp_best_ran EQUAL 0)
-    message(FATAL_ERROR "EIGENMLP_ISA=best: expected GCC 11 or newer, or Clang 14 or newer, and a "
-      "processor of x86-64-v2 or better, got ${CMAKE_CXX_COMPILER_ID} "
-      "${CMAKE_CXX_COMPILER_VERSION}; name the variants instead\n${eigenmlp_best_errors}")
+    message(FATAL_ERROR "EIGENMLP_ISA=best: expected a processor of x86-64-v2 or better, got one "
+      "that is older or could not be asked; name the variants instead, some of: "
+      "${eigenmlp_known}\n${eigenmlp_best_errors}")
   endif()
 else()
   set(eigenmlp_levels ${EIGENMLP_ISA})
 endif()
+
+if(NOT eigenmlp_levels)
+  message(FATAL_ERROR "EIGENMLP_ISA: expected all, best, or some of: ${eigenmlp_known}, got nothing")
+endif()
 foreach(level ${eigenmlp_levels})
-  if(NOT DEFINED eigenmlp_flags_${level})
-    message(FATAL_ERROR "EIGENMLP_ISA: '${level}' is unknown; known: all best v2 v3 v4 amx baseline")
+  if(level IN_LIST eigenmlp_variants)
+    continue()
   endif()
+  foreach(architecture x86-64 aarch64)
+    if(level IN_LIST eigenmlp_variants_${architecture})
+      message(FATAL_ERROR "EIGENMLP_ISA: '${level}' is a variant for ${architecture}, and this is a "
+        "build for ${eigenmlp_processor}; expected all, best, or some of: ${eigenmlp_known}")
+    endif()
+  endforeach()
+  message(FATAL_ERROR "EIGENMLP_ISA: '${level}' is unknown; expected all, best, or some of: "
+    "${eigenmlp_known}")
 endforeach()
-message(STATUS "Variants of the core: ${eigenmlp_levels}")
+
+if(NOT CMAKE_SCRIPT_MODE_FILE)
+  include(CheckCXXSourceCompiles)
+  foreach(level ${eigenmlp_levels})
+    list(JOIN eigenmlp_flags_${level} " " CMAKE_REQUIRED_FLAGS)
+    check_cxx_source_compiles("int main() { return 0; }" eigenmlp_compiles_${level})
+    if(NOT eigenmlp_compiles_${level})
+      message(FATAL_ERROR "EIGENMLP_ISA: expected a compiler that knows '${CMAKE_REQUIRED_FLAGS}' "
+        "for the variant '${level}', got ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}: "
+        "set CXX to GCC 11, Clang 14 or newer, or leave '${level}' out of: ${eigenmlp_known}")
+    endif()
+  endforeach()
+  unset(CMAKE_REQUIRED_FLAGS)
+endif()
+list(JOIN eigenmlp_levels " " eigenmlp_chosen)
+message(STATUS "Variants of the core for ${eigenmlp_architecture}: ${eigenmlp_chosen} "
+  "(EIGENMLP_ISA=${EIGENMLP_ISA}; there are ${eigenmlp_known})")

@@ -113,7 +113,7 @@ void bench_tile(Index R, Index C) {
 template <class T, Sum direction>
 void bench_tiles() {
   for (Index C = 1; C <= std::min(4, widest_tile<T, direction>); ++C) {
-    const Index R = rows_that_fit<T>(static_cast<int>(C));
+    const Index R = tile_rows<T, direction>(static_cast<int>(C));
     if (R < 1) continue;
     bench_tile<T, direction>(R, C);
     if (R > 8) bench_tile<T, direction>(R - 1, C);

@@ -62,7 +62,7 @@ void run() {
       std::vector<std::string> activations(c.sizes.size() - 1, "relu");
       activations.back() = "identity";
       const Network<float> net(c.sizes, activations, "squared_error", true, 1.0F);
-      const Work work = work_of_step(net, c.batch);
+      const Work work = work_of_step(net, c.batch, Rows{});
       const Blocks blocks = blocks_of(net, c.batch);
       Chooser chooser;
       std::int64_t now = 0;

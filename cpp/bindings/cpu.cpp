@@ -4,6 +4,7 @@
 #include <Python.h>
 
 #include "levels.hpp"
+#include "slots.hpp"
 
 namespace {
 
@@ -21,13 +22,8 @@ PyObject* list_of(const char* const* names, int count) {
 }
 
 PyObject* supported_levels(PyObject*, PyObject*) {
-#if defined(__x86_64__)
-  const eigenmlp::Levels levels(eigenmlp::this_processor());
+  const eigenmlp::Levels levels = eigenmlp::this_machines_levels();
   return list_of(levels.names, levels.count);
-#else
-  const char* const names[] = {"baseline"};
-  return list_of(names, 1);
-#endif
 }
 
 PyObject* levels_of(PyObject*, PyObject* args) {
@@ -46,23 +42,24 @@ PyMethodDef functions[] = {
      "levels_of(vendor: str, v2: bool, v3: bool, v4: bool, bf16: bool, amx: bool) -> list[str]\n"},
     {nullptr, nullptr, 0, nullptr}};
 
+int fill(PyObject* module) {
+  if (PyModule_AddStringConstant(module, "version", EIGENMLP_VERSION) != 0) return -1;
+  return PyModule_AddStringConstant(module, "architecture", eigenmlp::architecture);
+}
+
+PyModuleDef_Slot slots[] = {EIGENMLP_SLOTS{Py_mod_exec, reinterpret_cast<void*>(fill)},
+                            {0, nullptr}};
+
 PyModuleDef module = {PyModuleDef_HEAD_INIT,
                       "_cpu",
                       "What this machine's processor can run.",
                       0,
                       functions,
-                      nullptr,
+                      slots,
                       nullptr,
                       nullptr,
                       nullptr};
 
 } // namespace
 
-PyMODINIT_FUNC PyInit__cpu() {
-  PyObject* const m = PyModule_Create(&module);
-  if (m && PyModule_AddStringConstant(m, "version", EIGENMLP_VERSION) != 0) {
-    Py_DECREF(m);
-    return nullptr;
-  }
-  return m;
-}
+PyMODINIT_FUNC PyInit__cpu() { return PyModuleDef_Init(&module); }

@@ -1,7 +1,8 @@
-// Which variants of the core a processor can run, best first. By CPUID itself, since compilers
-// differ in the names that __builtin_cpu_supports knows.
+// Which variants of the core a processor can run, best first. By CPUID itself on x86-64, since
+// compilers differ in the names that __builtin_cpu_supports knows; elsewhere as the system says.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 #include "../eigenmlp/kernel/amx_permission.hpp"
@@ -9,10 +10,25 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <cstring>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 namespace eigenmlp {
 
+// As the variants' names are sorted: EIGENMLP_ISA asks for one of these.
+inline constexpr const char* architecture =
+#if defined(__x86_64__)
+    "x86-64";
+#elif defined(__aarch64__)
+    "aarch64";
+#else
+    "other";
+#endif
+
+// Of x86-64.
 struct Processor {
   char vendor[13] = "";
   bool v2 = false, v3 = false, v4 = false; // x86-64's levels
@@ -24,6 +40,7 @@ struct Processor {
 // two cycles for them, also those that hide AMX, so that rounded operands are faster in float
 // there: v4 is better than bf16.
 struct Levels {
+  Levels() = default;
   explicit Levels(const Processor& p) {
     const std::string_view vendor(p.vendor);
     const bool fast = vendor == "AuthenticAMD" || vendor == "HygonGenuine";
@@ -34,13 +51,11 @@ struct Levels {
     add("v3", p.v3);
     add("v2", p.v2);
   }
-  const char* names[5] = {};
-  int count = 0;
-
-private:
   void add(const char* name, bool runs) {
     if (runs) names[count++] = name;
   }
+  const char* names[5] = {};
+  int count = 0;
 };
 
 #if defined(__x86_64__)
@@ -80,6 +95,27 @@ inline Processor this_processor() {
   p.bf16 = p.v4 && highest >= 7 && has(most.a, 5);
   p.amx = p.bf16 && amx_permission();
   return p;
+}
+inline Levels this_machines_levels() { return Levels(this_processor()); }
+#else
+// Products of bfloat16, which aarch64 counts as a feature of its own (FEAT_BF16).
+inline bool has_bfdot() {
+#if defined(__aarch64__) && defined(__linux__)
+  constexpr unsigned long bf16 = 1UL << 14; // of <asm/hwcap.h>, where that is new enough
+  return (getauxval(AT_HWCAP2) & bf16) != 0;
+#elif defined(__aarch64__) && defined(__APPLE__)
+  int has = 0;
+  std::size_t size = sizeof has;
+  return sysctlbyname("hw.optional.arm.FEAT_BF16", &has, &size, nullptr, 0) == 0 && has != 0;
+#else
+  return false;
+#endif
+}
+inline Levels this_machines_levels() {
+  Levels levels;
+  levels.add("bf16", has_bfdot());
+  levels.add("baseline", true);
+  return levels;
 }
 #endif
 

@@ -100,6 +100,21 @@ void register_network(py::module_& m, const char* name) {
           py::arg("X"), py::arg("y"), py::arg("sample_weight") = py::none(),
           py::arg("check") = py::none())
       .def(
+          "evaluate_part",
+          [](const Net& net, py::handle X, py::handle y, py::handle weights, Index part,
+             Index parts) {
+            const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");
+            if (part < 0 || part >= parts) throw py::value_error("part must be below parts");
+            const auto result = interruptible([&](Interruption& interruption) {
+              return evaluate_part(net, data, part, parts, &interruption);
+            });
+            if (!result) throw py::value_error(changed_data);
+            const auto count = static_cast<Index>(result->losses.size());
+            const Array<double> losses(count, result->losses.data());
+            return py::make_tuple(losses, net.loss().classifies ? result->correct : -1);
+          },
+          py::arg("X"), py::arg("y"), py::arg("sample_weight"), py::arg("part"), py::arg("parts"))
+      .def(
           "loss_and_gradient",
           [](Net& net, py::handle X, py::handle y, py::handle weights) {
             const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");

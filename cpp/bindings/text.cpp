@@ -4,6 +4,7 @@
 #include <Python.h>
 
 #include "decimal.hpp"
+#include "slots.hpp"
 
 namespace {
 
@@ -91,16 +92,18 @@ PyMethodDef functions[] = {
      "something else came.\n"},
     {nullptr, nullptr, 0, nullptr}};
 
+PyModuleDef_Slot slots[] = {EIGENMLP_SLOTS{0, nullptr}};
+
 PyModuleDef module = {PyModuleDef_HEAD_INIT,
                       "_text",
                       "Numbers in text.",
                       0,
                       functions,
-                      nullptr,
+                      slots,
                       nullptr,
                       nullptr,
                       nullptr};
 
 } // namespace
 
-PyMODINIT_FUNC PyInit__text() { return PyModule_Create(&module); }
+PyMODINIT_FUNC PyInit__text() { return PyModuleDef_Init(&module); }

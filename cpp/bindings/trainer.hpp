@@ -4,6 +4,7 @@
 #include <pybind11/functional.h>
 
 #include <cmath>
+#include <shared_mutex>
 
 #include "arrays.hpp"
 #include "eigenmlp/trainer.hpp"
@@ -22,11 +23,70 @@ struct PyRunResult {
   py::object error = py::none(); // what a signal's handler raised
 };
 
+// How a trainer's messages get to other ranks: a function of Python, called with the global lock.
+class PySwap {
+public:
+  // While it lives, calls of `swap` take the lock from there.
+  class During {
+  public:
+    During(PySwap& swap, WithoutGil& lock) : swap_(swap) { swap_.lock_ = &lock; }
+    During(const During&) = delete;
+    During& operator=(const During&) = delete;
+    ~During() { swap_.lock_ = nullptr; }
+
+  private:
+    PySwap& swap_;
+  };
+
+  void set(py::object function) { function_ = std::move(function); }
+  // What the function raised, or None; it is forgotten here.
+  py::object taken_error() { return std::exchange(error_, py::none()); }
+
+  bool operator()(int rank, const void* out, std::size_t out_bytes, void* in,
+                  std::size_t in_bytes) {
+    static char nothing; // Python has no view of null
+    return lock_ && lock_->with_gil([&] {
+      try {
+        function_(rank,
+                  py::memoryview::from_memory(out_bytes ? out : &nothing,
+                                              static_cast<py::ssize_t>(out_bytes)),
+                  py::memoryview::from_memory(in_bytes ? in : &nothing,
+                                              static_cast<py::ssize_t>(in_bytes)));
+        return true;
+      } catch (const py::error_already_set& error) {
+        error_ = error.value();
+        return false;
+      }
+    });
+  }
+
+private:
+  py::object function_ = py::none(), error_ = py::none();
+  WithoutGil* lock_ = nullptr;
+};
+
+// What Python says of batches on all ranks, as the core takes it.
+inline std::vector<OwnRows> own_rows(const std::optional<Array<double>>& divisors,
+                                     const std::optional<Array<std::int64_t>>& before,
+                                     const std::optional<Array<std::int64_t>>& all, Index count) {
+  std::vector<OwnRows> own;
+  if (!divisors) return own;
+  if (!before || !all || divisors->size() != count || before->size() != count ||
+      all->size() != count)
+    throw py::value_error("divisors, rows_before and rows_of_all need a number for each batch");
+  for (Index i = 0; i < count; ++i)
+    own.push_back({divisors->data()[i], before->data()[i], all->data()[i]});
+  return own;
+}
+
 template <class T>
-PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::handle y,
-                py::handle weights, Index batch_size, const Array<std::int64_t>& orders,
-                const Array<double>& learning_rates, bool whole, const py::object& check,
-                bool goes_on) {
+PyRunResult run(const Network<T>& net, Trainer<T>& trainer, PySwap& swap, py::handle X,
+                py::handle y, py::handle weights, Index batch_size,
+                const Array<std::int64_t>& orders, const Array<double>& learning_rates, bool whole,
+                const py::object& check, bool goes_on, Index own_batches,
+                const std::optional<Array<double>>& divisors,
+                const std::optional<Array<std::int64_t>>& rows_before,
+                const std::optional<Array<std::int64_t>>& rows_of_all) {
   const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");
   Epochs epochs;
   if (orders.ndim() != 2 || batch_size < 1)
@@ -42,7 +102,11 @@ PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::ha
   }
   epochs.whole = whole;
   epochs.goes_on = goes_on;
-  const Index batches = ceil_div(data.X.rows, std::min(batch_size, data.X.rows));
+  if (own_batches < 0) throw py::value_error("own_batches must not be negative");
+  epochs.batches = own_batches;
+  const Index batches = epochs.batches_of(data.X.rows);
+  const auto own = own_rows(divisors, rows_before, rows_of_all, batches * epochs.count);
+  epochs.own = own;
   const Index steps = ceil_div(batches, trainer.settings().accumulate) * epochs.count;
   if (learning_rates.size() != 1 && learning_rates.size() != steps)
     throw py::value_error("expected 1 learning rate or " + std::to_string(steps));
@@ -66,6 +130,7 @@ PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::ha
   const bool main = in_main_thread();
   {
     WithoutGil without_gil;
+    const PySwap::During during(swap, without_gil);
     const auto asked = [&] {
       try {
         if (main && PyErr_CheckSignals() != 0) throw py::error_already_set();
@@ -80,6 +145,7 @@ PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::ha
     const bool asks = main || !check.is_none();
     done = trainer.run(data, epochs, results, asks ? std::function<bool()>(stop) : nullptr);
   }
+  if (py::object error = swap.taken_error(); !error.is_none()) result.error = std::move(error);
   for (Index e = 0; e < done.epochs; ++e) {
     const EpochResult& epoch = results[static_cast<std::size_t>(e)];
     result.losses.mutable_at(e) = epoch.loss;
@@ -106,6 +172,26 @@ public:
 
   Network<T>& net() { return net_; }
   Trainer<T>& trainer() { return trainer_; }
+  PySwap& swap() { return swap_; }
+
+  void set_ranks(int index, int size, bool own_rows, py::object function) {
+    if (size < 1 || index < 0 || index >= size) throw py::value_error("index must be below size");
+    swap_.set(std::move(function));
+    const auto call = [this](int rank, const void* out, std::size_t out_bytes, void* in,
+                             std::size_t in_bytes) {
+      return swap_(rank, out, out_bytes, in, in_bytes);
+    };
+    const WithoutGil without_gil;
+    trainer_.set_ranks({index, size, own_rows, call});
+  }
+  // Between two stretches of steps, which hold the network's lock.
+  Progress progress() {
+    if (const std::shared_lock lock(net_.mutex(), std::try_to_lock); lock)
+      return trainer_.progress();
+    const WithoutGil without_gil;
+    const std::shared_lock lock(net_.mutex());
+    return trainer_.progress();
+  }
 
   std::size_t state_index(const std::string& name) const {
     const auto& names = trainer_.optimizer().state;
@@ -126,6 +212,7 @@ private:
   py::object network_; // keeps the network alive
   Network<T>& net_;
   Trainer<T> trainer_;
+  PySwap swap_;
 };
 
 template <class T>
@@ -152,10 +239,10 @@ void register_trainer(py::module_& m, const char* name) {
                                  if (state) names.emplace_back(state);
                                return names;
                              })
-      .def_property_readonly("steps", [](Self& self) { return self.trainer().progress().steps; })
+      .def_property_readonly("steps", [](Self& self) { return self.progress().steps; })
       .def("get_progress",
            [](Self& self) {
-             const Progress& p = self.trainer().progress();
+             const Progress p = self.progress();
              return py::make_tuple(p.steps, p.batches, p.rows, p.weight);
            })
       .def("get_gathered",
@@ -207,19 +294,29 @@ void register_trainer(py::module_& m, const char* name) {
           py::arg("name"), py::arg("flat"))
       .def(
           "step",
-          [](Self& self, py::handle X, py::handle y, double lr,
-             py::handle weights) -> OrNone<py::float_> {
+          [](Self& self, py::handle X, py::handle y, double lr, py::handle weights,
+             std::optional<double> divisor, Index rows_before,
+             Index rows_of_all) -> OrNone<py::float_> {
             const auto data = data_of(self.net(), X, y, weights);
             if (!data) return py::none();
             typename Trainer<T>::StepResult result;
+            const OwnRows own{divisor.value_or(0), rows_before, rows_of_all};
             {
-              const WithoutGil without_gil;
-              result = self.trainer().step(*data, lr);
+              WithoutGil without_gil;
+              const PySwap::During during(self.swap(), without_gil);
+              result = self.trainer().step(*data, lr, divisor ? &own : nullptr);
+            }
+            if (const py::object error = self.swap().taken_error(); !error.is_none()) {
+              PyErr_SetObject(py::type::handle_of(error).ptr(), error.ptr());
+              throw py::error_already_set();
             }
             if (result.outcome == Outcome::refused) return py::none();
             return py::float_(result.loss);
           },
-          py::arg("X"), py::arg("y"), py::arg("lr"), py::arg("sample_weight") = py::none())
+          py::arg("X"), py::arg("y"), py::arg("lr"), py::arg("sample_weight") = py::none(),
+          py::arg("divisor") = py::none(), py::arg("rows_before") = 0, py::arg("rows_of_all") = 0)
+      .def("set_ranks", &Self::set_ranks, py::arg("index"), py::arg("size"), py::arg("own_rows"),
+           py::arg("swap"))
       .def(
           "apply",
           [](Self& self, const Array<T>& gradient, double lr) {
@@ -234,13 +331,19 @@ void register_trainer(py::module_& m, const char* name) {
           "run",
           [](Self& self, py::handle X, py::handle y, py::handle weights, Index batch_size,
              const Array<std::int64_t>& orders, const Array<double>& learning_rates, bool whole,
-             const py::object& check, bool goes_on) {
-            return run(self.net(), self.trainer(), X, y, weights, batch_size, orders,
-                       learning_rates, whole, check, goes_on);
+             const py::object& check, bool goes_on, Index own_batches,
+             const std::optional<Array<double>>& divisors,
+             const std::optional<Array<std::int64_t>>& rows_before,
+             const std::optional<Array<std::int64_t>>& rows_of_all) {
+            return run(self.net(), self.trainer(), self.swap(), X, y, weights, batch_size, orders,
+                       learning_rates, whole, check, goes_on, own_batches, divisors, rows_before,
+                       rows_of_all);
           },
           py::arg("X"), py::arg("y"), py::arg("sample_weight"), py::arg("batch_size"),
           py::arg("orders"), py::arg("learning_rates"), py::arg("whole") = true,
-          py::arg("check") = py::none(), py::arg("goes_on") = false);
+          py::arg("check") = py::none(), py::arg("goes_on") = false, py::arg("own_batches") = 0,
+          py::arg("divisors") = py::none(), py::arg("rows_before") = py::none(),
+          py::arg("rows_of_all") = py::none());
 }
 
 } // namespace eigenmlp::bindings

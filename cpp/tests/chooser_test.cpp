@@ -147,6 +147,27 @@ void test_single_lateness() {
   check(outcome.mean <= 1.05 * alone / 2, "a rare lateness costs little");
 }
 
+// Other programs that wake up now and then: two threads are late in one stretch of ten, and still
+// win. Where they are late in two of three, they lose.
+void test_now_and_then() {
+  const double alone = 10 * ms;
+  for (const double chance : {0.1, 0.66}) {
+    std::mt19937 random(11);
+    std::bernoulli_distribution is_late(chance);
+    Machine machine{2,
+                    [&](int n, double) {
+                      return n == 1 ? alone : 0.6 * alone + (is_late(random) ? 0.9 * alone : 0);
+                    },
+                    alone, 2};
+    Chooser chooser;
+    simulate(chooser, machine, 0, 1000 * ms);
+    Outcome outcome = simulate(chooser, machine, 1000 * ms, 21'000 * ms);
+    if (chance < 0.5)
+      check(outcome.share[2] > 0.95, "two threads, though they are late now and then");
+    check(outcome.mean <= 1.02 * std::min(alone, (0.6 + 0.9 * chance) * alone), "the better one");
+  }
+}
+
 // A process that is stopped now and then, or a machine that sleeps, is not a busy one.
 void test_stopped_process() {
   const double alone = 0.5 * ms;
@@ -189,6 +210,7 @@ void run() {
   test_noise();
   test_busy_machine();
   test_single_lateness();
+  test_now_and_then();
   test_stopped_process();
 }
 

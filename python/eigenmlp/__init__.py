@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._core.loading import version as __version__
-from .errors import DivergenceError
+from .errors import DivergenceError, RankError
 from .info import info
 from .threads import get_num_threads, set_num_threads
 
@@ -56,6 +56,7 @@ __all__ = [
     "GradientReport",
     "History",
     "RMSprop",
+    "RankError",
     "Trainer",
     "__version__",
     "activations",

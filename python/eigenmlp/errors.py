@@ -8,6 +8,25 @@ if TYPE_CHECKING:
     from .history import History
 
 
+class RankError(RuntimeError):
+    """Another rank has ended the run that it shares with this one (``comm=``).
+
+    Attributes
+    ----------
+    rank : int
+        Which one.
+    reason : str
+        Its error.
+    """
+
+    def __init__(self, rank: int, reason: str) -> None:
+        super().__init__(f"rank {rank} has ended the run: {reason}")
+        self.rank, self.reason = rank, reason
+
+    def __reduce__(self) -> tuple[type[RankError], tuple[int, str]]:
+        return type(self), (self.rank, self.reason)
+
+
 class DivergenceError(ArithmeticError):
     """The loss is no longer finite; the parameters are those before the step that failed.
 

@@ -10,7 +10,7 @@ from ._core import _cpu
 from ._core.loading import core, level, version
 from .threads import get_num_threads
 
-_BFLOAT16 = {"amx": "AMX", "bf16": "AVX-512-BF16"}
+_BFLOAT16 = {"amx": "AMX", "bf16": "AVX-512-BF16" if _cpu.architecture == "x86-64" else "BFDOT"}
 
 
 def info() -> dict[str, object]:

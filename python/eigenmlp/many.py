@@ -12,11 +12,12 @@ from numpy.typing import ArrayLike
 from ._basics.shown import shown
 from ._basics.unmoved import unmoved_if
 from ._inputs import checks
-from ._training import plausible
+from ._training import elsewhere, plausible
 from ._training.pool import Job, Pool
 from ._training.progress import progress_bar
 from ._training.training import Data, Surroundings, Training
 from .choices import Choices
+from .datasets.shards import is_shards
 from .errors import DivergenceError
 from .history import History
 from .mlp import MLP
@@ -47,6 +48,8 @@ def fit_many(
     Each network ends with the bits that `MLP.fit` alone would give it: with the same seed, its
     shuffles, its parameters and its history are the same. One network takes one thread, the longest
     first, and the next one starts as soon as a thread is free; the data are checked and held once.
+    Under `joblib.parallel_config` with a cluster's backend (``"dask"``, ``"ray"``, ``"spark"``)
+    each network is a task there, without a bar.
 
     Parameters
     ----------
@@ -103,7 +106,10 @@ def fit_many(
     shuffle = checks.checked_bool(shuffle, "shuffle")
     checks.known(on_divergence, ("raise", "keep"), "on_divergence")
     rngs = _generators(nets, seeds)
-    taken: dict[Any, tuple[Data, Data | None]] = {}
+    taken: dict[Any, tuple[Data, Any]] = {}
+    if is_shards(X, y, sample_weight, *(validation if isinstance(validation, tuple) else ())):
+        raise TypeError("X, y: expected arrays, got Shards, which one network at a time can read")
+    cluster = elsewhere.cluster()
     runs, jobs = [], []
     for index, (net, rule, rng) in enumerate(zip(nets, optimizers, rngs, strict=True)):
         rule = SGD(0.1, momentum=0.9) if rule is None else rule
@@ -119,6 +125,14 @@ def fit_many(
         runs.append(run)
         jobs.append(Job(run.train, epochs, float(net.parameter_count)))
     keeps = (DivergenceError,) if on_divergence == "keep" else ()
+    if cluster is not None:
+        common = {
+            **{"X": X, "y": y, "epochs": epochs, "batch_size": batch_size},
+            **{"validation": validation, "sample_weight": sample_weight, "shuffle": shuffle},
+            "early_stopping": early_stopping,
+        }
+        each = [{**common, "optimizer": run.optimizer} for run in runs]
+        return elsewhere.train_all(cluster, nets, rngs, each, bool(keeps))
     for run in runs:
         plausible.columns(run.net, run.data[0])
     with progress_bar(epochs * len(nets), progress) as bar:

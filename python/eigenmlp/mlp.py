@@ -19,9 +19,11 @@ from ._inputs import checks
 from ._network import loss_outputs
 from ._network.network import DenseNetwork
 from ._network.summary import Summary, summary
+from ._training.streamed import Streamed
 from ._training.training import Batches, Callback, Training
 from .activations import Activation
 from .choices import Choices
+from .datasets.shards import is_shards
 from .history import History
 from .initializers import Initializer
 from .losses import Loss
@@ -189,6 +191,9 @@ class MLP(DenseNetwork):
         callbacks: Sequence[Callback] = (),
         progress: bool | str = "auto",
         early_stopping: int | None = None,
+        *,
+        comm: object = None,
+        rows: str = "all",
     ) -> History:
         """Train on the rows of X.
 
@@ -196,6 +201,7 @@ class MLP(DenseNetwork):
         ----------
         X : array_like (N, D), or iterable of (Xb, yb)
             A `numpy.memmap` is read where it lies; `shuffle=False` reads it in the disk's order.
+            `em.datasets.open_shards` reads files larger than memory block by block.
             A CPU tensor of PyTorch, here and wherever an array is taken, is read where it lies.
             Frames and columns of pandas, Polars and PyArrow, here and wherever an array is taken,
             are read if all their columns are numbers or bools and nothing is missing.
@@ -228,6 +234,13 @@ class MLP(DenseNetwork):
         early_stopping : int, optional
             Stop after so many epochs without a better validation loss (training loss without
             validation), and restore the best epoch's parameters.
+        comm : mpi4py.MPI.Intracomm, optional
+            Processes that share the run, ``MPI.COMM_WORLD``: every rank calls the same methods.
+        rows : str
+            With `comm`. ``"all"``: every rank has all of X and y (a mapped file, say), and shares
+            out the batches: the same bits for every number of ranks and threads. ``"own"``: every
+            rank has rows of its own, in unequal numbers too; `batch_size` counts those of all, and
+            results depend on the number of ranks.
 
         Returns
         -------
@@ -258,7 +271,8 @@ class MLP(DenseNetwork):
         rng = self._rng if seed is None else checks.generator(seed)
         training: Training | None = None
         with unmoved_if(lambda: training is None or not training._has_begun, rng):
-            training = Training(self, DEFAULT if optimizer is None else optimizer, batch_size, rng)
+            rule = DEFAULT if optimizer is None else optimizer
+            training = Training(self, rule, batch_size, rng, comm=comm, rows=rows)
             return training.run(
                 X,
                 y,
@@ -325,6 +339,10 @@ class MLP(DenseNetwork):
         self, X: ArrayLike, y: ArrayLike | Choices, sample_weight: ArrayLike | None = None
     ) -> Evaluation:
         """Loss over rows X with targets y, and accuracy where the loss classifies."""
+        if is_shards(X, y, sample_weight):
+            streamed = Streamed(self, X, y, sample_weight)
+            loss, correct = streamed.evaluate()
+            return Evaluation(loss, correct / len(streamed) if correct >= 0 else None)
         rows, T, weights = self._data(X, y, sample_weight)
         loss, correct = self._network.evaluate(rows, T, weights)
         return Evaluation(float(loss), correct / len(T) if correct >= 0 else None)

@@ -33,11 +33,18 @@ def set_num_threads(n: int) -> None:
     >>> em.set_num_threads(before)
     """
     core.set_max_threads(_checked(n, "set_num_threads"))
+    _chosen.append("set_num_threads")
 
 
 def get_num_threads() -> int:
     """How many threads a native call started here may use."""
     return int(core.max_threads())
+
+
+def is_chosen() -> bool:
+    """Whether the user has said how many, not the number of processors."""
+    named = ("EIGENMLP_NUM_THREADS", "OMP_NUM_THREADS")
+    return bool(_chosen) or any(os.environ.get(name) for name in named)
 
 
 @contextmanager
@@ -114,4 +121,5 @@ def _set_default() -> None:
         core.set_max_threads(max(1, math.ceil(quota)))
 
 
+_chosen: list[str] = []
 _set_default()

@@ -33,6 +33,13 @@ class Trainer(Training):
     accumulate : int
         Batches whose gradients make one update: the same as batches so many times as large, to
         rounding, in the memory of one. A run's epoch ends with an update, however few are left.
+    comm : mpi4py.MPI.Intracomm, optional
+        Processes that share the run, ``MPI.COMM_WORLD``: every rank calls the same methods.
+    rows : str
+        With `comm`. ``"all"``: every rank has all of X and y (a mapped file, say), and shares
+        out the batches: the same bits for every number of ranks and threads. ``"own"``: every
+        rank has rows of its own, in unequal numbers too; `batch_size` counts those of all, and
+        results depend on the number of ranks.
 
     Attributes
     ----------
@@ -62,10 +69,14 @@ class Trainer(Training):
         seed: int | np.random.Generator | None = None,
         *,
         accumulate: int = 1,
+        comm: object = None,
+        rows: str = "all",
     ) -> None:
         if not isinstance(net, MLP):
             raise TypeError(f"net: expected an MLP, got {type(net).__name__}")
-        super().__init__(net, optimizer, batch_size, seed, accumulate=accumulate)
+        super().__init__(
+            net, optimizer, batch_size, seed, accumulate=accumulate, comm=comm, rows=rows
+        )
 
     def __repr__(self) -> str:
         counts = f"{self.epochs:,} epochs, {self.steps:,} steps"
@@ -86,13 +97,26 @@ class Trainer(Training):
         """Write all that the run needs to go on with the same bits: one safetensors file.
 
         A learning rate that is a function of the user's own cannot be written; `load` is given it
-        again.
+        again. With `comm` every rank calls this, rank 0 writes, and all wait until it has.
         """
-        trainer_file.save(self, path)
+        if self._ranks is None:
+            trainer_file.save(self, path)
+            return
+        with self._together():
+            self._ranks.rejoin()
+            if self._ranks.index == 0:
+                trainer_file.save(self, path)
+            self._ranks.gather(None)
 
     @classmethod
     def load(
-        cls, path: str | Path, optimizer: Optimizer | str | None = None, backend: str = "native"
+        cls,
+        path: str | Path,
+        optimizer: Optimizer | str | None = None,
+        backend: str = "native",
+        *,
+        comm: object = None,
+        rows: str = "all",
     ) -> Trainer:
         """Read a trainer that `save` wrote, with a network of its own.
 
@@ -102,10 +126,12 @@ class Trainer(Training):
         optimizer : Optimizer, optional
             Needed if the learning rate was a function; else it replaces the saved one. Of the
             saved one's class, for it takes over its state.
+        comm, rows
+            As of a new trainer; the file does not tell how many ranks there were.
 
         Raises
         ------
         ValueError
             If the file is truncated, was altered, or holds no trainer.
         """
-        return trainer_file.load(cls, MLP, path, optimizer, backend)
+        return trainer_file.load(cls, MLP, path, optimizer, backend, comm, rows)

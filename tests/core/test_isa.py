@@ -57,6 +57,7 @@ print(em.info()["isa"], *em.info()["supported_isa"])
 """
 
 
+@pytest.mark.quick
 def test_there_is_a_variant_and_the_best_is_used() -> None:
     assert em.info()["isa"] == os.environ.get("EIGENMLP_ISA", USABLE[0])
     assert em.info()["supported_isa"] == SUPPORTED
@@ -96,6 +97,7 @@ CHOICES = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("machine", CHOICES)
 def test_order_of_the_levels(machine: str) -> None:
     vendor, has, expected = CHOICES[machine]
@@ -103,12 +105,18 @@ def test_order_of_the_levels(machine: str) -> None:
     assert _cpu.levels_of(vendor, *flags) == expected.split()
 
 
+@pytest.mark.quick
 def test_levels_are_those_of_the_kernels_list_of_flags() -> None:
     try:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
         pytest.skip("needs Linux's /proc/cpuinfo")
-    if "x86_64" not in em.info()["machine"]:
+    if _cpu.architecture == "aarch64":
+        features = re.search(r"^Features\s*: (.*)$", text, re.MULTILINE)[1].split()
+        expected = ["bf16", "baseline"] if "bf16" in features else ["baseline"]
+        assert expected == SUPPORTED
+        return
+    if _cpu.architecture != "x86-64":
         assert SUPPORTED == ["baseline"]
         return
     fields = dict(re.findall(r"^(\w+)\s*: (.*)$", text.partition("\n\n")[0], re.MULTILINE))
@@ -150,18 +158,23 @@ def test_unknown(level: str, in_subprocess: Run) -> None:
     assert all(x in text for x in USABLE)
 
 
-def hide(missing: list[str] | None = None, supported: list[str] | None = None) -> str:
-    """A program that imports the package as if variants were missing, or the processor older."""
+def hide(
+    missing: list[str] | None = None,
+    supported: list[str] | None = None,
+    architecture: str | None = None,
+) -> str:
+    """A program that imports the package as if variants were missing, or on another processor."""
     return f"""
 import importlib.util, sys, types
 find_spec = importlib.util.find_spec
 missing = {[f"eigenmlp._core.{MODULES[x]}" for x in missing or []]!r}
 importlib.util.find_spec = lambda name, *rest: None if name in missing else find_spec(name, *rest)
-supported = {supported!r}
+supported, architecture = {supported!r}, {architecture!r}
 if supported is not None:
     folder = find_spec("eigenmlp").submodule_search_locations[0]
     cpu = types.ModuleType("eigenmlp._core._cpu")
     cpu.version, cpu.supported_levels = "0", lambda: supported
+    cpu.architecture = architecture or {_cpu.architecture!r}
     sys.modules["eigenmlp._core._cpu"] = cpu
 import eigenmlp
 print(eigenmlp.info()["isa"])
@@ -178,6 +191,23 @@ def test_forced_but_not_built(in_subprocess: Run) -> None:
 def test_forced_but_not_supported(in_subprocess: Run) -> None:
     text = refused(in_subprocess, USABLE[0], hide(supported=["v0"]))
     assert "processor" in text and "['v0']" in text
+
+
+def test_of_another_architecture(in_subprocess: Run) -> None:
+    level = next(x for x in ("baseline", "v3") if x not in MODULES)
+    text = refused(in_subprocess, level)
+    assert f"this processor is of {_cpu.architecture};" in text and "unset EIGENMLP_ISA" in text
+    assert all(x in text for x in USABLE)
+
+
+def test_a_processor_of_another_architecture(in_subprocess: Run) -> None:
+    """The names and modules are those of the architecture, and none of another's is loaded."""
+    other = {"aarch64": "x86-64"}.get(_cpu.architecture, "aarch64")
+    environment = {k: v for k, v in os.environ.items() if k != "EIGENMLP_ISA"}
+    supported = list(loading._MODULES_OF[other])
+    done = in_subprocess(hide(supported=supported, architecture=other), env=environment)
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: eigenmlp was built for []") and str(supported) in last
 
 
 def test_none_is_usable(in_subprocess: Run) -> None:

@@ -32,7 +32,10 @@ import eigenmlp as em
 from support.paths import ROOT
 
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
-COMMANDS = {"cc": "a C compiler"}  # what `needs` may name beside Python packages
+COMMANDS = {
+    "cc": "a C compiler",
+    "mpiexec": "MPI (pip install mpi4py mpich)",
+}  # what `needs` may name beside Python packages
 FENCE = re.compile(
     r"^(?:<!-- (?P<note>[^\n]*) -->\n)?```(?P<language>\w*)(?: title=\"(?P<title>[^\"]+)\")?\n"
     r"(?P<code>.*?)^```$",

@@ -1,7 +1,7 @@
 // How large the caches of this machine are.
 #pragma once
 
-#if defined(__unix__)
+#ifndef _WIN32
 #include <unistd.h>
 #endif
 

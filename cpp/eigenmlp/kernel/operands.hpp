@@ -10,7 +10,7 @@
 // elsewhere they are floats with the same values, in ordinary panels, for the ordinary products.
 #pragma once
 
-#if defined(__AVX512BF16__)
+#if defined(__AVX512BF16__) || defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
 #include "eigenmlp/kernel/operands_pairs.hpp"
 #else
 #include "eigenmlp/kernel/operands_float.hpp"

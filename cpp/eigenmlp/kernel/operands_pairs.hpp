@@ -4,12 +4,19 @@
 // a product these are ordinary float panels whose depth is counted in pairs.
 //
 // The products are AMX's (amx.hpp) where the operating system lets the process use it, else those
-// of AVX-512-BF16 (kernel.hpp, Sum::over_pairs).
+// of AVX-512-BF16, or NEON's BFDOT (tile.hpp, Sum::over_pairs).
 #pragma once
+
+#include <atomic>
 
 #include "eigenmlp/kernel/amx_permission.hpp"
 #include "eigenmlp/kernel/pairs.hpp"
 #include "eigenmlp/kernel/product.hpp"
+#if defined(__AVX512BF16__)
+#include "eigenmlp/kernel/rounding_avx512.hpp"
+#else
+#include "eigenmlp/kernel/rounding_neon.hpp"
+#endif
 #if defined(__AMX_BF16__)
 #include "eigenmlp/kernel/amx.hpp"
 #endif
@@ -33,13 +40,13 @@ inline constexpr bool has_tiles = true;
 inline constexpr bool has_tiles = false;
 #endif
 namespace detail {
-inline bool& tiles() {
-  static bool used = has_tiles && amx_permission();
+inline std::atomic<bool>& tiles() {
+  static std::atomic<bool> used{has_tiles && amx_permission()};
   return used;
 }
 } // namespace detail
 // Whether products run on AMX's tiles. Forbidding them is for programs that compare.
-inline bool uses_tiles() { return detail::tiles(); }
+inline bool uses_tiles() { return detail::tiles().load(std::memory_order_relaxed); }
 inline void use_tiles(bool allowed) { detail::tiles() = allowed && has_tiles && amx_permission(); }
 
 // What a step costs in float beside one with these.
@@ -67,21 +74,11 @@ inline Index deltas_panel(Index rows) { return right_panel(rows); }
 inline Index deltas_size(Index rows, Index columns) { return right_size(rows, columns); }
 
 namespace detail {
-// Two rows of 16 floats as 16 pairs.
-inline __m512i pairs(__m512 even, __m512 odd) {
-  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24,
-                                         8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-  return _mm512_permutexvar_epi16(order, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even)));
-}
-// Row i of `count` at `from`, zeros after them.
-inline __m512 row_or_zero(const float* from, Index i, Index count) {
-  return i < count ? _mm512_load_ps(from + i * panel_width<float>) : _mm512_setzero_ps();
-}
 // Lines of pairs of rows, so many that `count` rows and zeros after them make whole tiles.
 inline void store_pairs(const float* from, Index count, Index lines, Operand* to) {
-  for (Index i = 0; i < lines; ++i)
-    _mm512_store_si512(to + i * line_pairs,
-                       pairs(row_or_zero(from, 2 * i, count), row_or_zero(from, 2 * i + 1, count)));
+  alignas(cache_line) static constexpr float zeros[panel_width<float>] = {};
+  const auto row = [&](Index i) { return i < count ? from + i * panel_width<float> : zeros; };
+  for (Index i = 0; i < lines; ++i) round_two_rows(row(2 * i), row(2 * i + 1), to + i * line_pairs);
 }
 } // namespace detail
 
@@ -92,16 +89,10 @@ inline void store_left(const float* from, Index row, Index count, Index c, Index
                        Operands left) {
   constexpr Index p = panel_width<float>;
   const bool alone = c % 2 == 0 && c + 1 == panel_count<float>(columns);
-  const auto exist = static_cast<__mmask16>((1U << std::min(p, columns - c * p)) - 1);
+  const Index exist = std::min(p, columns - c * p);
   Operand* to = left.at(row, c / 2) + c % 2 * (line_pairs / 2);
-  for (Index i = 0; i < count; ++i, from += p, to += line_pairs) {
-    const auto rounded =
-        reinterpret_cast<__m256i>(_mm512_maskz_cvtneps_pbh(exist, _mm512_load_ps(from)));
-    if (alone)
-      _mm512_store_si512(to, _mm512_zextsi256_si512(rounded));
-    else
-      _mm256_store_si256(reinterpret_cast<__m256i*>(to), rounded);
-  }
+  for (Index i = 0; i < count; ++i, from += p, to += line_pairs)
+    detail::round_row(from, exist, alone ? line_pairs : line_pairs / 2, to);
 }
 
 // `row` is a multiple of row_unit, and `count` is one but at the end of the batch.
@@ -128,9 +119,7 @@ inline void store_weights(const float* block, Index rows, Index, Index d, Index 
   if (!Wt.data) return;
   alignas(cache_line) Operand pairs[p * line_pairs]; // [p rows of W][8 pairs of columns, zeros]
   for (Index i = 0; i < p; ++i)
-    _mm512_store_si512(pairs + i * line_pairs,
-                       _mm512_zextsi256_si512(reinterpret_cast<__m256i>(
-                           _mm512_cvtneps_pbh(detail::row_or_zero(block, i, rows)))));
+    detail::round_row(block + i * p, i < rows ? p : 0, line_pairs, pairs + i * line_pairs);
   transpose_block<float>(pairs, p, Wt.at(k * lines, d), lines);
 }
 

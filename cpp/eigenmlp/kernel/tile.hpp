@@ -84,11 +84,14 @@ constexpr int rows_that_fit(int C) {
 }
 
 // Rows of a tile: as many as fit, but for a plain array no more than there are registers to hold
-// where its rows begin.
+// where its rows begin, and of Xᵀ · dY no more than a panel of X has columns.
 template <class T, Sum direction>
 constexpr int tile_rows(int C) {
   const int rows = rows_that_fit<T>(C);
-  return direction == Sum::over_plain && rows > 9 ? 9 : rows;
+  const int most = direction == Sum::over_plain  ? 9
+                   : direction == Sum::over_rows ? static_cast<int>(panel_width<T>)
+                                                 : most_rows;
+  return rows < most ? rows : most;
 }
 
 // Panels of a tile, where there are many rows: the C measured fastest on large layers (with
@@ -110,10 +113,14 @@ constexpr int panels_for(Index rows) {
   return usual;
 }
 
-#if defined(__AVX512BF16__)
 // sum + two products in each float's place.
+#if defined(__AVX512BF16__)
 inline __m512 add_pairs(__m512 a, __m512 b, __m512 sum) {
   return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
+}
+#elif defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+inline float32x4_t add_pairs(float32x4_t a, float32x4_t b, float32x4_t sum) {
+  return vbfdotq_f32(sum, vreinterpretq_bf16_f32(a), vreinterpretq_bf16_f32(b));
 }
 #endif
 
@@ -136,7 +143,11 @@ void tile(const Tile<T>& t) {
   const T* b = t.B;
   // Clang would call it, and keep the sums in memory for that.
   const auto accumulate = [&](const T* a, Index terms) __attribute__((always_inline)) {
+#ifdef __clang__ // with two turns at once it keeps sums on the stack (tools/spills.py)
+#pragma GCC unroll 1
+#else
 #pragma GCC unroll 2
+#endif
     for (Index k = 0; k < terms; ++k, a += k_step, b += p) {
       Packet<T> B[packets];
 #pragma GCC unroll 32

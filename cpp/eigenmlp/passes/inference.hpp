@@ -175,12 +175,24 @@ struct Evaluation {
   double loss;
   std::int64_t correct;
 };
+// Of chunks of rows: each one's share of the mean loss, to be added in their order.
+struct EvaluationParts {
+  std::vector<double> losses;
+  std::int64_t correct;
 
-// Mean loss over all rows, and how many were classified right; nothing if a number is not finite or
-// a label no class, or if interrupted.
+  Evaluation sum() const {
+    double loss = 0;
+    for (const double l : losses) loss += l;
+    return {loss, correct};
+  }
+};
+
+// Losses of all rows by chunks, of which only part `part` of `parts` is computed, the others being
+// 0, and how many rows of that were classified right; nothing if a number is not finite or a label
+// no class, or if interrupted.
 template <class T>
-std::optional<Evaluation> evaluate(const Network<T>& net, const Data& data,
-                                   Interruption* interruption = nullptr) {
+std::optional<EvaluationParts> evaluate_part(const Network<T>& net, const Data& data, Index part,
+                                             Index parts, Interruption* interruption = nullptr) {
   const std::shared_lock lock(net.mutex());
   const bool stored = reads_stored(net, data.X);
   const Index N = data.X.rows, chunk = std::min<Index>(128, chunk_rows(net, stored));
@@ -188,7 +200,9 @@ std::optional<Evaluation> evaluate(const Network<T>& net, const Data& data,
   const double divisor = batch_divisor(net, data, nullptr, 0, N);
   const Work work = work_of_pass(net, data.X);
   const Index numbers = stored ? most_stored_in_chunks(data.X, chunks) : 0;
-  std::vector<double> losses(static_cast<std::size_t>(chunks)); // added in their order below
+  const Index first = share_begin(chunks, parts, part);
+  const Index count = share_begin(chunks, parts, part + 1) - first;
+  std::vector<double> losses(static_cast<std::size_t>(chunks));
   std::vector<Batch<T>> batches;
   const auto prepare = [&](int threads) {
     batches.resize(static_cast<std::size_t>(threads));
@@ -200,9 +214,9 @@ std::optional<Evaluation> evaluate(const Network<T>& net, const Data& data,
   };
   std::atomic<std::int64_t> correct{0};
   std::atomic<bool> good{true};
-  share_work(Kind::evaluation, work, chunks, prepare, [&](const Team& team) {
+  share_work(Kind::evaluation, work, std::max<Index>(count, 1), prepare, [&](const Team& team) {
     Batch<T>& batch = batches[static_cast<std::size_t>(team.index)];
-    for (Index i = team.begin(chunks); i < team.end(chunks); ++i) {
+    for (Index i = first + team.begin(count); i < first + team.end(count); ++i) {
       const Index from = share_begin(N, chunks, i);
       const Index rows = share_begin(N, chunks, i + 1) - from;
       if (stops(interruption) ||
@@ -217,9 +231,16 @@ std::optional<Evaluation> evaluate(const Network<T>& net, const Data& data,
       losses[static_cast<std::size_t>(i)] = batch_loss(net, batch, rows, divisor);
     }
   });
-  double loss = 0;
-  for (const double l : losses) loss += l;
-  return good ? std::optional(Evaluation{loss, correct}) : std::nullopt;
+  if (!good) return std::nullopt;
+  return EvaluationParts{std::move(losses), correct};
+}
+
+// The loss over all rows, and how many were classified right; nothing as above.
+template <class T>
+std::optional<Evaluation> evaluate(const Network<T>& net, const Data& data,
+                                   Interruption* interruption = nullptr) {
+  const auto parts = evaluate_part(net, data, 0, 1, interruption);
+  return parts ? std::optional(parts->sum()) : std::nullopt;
 }
 
 } // namespace eigenmlp

@@ -4,8 +4,8 @@
 //   dW = ((dW₀ + dW₁) + (dW₂ + dW₃)) + …,   dWᵢ = Xᵢᵀ · dYᵢ over block i's rows
 //
 // A power of two of threads takes whole subtrees, so that only P numbers a thread go from core to
-// core, not its rows' activations and deltas. How many blocks there are follows from the shapes
-// alone: the sums are the same for any number of threads.
+// core, not its rows' activations and deltas; so do several machines (ranks.hpp). How many blocks
+// there are follows from the shapes alone: the sums are the same for any number of threads.
 #pragma once
 
 #include <bit>
@@ -18,8 +18,11 @@ namespace eigenmlp {
 
 inline constexpr Index least_block_rows = 32; // fewer are not worth the tiles' first and last lines
 inline constexpr Index most_blocks = 32;
-// Panels of W's rows that are summed together in a tree, so that a tile of each level stays in L1.
-inline constexpr Index tree_panels = 2;
+// Where the parameters outweigh the rows, threads do not share blocks, but machines do.
+inline constexpr Index least_outweighed_rows = 256, most_outweighed_blocks = 8;
+// Panels of W's rows that are summed together in a tree, so that a tile of each level stays in L1;
+// and in one of few, large blocks.
+inline constexpr Index tree_panels = 2, large_tree_panels = 8;
 // Panels of W's rows that are updated together from sums that lie elsewhere.
 inline constexpr Index run_panels = 8;
 // Panels of W's columns in a tile of dW.
@@ -33,31 +36,40 @@ struct Blocks {
   Index begin() const { return share_begin(rows, total, first); }
   Index end() const { return share_begin(rows, total, first + count); }
   Blocks half(Index i) const { return {rows, total, first + i * (count / 2), count / 2}; }
-  // Part i of `parts` of all blocks, both powers of two.
+  // Part i of `parts` of these blocks, both powers of two.
   Blocks part(Index parts, Index i) const {
-    return {rows, total, i * (total / parts), total / parts};
+    return {rows, total, first + i * (count / parts), count / parts};
   }
 };
 
-// The blocks of a batch: 1 where the parameters outweigh the rows, and where operands are rounded,
+// The blocks of a batch: few where the parameters outweigh the rows, 1 where operands are rounded,
 // whose pairs and tiles go across rows, or inputs are stored numbers.
 template <class T>
 Blocks blocks_of(const Network<T>& net, Index rows, bool stored = false) {
-  if (stored || net.rounds() || weights_outweigh(net, rows)) return {rows};
-  const auto fit = std::bit_floor(static_cast<std::size_t>(rows / least_block_rows));
-  const Index total = std::clamp<Index>(static_cast<Index>(fit), 1, most_blocks);
+  if (stored || net.rounds()) return {rows};
+  const bool few = weights_outweigh(net, rows);
+  const Index least = few ? least_outweighed_rows : least_block_rows;
+  const auto fit = std::bit_floor(static_cast<std::size_t>(rows / least));
+  const Index most = few ? most_outweighed_blocks : most_blocks;
+  const Index total = std::clamp<Index>(static_cast<Index>(fit), 1, most);
   return {rows, total, 0, total};
 }
 
+// Whether threads share the blocks of a batch, not its rows or its columns.
+template <class T>
+bool threads_share_blocks(const Network<T>& net, const Blocks& blocks) {
+  return blocks.count > 1 && !weights_outweigh(net, blocks.rows);
+}
 // A power of two of threads share blocks; the others wait.
 inline int threads_sharing(const Blocks& blocks, int threads) {
-  const Index most = std::min<Index>(threads, blocks.total);
+  const Index most = std::min<Index>(threads, blocks.count);
   return static_cast<int>(std::bit_floor(static_cast<std::size_t>(most)));
 }
 
 // out (+)= the sum over some blocks, of `rows` rows in C panels. leaf(from, rows, zero, out) does
-// that for rows of the batch from `from`; it goes on from `out` unless `zero`.
-template <class T, class Leaf>
+// that for rows of the batch from `from`; it goes on from `out` unless `zero`. There are at most
+// `most_panels` panels of `rows`.
+template <Index most_panels, class T, class Leaf>
 void sum_blocks(const Blocks& blocks, Index rows, Index C, bool from_zero, Panels<T> out,
                 Leaf&& leaf) {
   constexpr Index p = panel_width<T>;
@@ -65,14 +77,14 @@ void sum_blocks(const Blocks& blocks, Index rows, Index C, bool from_zero, Panel
     leaf(blocks.begin(), blocks.end() - blocks.begin(), from_zero, out);
     return;
   }
-  constexpr Index panel = tree_panels * p * p;
+  constexpr Index panel = most_panels * p * p;
   alignas(cache_line) T memory[strip_panels<T> * panel];
   const Panels<T> other{memory, panel};
   if (from_zero) {
-    sum_blocks(blocks.half(0), rows, C, true, out, leaf);
-    sum_blocks(blocks.half(1), rows, C, true, other, leaf);
+    sum_blocks<most_panels>(blocks.half(0), rows, C, true, out, leaf);
+    sum_blocks<most_panels>(blocks.half(1), rows, C, true, other, leaf);
   } else {
-    sum_blocks(blocks, rows, C, true, other, leaf);
+    sum_blocks<most_panels>(blocks, rows, C, true, other, leaf);
   }
   for (Index c = 0; c < C; ++c) Run<T>(out.at(0, c), rows * p) += Run<T>(other.at(0, c), rows * p);
 }

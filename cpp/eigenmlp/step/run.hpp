@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "eigenmlp/step/limits.hpp"
+#include "eigenmlp/step/ranks.hpp"
 
 namespace eigenmlp {
 
@@ -22,6 +23,13 @@ struct Progress {
   double weight = 0;
 };
 
+// What a rank with rows of its own must know of a batch on all ranks.
+struct OwnRows {
+  double divisor = 0; // of its loss
+  Index before = 0;   // rows on ranks before this one
+  Index all = 0;      // rows
+};
+
 struct Epochs {
   Index count = 1, batch_size = 1;
   const std::int64_t* order = nullptr;    // (count, N) rows in the order of use; null: as they come
@@ -31,6 +39,20 @@ struct Epochs {
   // Where each batch's loss goes, and what the penalty adds to it, before the update; null:
   // nowhere.
   double *losses = nullptr, *penalties = nullptr;
+  // Where ranks have rows of their own: batches of an epoch, among which a rank's rows go evenly.
+  Index batches = 0;
+  std::span<const OwnRows> own = {}; // of each batch
+
+  Index batches_of(Index N) const {
+    return batches > 0 ? batches : ceil_div(N, std::min(batch_size, N));
+  }
+  // The most rows of a batch; and where batch i begins.
+  Index largest(Index N) const {
+    return batches > 0 ? ceil_div(N, batches) : std::min(batch_size, N);
+  }
+  Index begin(Index N, Index i) const {
+    return batches > 0 ? share_begin(N, batches, i) : std::min(i * batch_size, N);
+  }
 };
 
 struct EpochResult {
@@ -40,7 +62,7 @@ struct EpochResult {
 
 // diverged: a loss was not finite (that step changed nothing), or an update made a parameter
 // infinite (its loss is reported as infinite). refused: a number of the data was not finite, or a
-// label no class; that step changed nothing. interrupted: `stop` said so.
+// label no class; that step changed nothing. interrupted: `stop` said so, or a rank ended the run.
 enum class Outcome { finished, diverged, refused, interrupted };
 
 struct RunResult {

@@ -7,9 +7,9 @@
 #include <mutex>
 #include <optional>
 
+#include "eigenmlp/step/exchange.hpp"
 #include "eigenmlp/step/pace.hpp"
 #include "eigenmlp/step/run.hpp"
-#include "eigenmlp/step/step_memory.hpp"
 #include "eigenmlp/step/weight_squares.hpp"
 
 namespace eigenmlp {
@@ -52,6 +52,7 @@ public:
   }
   void set_progress(const Progress& progress, const T* flat) {
     const std::lock_guard busy(busy_);
+    const std::unique_lock lock(net_.mutex());
     progress_ = progress;
     if (gathers_ && flat) net_.pack(flat, gradient_.data());
   }
@@ -79,6 +80,7 @@ protected:
     Index first, count;
     double divisor;
     bool last;
+    const OwnRows* own = nullptr; // where ranks have rows of their own
   };
 
   // Two phases, and a barrier after each. Every thread has a `progress` of its own; thread 0's is
@@ -87,19 +89,20 @@ protected:
                           Progress& progress) {
     const Index rows = batch.count;
     if (team.index == 0 && watches_) penalty_ = penalty(batch.divisor);
-    const bool by_columns = weights_outweigh_ && team.size > 1;
+    const RankPart<T> part(net_, ranks_, rows, stored_);
+    const bool by_columns = weights_outweigh_ && team.size > 1 && !part.exchanges;
     const BatchView<T>& view = memory_.batch(by_columns, team.index);
     const bool one_of_many = settings_.accumulate > 1; // their sum is divided at the end
     const double divisor = one_of_many ? 1.0 : batch.divisor;
     const Dropout dropout{settings_.dropout, settings_.dropout_key,
-                          static_cast<std::uint64_t>(progress.steps), progress.rows};
+                          static_cast<std::uint64_t>(progress.steps),
+                          progress.rows + (batch.own ? batch.own->before : 0)};
     const Dropout* drop = drops_ ? &dropout : nullptr;
-    const Blocks blocks = blocks_of(net_, rows, stored_);
-    const bool by_blocks = blocks.total > 1 && team.size > 1;
+    const Blocks& blocks = part.blocks;
+    const bool by_blocks = threads_share_blocks(net_, blocks) && team.size > 1;
     const int sharing = by_blocks ? threads_sharing(blocks, team.size) : team.size;
-    const Blocks own = blocks.part(sharing, std::min(team.index, sharing - 1));
-    auto [begin, end] =
-        by_blocks ? std::pair(own.begin(), own.end()) : share_of_rows(net_, rows, team);
+    const Blocks own = by_blocks ? blocks.part(sharing, std::min(team.index, sharing - 1)) : blocks;
+    auto [begin, end] = by_blocks ? std::pair(own.begin(), own.end()) : part.rows_of(net_, team);
     if (team.index >= sharing) begin = end;
     RowsReport& report = memory_.report(team.index);
     report = by_columns ? columns_phase(net_, data, batch.order, batch.first, rows, divisor, team,
@@ -109,24 +112,32 @@ protected:
     if (by_blocks && begin < end && report.good)
       gradient_share(net_, view, own, Team{0, 1, nullptr}, true,
                      memory_.parts(sharing)[static_cast<std::size_t>(team.index)]);
-    const auto parts = by_blocks ? memory_.parts(sharing) : std::span<T* const>{};
+    auto parts = by_blocks ? memory_.parts(sharing) : std::span<T* const>{};
     team.wait();
-    StepResult result{Outcome::finished, 0, 0};
-    for (int i = 0; i < team.size; ++i) {
-      if (!memory_.report(i).good) return {Outcome::refused, 0, 0};
-      result.correct += memory_.report(i).correct;
+    Told report_of_all = report_of(team);
+    T* const message = memory_.message();
+    if (part.exchanges) {
+      exchange(team, data, batch, part, view, parts, report_of_all);
+      if (!swapped_) return {Outcome::interrupted, 0, 0};
+      report_of_all = told_;
+      parts = {&message, 1};
     }
-    result.loss = batch_loss(net_, view, rows, batch.divisor);
+    if (!report_of_all.good) return {Outcome::refused, 0, 0};
+    StepResult result{Outcome::finished, 0, report_of_all.correct};
+    if (!batch.own)
+      result.loss = batch_loss(net_, view, rows, batch.divisor);
+    else if (batch.divisor > 0)
+      result.loss = report_of_all.loss / batch.divisor;
     if (!std::isfinite(result.loss) && !goes_on_) return {Outcome::diverged, result.loss, 0};
     if (team.index == 0) over_ = pace_.is_over();
     if (gathers_) {
       const bool starts = progress.batches == 0;
-      if (by_blocks)
+      if (!parts.empty())
         add_share(net_, team, parts, starts, gradient_.data());
       else
         gradient_share(net_, view, blocks, team, starts, gradient_.data());
       progress.batches += 1;
-      progress.rows += rows;
+      progress.rows += batch.own ? batch.own->all : rows;
       progress.weight += batch.divisor;
       team.wait();
       if (progress.batches >= settings_.accumulate || batch.last)
@@ -134,8 +145,8 @@ protected:
     } else {
       Rule<T> rule = this->rule(lr, progress);
       rule.l2 = share_of_penalty(batch.divisor);
-      const bool finite = by_blocks ? update_share_from(net_, team, parts, rule)
-                                    : update_share(net_, view, blocks, team, by_columns, rule);
+      const bool finite = parts.empty() ? update_share(net_, view, blocks, team, by_columns, rule)
+                                        : update_share_from(net_, team, parts, rule);
       if (!finite) overflowed_ = true;
       team.wait();
       finish_update(team, progress);
@@ -144,6 +155,40 @@ protected:
     if (overflowed_ && !goes_on_)
       return {Outcome::diverged, std::numeric_limits<double>::infinity(), 0};
     return result;
+  }
+
+  // What the threads' reports come to; known after a barrier.
+  Told report_of(const Team& team) {
+    Told sum;
+    for (int i = 0; i < team.size; ++i) {
+      sum.good &= memory_.report(i).good;
+      sum.correct += memory_.report(i).correct;
+    }
+    return sum;
+  }
+
+  // The message becomes dW of all ranks' rows, `told_` what else they say; `swapped_` is false if
+  // the run is to end. `parts` are the threads', if they shared blocks.
+  void exchange(const Team& team, const Data& data, const BatchRows& batch, const RankPart<T>& part,
+                const BatchView<T>& view, std::span<T* const> parts, const Told& own) {
+    T* const message = memory_.message();
+    T* const behind = message + net_.panel_size();
+    if (!part.idles()) {
+      if (!parts.empty())
+        add_share(net_, team, parts, true, message);
+      else if (batch.count > 0)
+        gradient_share(net_, view, part.blocks, team, true, message);
+      else if (team.index == 0)
+        std::fill_n(message, net_.panel_size(), T(0));
+      team.wait();
+    }
+    if (team.index == 0) {
+      if (!part.idles()) tell(net_, ranks_, part, view, batch.count, own, behind);
+      const Index n = net_.panel_size() + told_numbers(ranks_, batch.count);
+      swapped_ = sum_over_ranks(ranks_, part.sharing, message, memory_.other_message(), n);
+      if (swapped_) told_ = told(ranks_, data, batch.order, batch.first, batch.count, view, behind);
+    }
+    team.wait();
   }
 
   // The update by a gradient that lies there, by all threads.
@@ -226,6 +271,9 @@ protected:
   std::vector<double> squares_; // of the gradient, by panels of columns
   Progress progress_;           // written by thread 0; the others have copies
   StepMemory<T> memory_;
+  Ranks ranks_;
+  Told told_;                           // written by thread 0 between two barriers
+  bool swapped_ = false;                // likewise
   bool over_ = false;                   // written by thread 0 between two barriers
   std::atomic<bool> overflowed_{false}; // an update made a parameter infinite
   Pace pace_;

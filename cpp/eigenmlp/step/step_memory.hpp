@@ -14,18 +14,22 @@ template <class T>
 class StepMemory {
 public:
   // For batches of up to `rows` rows, shared by up to so many threads; of `stored` numbers at most,
-  // if their rows are read so.
+  // if their rows are read so. Ranks that share steps tell each other up to so many numbers beside
+  // dW (exchange.hpp).
   void reserve(const Network<T>& net, Index rows, std::optional<Index> stored,
-               const std::vector<double>& dropout, std::size_t threads) {
+               const std::vector<double>& dropout, std::size_t threads, Index told = 0) {
     batch_.trains = true;
     const bool moved = stored ? batch_.reserve_stored(net, rows, *stored, static_cast<int>(threads),
                                                       false, dropout)
                               : batch_.reserve(net, rows, false, dropout);
     if (moved) by_columns_.clear();
     reports_.resize(threads);
+    constexpr Index per_line = static_cast<Index>(cache_line / sizeof(T));
+    message_size_ = ceil_div(net.panel_size() + told, per_line) * per_line;
+    if (told > 0) message_.reserve(2 * message_size_);
     if (threads == 1 || stored) return;
     const Blocks blocks = blocks_of(net, rows);
-    if (blocks.total > 1)
+    if (threads_share_blocks(net, blocks))
       reserve_parts(net, std::min(threads, static_cast<std::size_t>(blocks.total)));
     if (weights_outweigh(net, rows) && !net.rounds()) reserve_inputs(net, threads);
   }
@@ -40,6 +44,9 @@ public:
   std::span<T* const> parts(int threads) const {
     return {parts_.data(), static_cast<std::size_t>(threads)};
   }
+  // A message of dW, laid out like the parameters, and what is told behind it; and the partner's.
+  T* message() { return message_.data(); }
+  T* other_message() { return message_.data() + message_size_; }
   RowsReport& report(int thread) { return reports_[static_cast<std::size_t>(thread)]; }
 
 private:
@@ -65,6 +72,8 @@ private:
   std::vector<Buffer<T>> part_memory_;
   std::vector<T*> parts_;
   std::vector<RowsReport> reports_;
+  Buffer<T> message_;
+  Index message_size_ = 0;
 };
 
 } // namespace eigenmlp

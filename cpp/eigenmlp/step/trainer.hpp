@@ -18,7 +18,7 @@ Work work_of_step(const Network<T>& net, Index rows, const Rows& X) {
     const bool by_columns = weights_outweigh(net, rows, true);
     return work_of_net(net, operations, lines_exchanged(net, rows, by_columns, true), 3);
   }
-  const bool by_blocks = blocks_of(net, rows).total > 1;
+  const bool by_blocks = threads_share_blocks(net, blocks_of(net, rows));
   const double lines = by_blocks ? 4.0 * static_cast<double>(weight_lines(net))
                                  : lines_exchanged(net, rows, weights_outweigh(net, rows));
   return work_of_net(net, 6.0 * static_cast<double>(net.parameter_count() * rows), lines,
@@ -40,7 +40,7 @@ public:
                 const std::function<bool()>& stop) {
     const std::lock_guard busy(busy_);
     const SharingCall call;
-    const Index size = std::min(epochs.batch_size, data.X.rows);
+    const Index size = epochs.largest(data.X.rows);
     const int most = prepare(size, data.X, epochs.order, epochs.count);
     RunResult result;
     std::unique_lock lock(net_.mutex());
@@ -73,8 +73,14 @@ public:
     return result;
   }
 
-  // One step on all rows of the data.
-  StepResult step(const Data& data, double lr) {
+  // Shares the steps from now on with other processes.
+  void set_ranks(Ranks ranks) {
+    const std::lock_guard busy(busy_);
+    ranks_ = std::move(ranks);
+  }
+
+  // One step on all rows of the data; `own` as in Epochs.
+  StepResult step(const Data& data, double lr, const OwnRows* own = nullptr) {
     const std::lock_guard busy(busy_);
     const SharingCall call;
     const Index rows = data.X.rows;
@@ -86,9 +92,9 @@ public:
     const auto began = most > 1 ? detail::now_ns() : 0;
     in_parallel(threads, [&](const Team& team) {
       Progress progress = before;
-      const double divisor = batch_divisor(net_, data, nullptr, 0, rows);
+      const double divisor = own ? own->divisor : batch_divisor(net_, data, nullptr, 0, rows);
       const StepResult done =
-          step_of_team(team, data, {nullptr, 0, rows, divisor, false}, lr, progress);
+          step_of_team(team, data, {nullptr, 0, rows, divisor, false, own}, lr, progress);
       if (team.index == 0) result = done;
     });
     if (most > 1) chooser_->report(work_, threads, most, static_cast<double>(rows), began);
@@ -126,6 +132,7 @@ private:
   using Step = Stepper<T>;
   using Step::busy_, Step::net_, Step::settings_, Step::progress_, Step::memory_, Step::gradient_;
   using Step::pace_, Step::over_, Step::overflowed_, Step::goes_on_, Step::stored_;
+  using Step::ranks_;
   using Step::weights_outweigh_, Step::penalty_, Step::step_of_team, Step::update_from;
   using typename Step::Watch;
 
@@ -137,12 +144,14 @@ private:
     const int size = stored_ ? -bits : bits;
     if (size != chooser_size_) chooser_.emplace();
     chooser_size_ = size;
-    work_ = work_of_step(net_, rows, X);
+    const Index pieces = ranks_.own_rows ? 1 : ranks_.sharing(blocks_of(net_, rows, stored_).total);
+    work_ = work_of_step(net_, ceil_div(rows, pieces), X);
     weights_outweigh_ = weights_outweigh(net_, rows, stored_);
     const int most = allowed_threads(work_, rows);
     std::optional<Index> numbers;
     if (stored_) numbers = most_stored(X, orders, epochs, rows);
-    memory_.reserve(net_, rows, numbers, settings_.dropout, static_cast<std::size_t>(most));
+    memory_.reserve(net_, rows, numbers, settings_.dropout, static_cast<std::size_t>(most),
+                    ranks_ ? told_numbers(ranks_, rows) : 0);
     overflowed_ = goes_on_ = false;
     return most;
   }
@@ -151,14 +160,14 @@ private:
     if (most <= 1) return {1, Reason::small};
     Decision chosen = chooser_->choose(work_, most);
     // Blocks are shared by a power of two of threads, another plan by any number.
-    if (const Blocks blocks = blocks_of(net_, rows, stored_); blocks.total > 1)
+    if (const Blocks blocks = blocks_of(net_, rows, stored_); threads_share_blocks(net_, blocks))
       chosen.threads = threads_sharing(blocks, chosen.threads);
     return chosen;
   }
 
   // How far a run is.
   struct Place {
-    Index epoch = 0, first = 0; // row of the epoch
+    Index epoch = 0, batch = 0; // of the epoch
     EpochResult sum;            // of the epoch, so far
     double divisors = 0;        // their sum
     Index updates = 0, rows_done = 0;
@@ -168,21 +177,23 @@ private:
   // Steps from `at` on, until the stretch is over or the run at its end; thread 0 says what came.
   void steps(const Team& team, const Data& data, const Epochs& epochs, Place& at,
              std::span<EpochResult> results, RunResult& result) {
-    const Index N = data.X.rows, size = std::min(epochs.batch_size, N);
+    const Index N = data.X.rows, batches = epochs.batches_of(N);
     const auto& lr = epochs.learning_rates;
     while (at.epoch < epochs.count) {
       const std::int64_t* order = epochs.order ? epochs.order + at.epoch * N : nullptr;
-      const Index rows = std::min(size, N - at.first);
-      const bool ends = at.first + size >= N;
-      const double divisor = batch_divisor(net_, data, order, at.first, rows);
+      const Index first = epochs.begin(N, at.batch), rows = epochs.begin(N, at.batch + 1) - first;
+      const bool ends = at.batch + 1 == batches;
+      const Index batch = at.epoch * batches + at.batch;
+      const OwnRows* const own =
+          epochs.own.empty() ? nullptr : &epochs.own[static_cast<std::size_t>(batch)];
+      const double divisor = own ? own->divisor : batch_divisor(net_, data, order, first, rows);
       const Index steps_before = at.progress.steps;
       const StepResult done =
-          step_of_team(team, data, {order, at.first, rows, divisor, epochs.whole && ends},
+          step_of_team(team, data, {order, first, rows, divisor, epochs.whole && ends, own},
                        lr[lr.size() == 1 ? 0 : static_cast<std::size_t>(at.updates)], at.progress);
       at.updates += at.progress.steps - steps_before;
       at.rows_done += rows;
       if (team.index == 0) {
-        const Index batch = at.epoch * ceil_div(N, size) + at.first / size;
         if (epochs.losses) epochs.losses[batch] = done.loss;
         if (epochs.penalties) epochs.penalties[batch] = penalty_;
         if (done.outcome != Outcome::finished) {
@@ -196,7 +207,7 @@ private:
       at.sum.loss += done.loss * divisor;
       at.sum.correct += done.correct;
       at.divisors += divisor;
-      at.first += size;
+      ++at.batch;
       if (ends) {
         if (team.index == 0) {
           if (!net_.sums()) at.sum.loss = at.divisors > 0 ? at.sum.loss / at.divisors : 0;
@@ -206,7 +217,7 @@ private:
         }
         at.sum = {};
         at.divisors = 0;
-        at.first = 0;
+        at.batch = 0;
         ++at.epoch;
       }
       if (over_) return;

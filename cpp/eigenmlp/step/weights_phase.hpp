@@ -80,9 +80,9 @@ void sum_rectangle(const Network<T>& net, const BatchView<T>& batch, std::size_t
   const Panels<const T> X = batch.Y[l], dY = batch.dY[l + 1];
   const StoredBatch<T>* stored = l == 0 && batch.stored ? &batch.stored : nullptr;
   const Index strips = ceil_div(part.k_end - part.k, strip_panels<T>);
-  const Index step = blocks.count > 1 ? tree_panels
-                     : net.rounds()   ? most_block_panels
-                                      : block_panels;
+  static_assert(block_panels <= large_tree_panels);
+  const bool small = threads_share_blocks(net, blocks);
+  const Index step = small ? tree_panels : net.rounds() ? most_block_panels : block_panels;
   for (Index d = part.d; d < part.d_end; d += step) {
     const Index d_end = std::min(d + step, part.d_end);
     const Index block_rows = std::min(d_end * p, layer.D) - d * p;
@@ -99,18 +99,24 @@ void sum_rectangle(const Network<T>& net, const BatchView<T>& batch, std::size_t
       } else {
         std::array<Beside<T>, most_beside> beside;
         const std::span<const Beside<T>> near(beside.data(), besides(d, k, beside));
-        sum_blocks(
-            blocks, block_rows, C, from_zero, sum, [&](Index n, Index rows, bool zero, auto out) {
-              multiply_over_rows<T>(batch.rounded, l, rows, block_rows, C, {X.at(n, 0), X.panel}, d,
-                                    {dY.at(n, 0), dY.panel}, k, zero, out, near);
-            });
+        const auto leaf = [&](Index n, Index rows, bool zero, auto out) {
+          const bool last = n + rows == blocks.end();
+          multiply_over_rows<T>(batch.rounded, l, rows, block_rows, C, {X.at(n, 0), X.panel}, d,
+                                {dY.at(n, 0), dY.panel}, k, zero, out,
+                                last ? near : std::span<const Beside<T>>{});
+        };
+        if (small)
+          sum_blocks<tree_panels>(blocks, block_rows, C, from_zero, sum, leaf);
+        else
+          sum_blocks<large_tree_panels>(blocks, block_rows, C, from_zero, sum, leaf);
       }
       done(d * p, block_rows, k, C, sum);
       if (d == 0 && net.has_bias()) {
         const Panels<T> bias = target(layer.D, k);
-        sum_blocks(blocks, 1, C, from_zero, bias, [&](Index n, Index rows, bool zero, auto out) {
+        const auto leaf = [&](Index n, Index rows, bool zero, auto out) {
           sum_rows<T>(rows, C, {dY.at(n, k), dY.panel}, zero, out);
-        });
+        };
+        sum_blocks<1>(blocks, 1, C, from_zero, bias, leaf);
         done(layer.D, 1, k, C, bias);
       }
     }
@@ -205,13 +211,14 @@ bool update_share(const Network<T>& net, const BatchView<T>& batch, const Blocks
   constexpr Index scratch_panel = most_block_panels * p * p;
   alignas(cache_line) T scratch[strip_panels<T> * scratch_panel];
   bool finite = true;
+  const bool looks_ahead = !threads_share_blocks(net, blocks);
   const auto update = [&](std::size_t l, const Rectangle& part) {
     const Layer<T>& layer = net.layers()[l];
     sum_rectangle(
         net, batch, l, blocks, part, true,
         [&](Index, Index) { return Panels<T>{scratch, scratch_panel}; },
         [&](Index d, Index k, auto& beside) {
-          return blocks.total == 1 ? beside_update(net, layer, d, k, rule, beside) : std::size_t{0};
+          return looks_ahead ? beside_update(net, layer, d, k, rule, beside) : std::size_t{0};
         },
         [&](Index d, Index count, Index k, Index C, Panels<T> dW) {
           for (Index c = 0; c < C; ++c)

@@ -4,9 +4,9 @@
 //   - 1, 2, 4, … threads are tried, neighbours of the best now and then: rarely where that was
 //   worse.
 //   - Threads that share their processors with other programs come late, by a scheduler's slice,
-//   and
-//     the others wait. Work that took longer for that than one thread alone goes alone next time,
-//     and longer each time it happens again.
+//   and the others wait: work took longer than one thread alone. Half of what threads win while
+//   they come in time is put by for that. Once it is spent, work goes alone for a while, and longer
+//   each time it happens again: lateness never costs more than is won, but for the trials.
 //
 // Nothing here reads a clock: times are the caller's, in nanoseconds.
 #pragma once
@@ -16,6 +16,7 @@
 #include <bit>
 #include <cstdint>
 #include <limits>
+#include <utility>
 
 namespace eigenmlp {
 
@@ -64,12 +65,13 @@ public:
     const double each = ns / units;
     if (threads > 1) {
       const double expected = at(0).ns > 0 ? at(0).ns : slowest * alone;
+      const double lost = ns - expected * units;
       if (ns > late_factor * expected * units + late_ns) {
-        const double lost = ns - expected * units;
         // Not a thread, but the whole process was stopped: that says nothing of threads.
         if (lost > stopped_ns && lost > 10 * expected * units) return;
         return came_late(lost, now);
       }
+      if (at(0).ns > 0) put_by_ = std::clamp(put_by_ - lost / 2, 0.0, most_put_by);
       if (now > forgive_at_) times_late_ = 0;
     }
     double best = std::numeric_limits<double>::infinity(); // of the other numbers
@@ -91,6 +93,7 @@ private:
   static constexpr Time ms = 1'000'000;
   static constexpr double late_ns = 50'000, late_factor = 1.25; // more than alone: late
   static constexpr double stopped_ns = 100'000'000;
+  static constexpr double most_put_by = 30'000'000; // what a machine that becomes busy may cost
   static constexpr double slowest = 4; // a core of another machine may be so much slower than ours
   static constexpr double trial_share = 64;
   static constexpr int most_times_late = 5;
@@ -108,9 +111,12 @@ private:
   static int threads(int level, int most) { return std::min(1 << level, most); }
   Tried& at(int level) { return tried_[static_cast<std::size_t>(level)]; }
 
-  // `lost` ns more than one thread would have taken: alone for 8 times as long, then 16, …, 256,
-  // and a second at most.
+  // `lost` ns more than one thread would have taken. What is not put by means: alone for 8 times as
+  // long, then 16, …, 256, and a second at most.
   void came_late(double lost, Time now) {
+    put_by_ -= lost;
+    if (put_by_ >= 0) return;
+    lost = -std::exchange(put_by_, 0.0);
     const Time pause = static_cast<Time>(lost) * (Time{8} << times_late_);
     times_late_ = std::min(times_late_ + 1, most_times_late);
     alone_until_ = now + std::min(pause, 1000 * ms);
@@ -121,6 +127,7 @@ private:
   std::array<Tried, most_levels> tried_{};
   Time alone_until_ = 0, forgive_at_ = 0;
   int times_late_ = 0;
+  double put_by_ = 0; // ns
 };
 
 } // namespace eigenmlp

@@ -131,6 +131,8 @@ private:
 
 private:
   std::uint64_t before_;
+#else
+  FlushDenormals() {}
 #endif
 };
 

@@ -25,7 +25,7 @@ def warn_without_bfloat16() -> None:
         return
     text = (
         f'compute_dtype="bfloat16": this variant of the core ({level}) computes with rounded '
-        "operands in float32, which brings no speed; AMX or AVX-512-BF16 would"
+        "operands in float32, which brings no speed; AMX, AVX-512-BF16 or BFDOT would"
     )
     _warned.append(text)
     warnings.warn(text, stacklevel=4)

@@ -1,8 +1,9 @@
 """Loads exactly one variant of the compiled core: the best that this machine can run.
 
-``EIGENMLP_ISA=v2|v3|v4|bf16|amx`` forces a variant; one that was not built, or that the processor
-or the operating system does not support, is an `ImportError`. ``bf16`` and ``amx`` are one module,
-without and with AMX's tiles.
+``EIGENMLP_ISA=v2|v3|v4|bf16|amx`` forces a variant on x86-64, ``baseline|bf16`` on aarch64; one of
+another architecture, one that was not built, or that the processor or the operating system does not
+support, is an `ImportError`. On x86-64 ``bf16`` and ``amx`` are one module, without and with AMX's
+tiles.
 """
 
 from __future__ import annotations
@@ -16,14 +17,18 @@ from . import _cpu
 
 version: str = _cpu.version
 
-_MODULES = {
-    "amx": "_core_amx",
-    "bf16": "_core_amx",
-    "v4": "_core_v4",
-    "v3": "_core_v3",
-    "v2": "_core_v2",
-    "baseline": "_core_baseline",
+_MODULES_OF = {
+    "x86-64": {
+        "amx": "_core_amx",
+        "bf16": "_core_amx",
+        "v4": "_core_v4",
+        "v3": "_core_v3",
+        "v2": "_core_v2",
+    },
+    "aarch64": {"bf16": "_core_bf16", "baseline": "_core_baseline"},
+    "other": {"baseline": "_core_baseline"},
 }
+_MODULES = _MODULES_OF[_cpu.architecture]
 
 
 def _choose() -> str:
@@ -35,10 +40,17 @@ def _choose() -> str:
         if not usable:
             raise ImportError(
                 f"eigenmlp was built for {built}, but this processor runs only {supported}: "
-                "install it here, or build with --config-settings=cmake.define.EIGENMLP_ISA=all"
+                "install it here from source (pip install --no-binary eigenmlp eigenmlp), or build "
+                "with --config-settings=cmake.define.EIGENMLP_ISA=all"
             )
         return usable[0]
     if forced not in _MODULES:
+        for architecture, modules in _MODULES_OF.items():
+            if forced in modules:
+                raise ImportError(
+                    f"EIGENMLP_ISA={forced!r} is a variant for {architecture}, and this processor "
+                    f"is of {_cpu.architecture}; expected one of {usable}, or unset EIGENMLP_ISA"
+                )
         raise ImportError(f"EIGENMLP_ISA={forced!r} is unknown; expected one of {usable}")
     if forced not in built:
         raise ImportError(

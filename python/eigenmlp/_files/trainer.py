@@ -62,6 +62,8 @@ def load(
     path: str | Path,
     optimizer: Optimizer | str | None,
     backend: str,
+    comm: object = None,
+    rows: str = "all",
 ) -> Kind:
     """`Trainer.load`: a trainer of a class, with a network of a class."""
     if isinstance(optimizer, str):
@@ -88,6 +90,8 @@ def load(
             _counted(settings["batch_size"], "batch_size"),
             copy.deepcopy(net._rng),
             accumulate=_counted(settings["accumulate"], "accumulate"),
+            comm=comm,
+            rows=rows,
         )
         trainer._rng = net._rng
         trainer._dropout_key = checks.integer(settings["dropout_key"], "dropout_key", 0, 2**64 - 1)

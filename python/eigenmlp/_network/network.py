@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._inputs import checks, mapped
 from .._inputs.foreign import is_foreign, shared
 from ..choices import Choices
+from ..datasets.shards import Shards
 from .in_units import LayersInUnits
 
 Array = NDArray[Any]
@@ -39,6 +40,8 @@ class DenseNetwork(LayersInUnits):
         if out is not None and not isinstance(out, np.ndarray) and is_foreign(out):
             self.forward(X, shared(out, "out"))
             return out
+        if isinstance(X, Shards):
+            return self._forward_blocks(X, out)
         if (type(X) is not np.ndarray or X.base is not None) and not is_foreign(X):
             mapped.intact(X, "X")
         if out is not None:
@@ -54,6 +57,17 @@ class DenseNetwork(LayersInUnits):
         if Y is None:
             raise ValueError("X: expected data that stay as they were checked, got NaN or Inf")
         return Y  # type: ignore[no-any-return]
+
+    def _forward_blocks(self, X: Shards, out: Array | None) -> Array:
+        """The same of rows that are read block by block."""
+        checks.matrix(X.shape, self._sizes[0], "X", "D")
+        shape = (len(X), self._sizes[-1])
+        if out is None:
+            out = np.empty(shape, self._dtype)
+        checks.output_array(out, shape, self._dtype)
+        for begin, end in X.blocks():
+            self.forward(X[begin:end], out[begin:end])
+        return out
 
     def loss_and_gradient(
         self,

@@ -41,12 +41,21 @@ class Bar:
         self._bar.update(epochs)
 
 
-def progress_bar(epochs: int, progress: bool | str) -> AbstractContextManager[Bar | None]:
-    """A bar, or None: `progress` is True, False or "auto" (on a terminal or in a notebook)."""
+def progress_bar(
+    epochs: int, progress: bool | str, shows: bool = True
+) -> AbstractContextManager[Bar | None]:
+    """A bar, or None: `progress` is True, False or "auto" (on a terminal or in a notebook).
+
+    Who does not show it has none, whatever that is.
+    """
     if not (isinstance(progress, bool) or (isinstance(progress, str) and progress == "auto")):
         raise ValueError(f'progress: expected True, False or "auto", got {shown(progress)}')
     notebook = "ipykernel" in sys.modules
-    if progress is False or (progress == "auto" and not notebook and not _on_terminal()):
+    if (
+        not shows
+        or progress is False
+        or (progress == "auto" and not notebook and not _on_terminal())
+    ):
         return nullcontext()
     return _bar(epochs, notebook)
 

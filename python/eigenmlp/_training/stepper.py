@@ -20,6 +20,9 @@ from ..choices import Choices
 from ..errors import DivergenceError
 from ..optimizers import Optimizer, checked_optimizer, learning_rates
 from ..schedules import ReduceOnPlateau
+from ..threads import limited
+from . import agreement
+from .ranks import Ranks, alike
 
 Array = NDArray[Any]
 Kind = TypeVar("Kind", bound="Stepper")
@@ -38,6 +41,20 @@ class Stepper:
         seed: int | np.random.Generator | None = None,
         *,
         accumulate: int = 1,
+        comm: object = None,
+        rows: str = "all",
+    ) -> None:
+        self._ranks = Ranks.of(comm, rows)
+        with self._together():
+            self._set(net, optimizer, batch_size, seed, accumulate)
+
+    def _set(
+        self,
+        net: DenseNetwork,
+        optimizer: Optimizer | str,
+        batch_size: int,
+        seed: int | np.random.Generator | None,
+        accumulate: int,
     ) -> None:
         optimizer = checked_optimizer(optimizer)
         self._turns, self._changing = Turns(), False
@@ -59,6 +76,8 @@ class Stepper:
         self._rng = net._rng if seed is None else checks.generator(seed)
         # Takes users' arrays as they are, or says None.
         self._direct = net._backend == "native" and not (net._has_class_weights or net._of_choices)
+        if self._ranks is not None and self._ranks.own:
+            _check_own_rows(net)
         with unmoved_if(lambda: True, self._rng):
             self._dropout_key = int(self._rng.integers(2**64, dtype=np.uint64)) if net._drops else 0
             self._make_trainer()
@@ -74,6 +93,18 @@ class Stepper:
             net._dropout,
             self._dropout_key,
         )
+        ranks, self._agreed = self._ranks, False
+        if ranks is not None and ranks.size > 1 and hasattr(self._trainer, "set_ranks"):
+            self._trainer.set_ranks(ranks.index, ranks.size, ranks.own, ranks.swap)
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Around what all ranks do, with a rank's share of this machine's processors."""
+        if self._ranks is None:
+            yield
+            return
+        with self._ranks.together(self.__dict__.get("_trainer")), limited(self._ranks.threads):
+            yield
 
     @contextmanager
     def _changes(self) -> Iterator[None]:
@@ -126,10 +157,18 @@ class Stepper:
         DivergenceError
             If the loss is not finite; nothing is changed then.
         """
+        with self._together():
+            return self._step(Xb, yb)
+
+    def _step(self, Xb: ArrayLike, yb: ArrayLike | Choices) -> float:
         lr = self.optimizer.lr
         if callable(lr):
             lr = self._learning_rates(1)[0]
         self.net._refuse_unmeasured("Xb")
+        if self._ranks is not None:
+            self._agree_once()
+            if self._ranks.own:
+                return self._step_of_own(Xb, yb, float(lr))
         for array, name in ((Xb, "X"), (yb, "y")):
             mapped.intact(array, name)
         with self._turns.lock:
@@ -141,7 +180,35 @@ class Stepper:
             if loss is None:
                 raise ValueError(_CHANGED)
         if not math.isfinite(loss):
-            raise DivergenceError(self.epochs + 1, self.steps + 1, loss)
+            raise alike(DivergenceError(self.epochs + 1, self.steps + 1, loss))
+        return loss
+
+    def _agree_once(self) -> None:
+        """Before the first step of several ranks: they have the same trainer."""
+        assert self._ranks is not None
+        if not self._agreed:
+            self._ranks.rejoin()
+            agreement.check_alike(self._ranks, agreement.of_trainer(self))
+            self._agreed = True
+
+    def _step_of_own(self, Xb: ArrayLike, yb: ArrayLike | Choices, lr: float) -> float:
+        """A step on a batch of which each rank has its own rows."""
+        assert self._ranks is not None
+        X, T, weights = self.net._data(Xb, yb, None)
+        divisor = self.net._loss_object.divisor(len(T), weights)
+        of_all = self._ranks.gather((len(T), divisor))
+        counts = [count for count, _ in of_all]
+        is_sum = self.net._loss_object.reduction == "sum"
+        divisor = 1.0 if is_sum else sum(share for _, share in of_all)
+        before = sum(counts[: self._ranks.index])
+        with self._turns.lock:
+            loss = self._trainer.step(  # type: ignore[call-arg]  # the core's
+                X, T, lr, weights, divisor=divisor, rows_before=before, rows_of_all=sum(counts)
+            )
+        if loss is None:
+            raise ValueError(_CHANGED)
+        if not math.isfinite(loss):
+            raise alike(DivergenceError(self.epochs + 1, self.steps + 1, loss))
         return loss
 
     def apply(self, gradient: ArrayLike) -> None:
@@ -166,7 +233,7 @@ class Stepper:
     def _refuse(self, result: RunResult, step: int) -> None:
         """What kept a native run from its end, as an error; `step` counts within the epoch."""
         if result.diverged_step >= 0:
-            raise DivergenceError(self.epochs + 1, step, result.diverged_loss)
+            raise alike(DivergenceError(self.epochs + 1, step, result.diverged_loss))
         if result.refused:
             raise ValueError(_CHANGED)
         if result.interrupted:
@@ -200,7 +267,7 @@ class Stepper:
     def _state(self) -> dict[str, Any]:
         inner = self._trainer
         gathered = inner.get_gathered() if inner.get_progress()[1] else None
-        left_out = ("_trainer", "_turns", "_changing")
+        left_out = ("_trainer", "_turns", "_changing", "_ranks", "_own")
         state = {k: v for k, v in self.__dict__.items() if k not in left_out}
         memory = {name: inner.get_state(name) for name in inner.state_names}
         return {**state, "memory": memory, "progress": (*inner.get_progress(), gathered)}
@@ -210,6 +277,7 @@ class Stepper:
         parameters, rng = state.pop("parameters", None), state.pop("generator", None)
         self.__dict__.update(state)
         self._turns, self._changing = Turns(), False
+        self._ranks = None  # a copy runs alone
         if parameters is not None:
             self.net.parameters = parameters
         if rng is not None:
@@ -218,6 +286,19 @@ class Stepper:
         for name, flat in memory.items():
             self._trainer.set_state(name, flat)
         self._trainer.set_progress(*progress)
+
+
+def _check_own_rows(net: DenseNetwork) -> None:
+    """Refuse what each rank would measure or compute by its own rows alone."""
+    if net._backend != "native":
+        raise ValueError(f"rows: expected 'all' with backend={net._backend!r}, got 'own'")
+    if net._of_choices:
+        raise ValueError(f"rows: expected 'all' with {net._loss}, got 'own'")
+    if net._to_be_measured:
+        raise ValueError(
+            "rows: expected 'all' with units that are to be measured, got 'own': call "
+            "net.standardize on the same rows on every rank first"
+        )
 
 
 def _check_hyper(hyper: dict[str, float], dtype: str) -> None:

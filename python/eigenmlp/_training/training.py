@@ -15,12 +15,15 @@ from .._basics.shown import shown
 from .._basics.unmoved import unmoved_if
 from .._inputs import checks, mapped
 from ..choices import Choices
+from ..datasets.shards import is_shards
 from ..history import History
 from ..schedules import ReduceOnPlateau
-from . import given_batches, plausible
+from . import agreement, given_batches, plausible
 from .early_stopping import Best
+from .own_rows import OwnRows
 from .progress import progress_bar
 from .stepper import Stepper
+from .streamed import Streamed
 
 Array = NDArray[Any]
 Data = tuple[Array, Array, "Array | None"]  # X, T, weights
@@ -81,10 +84,32 @@ class Training(Stepper):
         early_stopping: int | None = None,
     ) -> History:
         """Train for `epochs` epochs; parameters and errors as in `MLP.fit`."""
+        with self._together():
+            return self._run(
+                X, y, epochs, validation, sample_weight, shuffle, callbacks, progress,
+                early_stopping,
+            )  # fmt: skip
+
+    def _run(
+        self,
+        X: ArrayLike | Batches,
+        y: ArrayLike | Choices | None,
+        epochs: int,
+        validation: tuple[ArrayLike, ArrayLike | Choices] | None,
+        sample_weight: ArrayLike | None,
+        shuffle: bool,
+        callbacks: Sequence[Callback],
+        progress: bool | str,
+        early_stopping: int | None,
+    ) -> History:
         batches = given_batches.is_batches(X, y)
         if batches and sample_weight is not None:
             raise ValueError("sample_weight: expected None with batches (Xb, yb), got weights")
-        data = None if batches else self.net._data(X, y, sample_weight)  # type: ignore[arg-type]
+        data: Data | Streamed | None = None
+        if is_shards(X, y, sample_weight):
+            data = Streamed(self.net, X, y, sample_weight)
+        elif not batches:
+            data = self.net._data(X, y, sample_weight)  # type: ignore[arg-type]
         epochs = checks.integer(epochs, "epochs", least=0)
         checked_validation = self._checked_validation(validation)
         callbacks = _checked_callbacks(callbacks)
@@ -93,7 +118,10 @@ class Training(Stepper):
         shuffle = checks.checked_bool(shuffle, "shuffle")
         if batches:
             self.net._refuse_unmeasured("X")
-        with progress_bar(epochs, progress) as bar:
+        if self._ranks is not None:
+            settings = {"epochs": epochs, "shuffle": shuffle, "early_stopping": early_stopping}
+            self._agree(data, checked_validation, {**settings, "_calls": bool(callbacks)})
+        with progress_bar(epochs, progress, self._ranks is None or self._ranks.index == 0) as bar:
             return self._run_checked(
                 X if data is None else data,
                 epochs,
@@ -104,37 +132,67 @@ class Training(Stepper):
                 early_stopping=early_stopping,
             )
 
+    def _agree(
+        self,
+        data: Data | Streamed | None,
+        validation: Data | Streamed | None,
+        facts: dict[str, Any],
+    ) -> None:
+        """Before the first step of several ranks: they are to do the same."""
+        ranks = self._ranks
+        assert ranks is not None
+        ranks.rejoin()
+        facts |= agreement.of_trainer(self)
+        if ranks.own and not isinstance(data, tuple):
+            came = "batches (Xb, yb)" if data is None else "Shards"
+            raise ValueError(f"X: expected arrays with rows='own', got {came}")
+        facts["validation"] = validation is not None
+        for given, what in ((data, ""), (validation, "validation: ")):
+            if isinstance(given, tuple):
+                facts |= agreement.of_data(*given, own=ranks.own, what=what)
+            elif given is not None:
+                facts |= given.facts(what)
+        of_all = agreement.check_alike(ranks, facts)
+        self._agreed = True
+        self._somebody_calls = any(other["_calls"] for other in of_all)
+        if ranks.own:
+            self._own = OwnRows(ranks, [other["_count"] for other in of_all], self.batch_size)
+
     def _run_checked(
         self,
         data: Any,
         epochs: int,
         *,
-        validation: Data | None,
+        validation: Data | Streamed | None,
         shuffle: bool,
         early_stopping: int | None,
         callbacks: Sequence[Callback] = (),
         advance: Callable[[int, History], None] | None = None,
         around: Surroundings | None = None,
     ) -> History:
-        """The same with what was checked: `data` are a tuple, or an iterable of batches."""
+        """The same with what was checked: `data` are a tuple, rows that are read as they are
+        needed, or an iterable of batches.
+        """
         given = data if isinstance(data, tuple) else None
         one_by_one = (
             bool(callbacks)
+            or (self._ranks is not None and (self._somebody_calls or self._ranks.own))
             or validation is not None
             or early_stopping is not None
             or self._plateau is not None
         )
-        if given is not None and around is None:
+        warns = around is None and (self._ranks is None or self._ranks.index == 0)
+        if given is not None and warns:
             plausible.columns(self.net, given[0])
         self._flush()
-        history = History(rows=0 if given is None else len(given[1]))
+        history = History(rows=0 if given is None else self._rows_of_all(given))
         best = Best(early_stopping, self.net, history)
         epoch = 0
         with ExitStack() as run:
             run.enter_context(best)
             if given is not None:
                 run.enter_context(self.net._measuring(given, lambda: self._has_begun))
-            if validation is not None:
+            if isinstance(validation, tuple):
                 self.net._check_units_hold(*validation[:2], "validation: ")
             while epoch < epochs:
                 if around is not None and around.check is not None:
@@ -142,7 +200,9 @@ class Training(Stepper):
                 left, count = epochs - epoch, 1
                 self._turns.give_way()
                 with ExitStack() as moment:
-                    if given is None:
+                    if isinstance(data, Streamed):
+                        data.run_epoch(self, history, moment, shuffle)
+                    elif given is None:
                         if not given_batches.run_epoch(self, data, history, moment):
                             break
                     else:
@@ -162,9 +222,11 @@ class Training(Stepper):
                     advance(count, history)
                 over = best.is_over()  # before callbacks, which may change the network
                 done = [call(epoch, history, self.net) for call in callbacks]
+                if self._ranks is not None and self._somebody_calls:
+                    done = self._ranks.gather(any(done))
                 if over or any(done):
                     break
-        if given is not None and history.loss and around is None:
+        if given is not None and history.loss and warns:
             plausible.predictions(self.net, *given[:2])
         return history
 
@@ -185,18 +247,27 @@ class Training(Stepper):
         self, data: Data, epochs: int, shuffle: bool, history: History, around: Surroundings
     ) -> None:
         X, T, weights = data
-        N = len(T)  # rows, or choices between rows
+        N = self._rows_of_all(data)  # or choices between rows
         steps = self._updates(N)
         lr = np.array(self._learning_rates(epochs * steps))
         shuffle = shuffle and self.batch_size < N  # within one batch it changes only rounding
-        check = both(mapped.watch(X=X, y=T, sample_weight=weights), around.check)
+        ranks = self._ranks
+        look = None if ranks is None else ranks.look
+        check = both(mapped.watch(X=X, y=T, sample_weight=weights), around.check, look)
         if check is not None:
             check()
         before = self._rng.bit_generator.state
+        more: dict[str, Any] = {}
         with unmoved_if(lambda: True, self._rng):  # memory runs out before the first step
-            orders = around.orders(self._rng, epochs, N if shuffle else 0)
+            if ranks is not None and ranks.own:
+                order = self._own.order(self._rng) if shuffle else np.empty(0, np.int64)
+                orders = order[None]
+                is_sum = self.net._loss_object.reduction == "sum"
+                more = self._own.arguments(order, weights, is_sum)
+            else:
+                orders = around.orders(self._rng, epochs, N if shuffle else 0)
             result = self._trainer.run(
-                X, T, weights, min(self.batch_size, N), orders, lr, whole=True, check=check
+                X, T, weights, min(self.batch_size, N), orders, lr, whole=True, check=check, **more
             )
         done = result.epochs
         if shuffle and done < epochs:  # the generator is where the epochs that began have left it
@@ -204,7 +275,10 @@ class Training(Stepper):
             in_an_epoch = result.steps > done * steps or self._trainer.get_progress()[1] > 0
             with drawing(self._rng):
                 for _ in range(done + in_an_epoch):
-                    self._rng.permutation(N)
+                    if more:
+                        self._own.order(self._rng)
+                    else:
+                        self._rng.permutation(N)
         self.epochs += done
         history.loss += result.losses[:done].tolist()
         history.seconds += result.seconds[:done].tolist()
@@ -213,33 +287,70 @@ class Training(Stepper):
         if check is not None:
             check()
 
+    def _rows_of_all(self, data: Data) -> int:
+        """Rows of an epoch, on all ranks."""
+        own = self._ranks is not None and self._ranks.own
+        return self._own.total if own else len(data[1])
+
     def _updates(self, rows: int) -> int:
         """Updates of an epoch."""
         batches = -(-rows // self.batch_size)
         return -(-batches // self.accumulate)
 
-    def _checked_validation(self, validation: object) -> tuple[Array, Array, Array | None] | None:
+    def _checked_validation(self, validation: object) -> Data | Streamed | None:
         if validation is None:
             return None
         if not (isinstance(validation, (tuple, list)) and len(validation) == 2):
             raise TypeError(f"validation: expected (X, y), got {type(validation).__name__}")
         try:
+            if is_shards(*validation):
+                return Streamed(self.net, validation[0], validation[1], None)
             return self.net._data(validation[0], validation[1], None)
         except (TypeError, ValueError) as error:
             raise type(error)(f"validation: {error}") from None
 
     def _validate_epoch(
         self,
-        validation: tuple[Array, Array, Array | None],
+        validation: Data | Streamed,
         history: History,
         check: Callable[[], None] | None,
     ) -> None:
+        if isinstance(validation, Streamed):
+            loss, correct = validation.evaluate()
+            history.val_loss.append(loss)
+            if correct >= 0:
+                history.val_accuracy.append(correct / len(validation))
+            return
         for name, array in zip(("X", "y"), validation[:2], strict=True):
             mapped.intact(array, f"validation: {name}")
-        loss, correct = self.net._network.evaluate(*validation, check)
+        rows = len(validation[1])
+        if self._ranks is None:
+            loss, correct = self.net._network.evaluate(*validation, check)
+        else:
+            loss, correct, rows = self._evaluate_together(validation)
         history.val_loss.append(float(loss))
         if correct >= 0:
-            history.val_accuracy.append(correct / len(validation[1]))
+            history.val_accuracy.append(correct / rows)
+
+    def _evaluate_together(self, data: tuple[Array, Array, Array | None]) -> tuple[float, int, int]:
+        """Loss, rows classified right and rows of all ranks, each of which evaluates a part."""
+        ranks, network, rows = self._ranks, self.net._network, len(data[1])
+        assert ranks is not None
+        if ranks.own:
+            loss, correct = network.evaluate(*data)
+            loss_object = self.net._loss_object
+            share = loss_object.divisor(rows, data[2])
+            of_all = np.array(ranks.gather((loss * share, share, correct, rows)))
+            sums = of_all.sum(axis=0)
+            mean = sums[0] if loss_object.reduction == "sum" else sums[0] / sums[1]
+            return float(mean), int(sums[2]) if correct >= 0 else -1, int(sums[3])
+        if not hasattr(network, "evaluate_part"):  # the twin: every rank does it all
+            return (*network.evaluate(*data), rows)
+        parts = ranks.gather(network.evaluate_part(*data, ranks.index, ranks.size))
+        losses = np.sum([part for part, _ in parts], axis=0)  # in each chunk all but one are 0
+        loss = float(np.add.accumulate(losses)[-1])  # in the order that `evaluate` adds them in
+        correct = [count for _, count in parts]
+        return loss, sum(correct) if correct[0] >= 0 else -1, rows
 
 
 def _checked_callbacks(callbacks: object) -> Sequence[Callback]:

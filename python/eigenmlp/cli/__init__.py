@@ -5,13 +5,16 @@ Exit codes: 0 done, 1 training diverged, 2 bad argument or file, 130 interrupted
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr
 
 import eigenmlp as em
 
 from .._basics.shown import one_line
+from . import launched
 from .arguments import parse
 from .commands import Command, EvaluateCommand, InfoCommand, PredictCommand, TrainCommand
 from .info import info
@@ -41,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     2
     """
     try:
-        command = parse(argv)
+        with redirect_stderr(sys.stderr if launched.is_first() else io.StringIO()):
+            command = parse(argv)
         _run(command)
         sys.stdout.flush()  # a closed pipe shows here, not at exit
         return 0
@@ -76,5 +80,6 @@ def _run(command: Command) -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"eigenmlp: error: {one_line(message)}", file=sys.stderr)
+    if launched.is_first():  # others' errors come to it as its own
+        print(f"eigenmlp: error: {one_line(message)}", file=sys.stderr)
     return code

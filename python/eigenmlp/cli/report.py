@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .._basics.shown import one_line
+from . import launched
 from .metrics import Judged
 
 _NAMES = {"auc": "AUC", "r2": "R²", "mae": "MAE", "rmse": "RMSE"}
@@ -26,14 +27,15 @@ class Report:
         self.warnings: list[str] = []
 
     def say(self, text: str) -> None:
-        if not self.as_json:
+        if not self.as_json and launched.is_first():
             known = sys.stdout.encoding or "utf-8"  # an old terminal has no ² and no names in Greek
             print(text.encode(known, "backslashreplace").decode(known), flush=True)
 
     def warn(self, text: str) -> None:
         text = one_line(text)
         self.warnings.append(text)
-        print(f"eigenmlp: warning: {text}", file=sys.stderr)
+        if launched.is_first():
+            print(f"eigenmlp: warning: {text}", file=sys.stderr)
 
     @contextmanager
     def python_warnings(self) -> Iterator[None]:
@@ -53,7 +55,7 @@ class Report:
 
     def finish(self, content: dict[str, Any]) -> None:
         """Print the one JSON object, if that was asked for."""
-        if self.as_json:
+        if self.as_json and launched.is_first():
             print(json.dumps(_plain({**content, "warnings": self.warnings}), allow_nan=False))
 
 

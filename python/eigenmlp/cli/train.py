@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 
 import eigenmlp as em
 from eigenmlp._inputs.description import described
 
+from .._training.ranks import Ranks
+from . import launched
 from .arguments import LOSSES, OPTIMIZERS
 from .commands import Recipe, TrainCommand
 from .data import Split, load_split
@@ -21,7 +24,19 @@ from .table_train import train_table
 
 
 def train(command: TrainCommand) -> None:
-    """Train as the command says; whatever can be refused is refused before the training."""
+    """Train as the command says; whatever can be refused is refused before the training.
+
+    Ranks that `mpiexec` started share the training of a network; rank 0 prints and writes.
+    """
+    comm = launched.world()
+    if comm is None:
+        _train(command, None)
+        return
+    with Ranks(comm, "all").together():
+        _train(command, comm)
+
+
+def _train(command: TrainCommand, comm: Any) -> None:
     check_writable(command.save, "--save")
     curve = LossCurve(command.plot) if command.plot is not None else None
     if curve is not None and curve.path.resolve() == command.save.resolve():
@@ -31,6 +46,10 @@ def train(command: TrainCommand) -> None:
     report = Report(command.json)
     if command.source.is_table and not command.table.plain:
         if _tables_work():
+            if comm is not None:
+                report.warn("models of tables are trained by rank 0 alone; --plain shares")
+                if not launched.is_first():
+                    return
             train_table(command, curve, report)
             return
         if command.source.name.lower().endswith((".parquet", ".pq")):
@@ -39,7 +58,7 @@ def train(command: TrainCommand) -> None:
             "Polars, scikit-learn or narwhals is not installed: a plain network is trained, on "
             f"numbers alone and without names of columns; for all else {INSTALL}"
         )
-    _train_network(command, curve, report)
+    _train_network(command, curve, report, comm)
 
 
 def _tables_work() -> bool:
@@ -52,7 +71,9 @@ def _tables_work() -> bool:
     return True
 
 
-def _train_network(command: TrainCommand, curve: LossCurve | None, report: Report) -> None:
+def _train_network(
+    command: TrainCommand, curve: LossCurve | None, report: Report, comm: Any
+) -> None:
     recipe = command.recipe
     loss = None if recipe.loss is None else described(recipe.loss, LOSSES, "--loss")
     of_values = not (loss is None or _of_classes(loss))
@@ -91,7 +112,10 @@ def _train_network(command: TrainCommand, curve: LossCurve | None, report: Repor
         optimizer=optimizer,
         seed=command.seed,
         progress=False if command.quiet or command.json else "auto",
+        comm=comm,
     )
+    if not launched.is_first():
+        return
     seconds = time.perf_counter() - start
     if units is not None:
         units.restore(net)

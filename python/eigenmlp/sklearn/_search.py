@@ -17,6 +17,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils._param_validation import Interval
 
 from .._basics.shown import shown
+from .._training import elsewhere
 from .._training.pool import Stopped
 from ..threads import get_num_threads, limited
 from . import _outside
@@ -115,6 +116,9 @@ class MLPSearchCV(BaseSearchCV):
     def fit(self, X: Any, y: Any = None, **params: Any) -> MLPSearchCV:
         """Train and score every candidate on every split, and the best one on all rows.
 
+        Under `joblib.parallel_config` with a cluster's backend (``"dask"``, ``"ray"``,
+        ``"spark"``) the fits are tasks there.
+
         Parameters
         ----------
         X, y
@@ -131,6 +135,9 @@ class MLPSearchCV(BaseSearchCV):
         TypeError, ValueError
             As `GridSearchCV` has them; and where `halving` finds no ``max_iter`` to share out.
         """
+        if elsewhere.cluster() is not None:
+            super().fit(X, y, **params)
+            return self
         # Watched: Ctrl-C ends all, not only the fit that this thread is at.
         watched = _outside.watched(_outside.check() or _nothing)
         with limited(self.n_threads), _threads(get_num_threads()), told_once("fits"), watched:

@@ -52,6 +52,9 @@ class Network32:
         sample_weight: typing.Any = None,
         check: typing.Any = None,
     ) -> tuple[float, int]: ...
+    def evaluate_part(
+        self, X: typing.Any, y: typing.Any, sample_weight: typing.Any, part: int, parts: int
+    ) -> tuple[numpy.typing.NDArray[numpy.float64], int]: ...
     def forward(
         self, X: typing.Any, out: typing.Any = None
     ) -> numpy.typing.NDArray[numpy.float32] | None: ...
@@ -103,6 +106,10 @@ class Trainer32:
         whole: bool = True,
         check: typing.Any = None,
         goes_on: bool = False,
+        own_batches: int = 0,
+        divisors: numpy.typing.NDArray[numpy.float64] | None = None,
+        rows_before: numpy.typing.NDArray[numpy.int64] | None = None,
+        rows_of_all: numpy.typing.NDArray[numpy.int64] | None = None,
     ) -> RunResult: ...
     def set_progress(
         self,
@@ -112,9 +119,17 @@ class Trainer32:
         weight: float = 0.0,
         gathered: numpy.typing.NDArray[numpy.float32] | None = None,
     ) -> None: ...
+    def set_ranks(self, index: int, size: int, own_rows: bool, swap: typing.Any) -> None: ...
     def set_state(self, name: str, flat: numpy.typing.NDArray[numpy.float32]) -> None: ...
     def step(
-        self, X: typing.Any, y: typing.Any, lr: float, sample_weight: typing.Any = None
+        self,
+        X: typing.Any,
+        y: typing.Any,
+        lr: float,
+        sample_weight: typing.Any = None,
+        divisor: float | None = None,
+        rows_before: int = 0,
+        rows_of_all: int = 0,
     ) -> float | None: ...
     @property
     def state_names(self) -> list[str]: ...
@@ -138,6 +153,9 @@ class Network64:
         sample_weight: typing.Any = None,
         check: typing.Any = None,
     ) -> tuple[float, int]: ...
+    def evaluate_part(
+        self, X: typing.Any, y: typing.Any, sample_weight: typing.Any, part: int, parts: int
+    ) -> tuple[numpy.typing.NDArray[numpy.float64], int]: ...
     def forward(
         self, X: typing.Any, out: typing.Any = None
     ) -> numpy.typing.NDArray[numpy.float64] | None: ...
@@ -189,6 +207,10 @@ class Trainer64:
         whole: bool = True,
         check: typing.Any = None,
         goes_on: bool = False,
+        own_batches: int = 0,
+        divisors: numpy.typing.NDArray[numpy.float64] | None = None,
+        rows_before: numpy.typing.NDArray[numpy.int64] | None = None,
+        rows_of_all: numpy.typing.NDArray[numpy.int64] | None = None,
     ) -> RunResult: ...
     def set_progress(
         self,
@@ -198,9 +220,17 @@ class Trainer64:
         weight: float = 0.0,
         gathered: numpy.typing.NDArray[numpy.float64] | None = None,
     ) -> None: ...
+    def set_ranks(self, index: int, size: int, own_rows: bool, swap: typing.Any) -> None: ...
     def set_state(self, name: str, flat: numpy.typing.NDArray[numpy.float64]) -> None: ...
     def step(
-        self, X: typing.Any, y: typing.Any, lr: float, sample_weight: typing.Any = None
+        self,
+        X: typing.Any,
+        y: typing.Any,
+        lr: float,
+        sample_weight: typing.Any = None,
+        divisor: float | None = None,
+        rows_before: int = 0,
+        rows_of_all: int = 0,
     ) -> float | None: ...
     @property
     def state_names(self) -> list[str]: ...

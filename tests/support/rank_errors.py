@@ -1,0 +1,177 @@
+"""What ends a run on one rank ends it on all: ``python -m support.rank_errors`` on two ranks.
+
+Rank 0 prints, for every scenario and rank, the error and the seconds it took.
+"""
+
+import json
+import os
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from mpi4py import MPI
+
+import eigenmlp as em
+
+COMM = MPI.COMM_WORLD
+OTHER = COMM.Get_rank() == 1
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((600, 20)).astype(np.float32)
+Y = RNG.integers(0, 3, 600)
+
+
+def trainer(
+    sizes: tuple[int, ...] = (20, 30, 3), optimizer: Any = None, seed: int = 0, **options: Any
+) -> em.Trainer:
+    net = em.MLP(list(sizes), seed=seed)
+    options = {"batch_size": 256, "seed": 1, "comm": COMM, **options}
+    return em.Trainer(net, optimizer or em.SGD(0.01), **options)
+
+
+def _raises(epoch: int, history: Any, net: Any) -> None:
+    if epoch == 3:
+        raise LookupError("the callback's own")
+
+
+def callback_raises() -> None:
+    trainer().run(X, Y, 10_000, callbacks=[_raises] if OTHER else [])
+
+
+def callback_raises_where_ranks_do_not_exchange() -> None:
+    trainer(batch_size=8).run(X, Y, 10_000, callbacks=[_raises] if OTHER else [])
+
+
+def ctrl_c() -> None:
+    if OTHER:
+        threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT]).start()
+    trainer().run(X, Y, 100_000_000)
+
+
+def ctrl_c_while_waiting() -> None:
+    trainer_ = trainer()
+    if OTHER:
+        threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT]).start()
+    else:
+        time.sleep(1.0)
+    trainer_.run(X, Y, 1)
+
+
+def bad_data_on_one() -> None:
+    bad = X.copy()
+    bad[5, 5] = np.nan
+    trainer().run(bad if OTHER else X, Y, 1)
+
+
+def bad_setting_on_one() -> None:
+    trainer(batch_size=-1 if OTHER else 256).run(X, Y, 1)
+
+
+def other_networks() -> None:
+    trainer((20, 31, 3) if OTHER else (20, 30, 3)).run(X, Y, 1)
+
+
+def other_optimizers() -> None:
+    trainer(optimizer=em.Adam() if OTHER else em.SGD(0.01)).run(X, Y, 1)
+
+
+def other_learning_rates() -> None:
+    trainer(optimizer=em.SGD(0.1 if OTHER else 0.01)).run(X, Y, 1)
+
+
+def other_shapes() -> None:
+    n = 599 if OTHER else 600
+    trainer().run(X[:n], Y[:n], 1)
+
+
+def other_numbers() -> None:
+    trainer().run(X + 1 if OTHER else X, Y, 1)
+
+
+def other_seeds() -> None:
+    trainer(seed=1 if OTHER else 0).run(X, Y, 1)
+
+
+def other_shuffles() -> None:
+    trainer_ = trainer()
+    trainer_._rng.random() if OTHER else None
+    trainer_.run(X, Y, 1)
+
+
+def other_epochs() -> None:
+    trainer().run(X, Y, 2 if OTHER else 1)
+
+
+def other_rows() -> None:
+    trainer(rows="own" if OTHER else "all").run(X, Y, 1)
+
+
+def diverges() -> None:
+    trainer(optimizer=em.SGD(1e30)).run(X, Y, 10)
+
+
+def other_steps() -> None:
+    n = 256 if OTHER else 255
+    trainer_ = trainer()
+    trainer_.step(X[:300], Y[:300])
+    trainer_.step(X[:n], Y[:n])
+
+
+def no_rows() -> None:
+    n = 0 if OTHER else 600
+    trainer(rows="own").run(X[:n], Y[:n], 1)
+
+
+def save_fails() -> None:
+    trainer_ = trainer()
+    trainer_.run(X, Y, 1)
+    trainer_.save("no/such/folder/trainer.safetensors")
+
+
+def works_again() -> None:
+    trainer_ = trainer()
+    trainer_.run(X, Y, 2)
+    raise RuntimeError("it works")
+
+
+SCENARIOS: list[Callable[[], None]] = [
+    callback_raises,
+    callback_raises_where_ranks_do_not_exchange,
+    ctrl_c,
+    ctrl_c_while_waiting,
+    bad_data_on_one,
+    bad_setting_on_one,
+    other_networks,
+    other_optimizers,
+    other_learning_rates,
+    other_shapes,
+    other_numbers,
+    other_seeds,
+    other_shuffles,
+    other_epochs,
+    other_rows,
+    diverges,
+    other_steps,
+    no_rows,
+    save_fails,
+    works_again,
+]
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    done = []
+    for scenario in SCENARIOS:
+        began = time.monotonic()
+        try:
+            scenario()
+            came = "nothing"
+        except BaseException as error:
+            came = f"{type(error).__name__}: {error}"
+        took = time.monotonic() - began
+        done += COMM.allgather((scenario.__name__, COMM.Get_rank(), came, took))  # users' own
+    if not OTHER:
+        print(json.dumps(done))
