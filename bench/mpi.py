@@ -65,7 +65,15 @@ TASKS = {
     "large": Task((784, 512, 512, 10), 512, 4096, 8, 1.3, 2.5),
     "small": Task((30, 100, 100, 2), 512, 8192, 40, None, 5.0),
 }
-WORKERS = {"threads": (1, 2), "ranks": (2, 1), "gloo": (2, 1), "ranks4": (4, 1)}  # ranks, threads
+# Ranks, threads.
+WORKERS = {
+    "threads": (1, 2),
+    "ranks": (2, 1),
+    "gloo": (2, 1),
+    "alone": (1, 1),
+    "ranks2": (2, 1),
+    "ranks4": (4, 1),
+}
 
 
 # ---- workers: rank 0 prints microseconds a step and the loss

@@ -132,8 +132,9 @@ void test_end() {
 } // namespace eigenmlp::test
 
 int main() {
+  using namespace eigenmlp;
   using namespace eigenmlp::test;
-  eigenmlp::set_max_threads(1);
+  set_max_threads(1);
   const std::vector<std::string> two{"relu", "identity"};
   const Shape blocks{{30, 50, 10}, two, "softmax_cross_entropy", 700, 256};
   const Shape wide{{600, 560, 3}, two, "softmax_cross_entropy", 560, 270};
@@ -142,7 +143,7 @@ int main() {
   Settings limits{{.clip_norm = 0.5, .l1 = 1e-4, .max_norm = 2}, 2, {0.2}, 5};
   for (const Shape& shape : {blocks, wide, values, rounds}) {
     test_bits<float>(shape, {});
-    test_bits<double>(shape, limits);
+    if (!shape.rounds) test_bits<double>(shape, limits);
   }
   for (const int size : {2, 3, 4, 7, 8})
     for (const Index n : {Index{1}, Index{100}, Index{20'001}})

@@ -7,11 +7,14 @@ import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
 import eigenmlp as em
 from eigenmlp._core.loading import core
+from eigenmlp._training import streamed
+from eigenmlp.datasets import shards
 
 THREADS = (1, 2, 3)
 
@@ -72,6 +75,26 @@ def _choices(comm: Any) -> str:
     return _digest(net.parameters)
 
 
+def _larger_than_memory(comm: Any) -> str:
+    rng = np.random.default_rng(4)
+    X, y = rng.standard_normal((1000, 30)), rng.integers(0, 3, 1000)
+    net = em.MLP([30, 20, 3], seed=0, dtype="float64", dropout=0.1)
+    trainer = em.Trainer(net, em.Adam(0.01), 128, seed=0, comm=comm)
+    with patch.object(shards, "BLOCK_BYTES", 5000), patch.object(streamed, "POOL_BYTES", 60_000):
+        rows = em.datasets.open_shards([X[:333], X[333:]])
+        history = trainer.run(rows, y, 2, validation=(rows, y))
+    return _digest(net.parameters, np.array(history.loss + history.val_loss))
+
+
+def _given_batches(comm: Any) -> str:
+    rng = np.random.default_rng(5)
+    X, y = rng.standard_normal((600, 30)), rng.integers(0, 3, 600)
+    batches = [(X[a : a + 150], y[a : a + 150]) for a in range(0, 600, 150)]
+    net = em.MLP([30, 20, 3], seed=0)
+    net.fit(batches, epochs=2, progress=False, comm=comm)
+    return _digest(net.parameters)
+
+
 def runs(comm: Any) -> Iterator[tuple[str, str]]:
     """Name and digest of each run: parameters, losses and accuracies."""
     small, sgd = [30, 64, 10], em.SGD(0.01, momentum=0.9)
@@ -96,6 +119,8 @@ def runs(comm: Any) -> Iterator[tuple[str, str]]:
     yield "units", _run(comm, [30, 50, 3], 700, 256, sgd, loss="squared_error", standardize=True)
     yield "twin", _run(comm, [30, 20, 10], 200, 64, sgd, backend="numpy")
     yield "choices", _choices(comm)
+    yield "larger than memory", _larger_than_memory(comm)
+    yield "batches", _given_batches(comm)
 
 
 def with_threads(count: int, comm: Any = None) -> dict[str, str]:

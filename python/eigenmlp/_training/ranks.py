@@ -8,6 +8,7 @@ duplicate of the user's; after such an end it is given up, for messages may be o
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import os
 import pickle
 import signal
@@ -51,8 +52,11 @@ class Ranks:
 
     def __init__(self, comm: object, rows: str) -> None:
         checks.known(rows, ("all", "own"), "rows")
-        MPI = mpi()
-        if not isinstance(comm, MPI.Intracomm) or comm == MPI.COMM_NULL:
+        # Who has a communicator has imported this; to import it here would start MPI.
+        MPI: Any = sys.modules.get("mpi4py.MPI")
+        if MPI is None or not isinstance(comm, MPI.Intracomm) or comm == MPI.COMM_NULL:
+            if importlib.util.find_spec("mpi4py") is None:
+                mpi()  # says what is missing
             raise TypeError(
                 f"comm: expected an mpi4py communicator such as MPI.COMM_WORLD, got {shown(comm)}"
             )
@@ -159,6 +163,8 @@ class Ranks:
 
     def tell(self, error: BaseException) -> None:
         """Send word of an error to all other ranks; nobody need be there to receive it."""
+        if self._MPI.Is_finalized():
+            return
         text = f"{type(error).__name__}: {error!s:.{_LONGEST}}".rstrip(": ").encode()
         for rank in range(self.size):
             if rank != self.index:

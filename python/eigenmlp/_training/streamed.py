@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._inputs import checks
+from .._inputs.targets import sample_weights
 from .._network.network import DenseNetwork
 from ..choices import Choices
 from ..datasets.shards import BLOCK_BYTES, Shards, same_length
@@ -59,7 +60,7 @@ class Streamed:
         self.y = y if isinstance(y, Shards) else checks.numbers(y, "y")
         weights = sample_weight
         if weights is not None and not isinstance(weights, Shards):
-            weights = checks.sample_weights(weights, len(X))
+            weights = sample_weights(weights, len(X))
         self.weights: Any = weights
         arrays = (self.X, self.y, self.weights)
         same_length(("X", "y", "sample_weight"), arrays)
