@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <shared_mutex>
+#include <utility>
 
 #include "arrays.hpp"
 #include "eigenmlp/trainer.hpp"
@@ -26,26 +27,42 @@ struct PyRunResult {
 // How a trainer's messages get to other ranks: a function of Python, called with the global lock.
 class PySwap {
 public:
-  // While it lives, calls of `swap` take the lock from there.
+  // A call of a trainer in this thread: calls of `swap` take the lock from there, and leave there
+  // what Python raised. Made and ended with the global lock.
   class During {
   public:
-    During(PySwap& swap, WithoutGil& lock) : swap_(swap) { swap_.lock_ = &lock; }
+    During() : before_(std::exchange(current(), this)) {}
     During(const During&) = delete;
     During& operator=(const During&) = delete;
-    ~During() { swap_.lock_ = nullptr; }
+    ~During() {
+      current() = before_;
+      Py_XDECREF(error_);
+    }
+    void take_from(WithoutGil& lock) { lock_ = &lock; }
+    // What the function raised, or None; it is forgotten here.
+    py::object taken_error() {
+      return error_ ? py::reinterpret_steal<py::object>(std::exchange(error_, nullptr))
+                    : py::object(py::none());
+    }
 
   private:
-    PySwap& swap_;
+    friend PySwap;
+    static During*& current() {
+      thread_local During* during = nullptr;
+      return during;
+    }
+    During* before_; // of the trainer whose function calls this one
+    WithoutGil* lock_ = nullptr;
+    PyObject* error_ = nullptr;
   };
 
   void set(py::object function) { function_ = std::move(function); }
-  // What the function raised, or None; it is forgotten here.
-  py::object taken_error() { return std::exchange(error_, py::none()); }
 
   bool operator()(int rank, const void* out, std::size_t out_bytes, void* in,
                   std::size_t in_bytes) {
     static char nothing; // Python has no view of null
-    return lock_ && lock_->with_gil([&] {
+    During* const during = During::current();
+    return during && during->lock_ && during->lock_->with_gil([&] {
       try {
         function_(rank,
                   py::memoryview::from_memory(out_bytes ? out : &nothing,
@@ -54,15 +71,14 @@ public:
                                               static_cast<py::ssize_t>(in_bytes)));
         return true;
       } catch (const py::error_already_set& error) {
-        error_ = error.value();
+        Py_XDECREF(std::exchange(during->error_, error.value().inc_ref().ptr()));
         return false;
       }
     });
   }
 
 private:
-  py::object function_ = py::none(), error_ = py::none();
-  WithoutGil* lock_ = nullptr;
+  py::object function_ = py::none();
 };
 
 // What Python says of batches on all ranks, as the core takes it.
@@ -80,11 +96,10 @@ inline std::vector<OwnRows> own_rows(const std::optional<Array<double>>& divisor
 }
 
 template <class T>
-PyRunResult run(const Network<T>& net, Trainer<T>& trainer, PySwap& swap, py::handle X,
-                py::handle y, py::handle weights, Index batch_size,
-                const Array<std::int64_t>& orders, const Array<double>& learning_rates, bool whole,
-                const py::object& check, bool goes_on, Index own_batches,
-                const std::optional<Array<double>>& divisors,
+PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::handle y,
+                py::handle weights, Index batch_size, const Array<std::int64_t>& orders,
+                const Array<double>& learning_rates, bool whole, const py::object& check,
+                bool goes_on, Index own_batches, const std::optional<Array<double>>& divisors,
                 const std::optional<Array<std::int64_t>>& rows_before,
                 const std::optional<Array<std::int64_t>>& rows_of_all) {
   const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");
@@ -128,9 +143,10 @@ PyRunResult run(const Network<T>& net, Trainer<T>& trainer, PySwap& swap, py::ha
   std::fill_n(result.seconds.mutable_data(), epochs.count, 0.0);
   std::fill_n(result.correct.mutable_data(), epochs.count, std::int64_t{-1});
   const bool main = in_main_thread();
+  PySwap::During during;
   {
     WithoutGil without_gil;
-    const PySwap::During during(swap, without_gil);
+    during.take_from(without_gil);
     const auto asked = [&] {
       try {
         if (main && PyErr_CheckSignals() != 0) throw py::error_already_set();
@@ -145,7 +161,7 @@ PyRunResult run(const Network<T>& net, Trainer<T>& trainer, PySwap& swap, py::ha
     const bool asks = main || !check.is_none();
     done = trainer.run(data, epochs, results, asks ? std::function<bool()>(stop) : nullptr);
   }
-  if (py::object error = swap.taken_error(); !error.is_none()) result.error = std::move(error);
+  if (py::object error = during.taken_error(); !error.is_none()) result.error = std::move(error);
   for (Index e = 0; e < done.epochs; ++e) {
     const EpochResult& epoch = results[static_cast<std::size_t>(e)];
     result.losses.mutable_at(e) = epoch.loss;
@@ -172,7 +188,6 @@ public:
 
   Network<T>& net() { return net_; }
   Trainer<T>& trainer() { return trainer_; }
-  PySwap& swap() { return swap_; }
 
   void set_ranks(int index, int size, bool own_rows, py::object function) {
     if (size < 1 || index < 0 || index >= size) throw py::value_error("index must be below size");
@@ -301,12 +316,13 @@ void register_trainer(py::module_& m, const char* name) {
             if (!data) return py::none();
             typename Trainer<T>::StepResult result;
             const OwnRows own{divisor.value_or(0), rows_before, rows_of_all};
+            PySwap::During during;
             {
               WithoutGil without_gil;
-              const PySwap::During during(self.swap(), without_gil);
+              during.take_from(without_gil);
               result = self.trainer().step(*data, lr, divisor ? &own : nullptr);
             }
-            if (const py::object error = self.swap().taken_error(); !error.is_none()) {
+            if (const py::object error = during.taken_error(); !error.is_none()) {
               PyErr_SetObject(py::type::handle_of(error).ptr(), error.ptr());
               throw py::error_already_set();
             }
@@ -335,7 +351,7 @@ void register_trainer(py::module_& m, const char* name) {
              const std::optional<Array<double>>& divisors,
              const std::optional<Array<std::int64_t>>& rows_before,
              const std::optional<Array<std::int64_t>>& rows_of_all) {
-            return run(self.net(), self.trainer(), self.swap(), X, y, weights, batch_size, orders,
+            return run(self.net(), self.trainer(), X, y, weights, batch_size, orders,
                        learning_rates, whole, check, goes_on, own_batches, divisors, rows_before,
                        rows_of_all);
           },
