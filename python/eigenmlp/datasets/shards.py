@@ -156,15 +156,16 @@ class Shards:
         rows = max(1, BLOCK_BYTES // max(1, self.row_bytes))
         found: list[tuple[int, int]] = []
         for start, part in zip(self._starts.tolist(), self._parts, strict=False):
-            borders = part.borders or range(part.shape[0] + 1)
-            begin = 0
-            while begin < part.shape[0]:
-                at = int(np.searchsorted(borders, begin + rows, "right")) - 1
-                if borders[at] <= begin:  # what is read whole is larger
-                    at = int(np.searchsorted(borders, begin, "right"))
-                end = int(borders[min(at, len(borders) - 1)])
-                found.append((start + begin, start + end))
-                begin = end
+            begin = end = 0
+            for border in part.borders[1:] or range(rows, part.shape[0], rows):
+                if begin < end and border - begin > rows:
+                    found.append((start + begin, start + end))
+                    begin = end
+                end = border
+            for last in (end, part.shape[0]):
+                if begin < last:
+                    found.append((start + begin, start + last))
+                    begin = last
         return found
 
 
