@@ -12,7 +12,7 @@ nox.options.error_on_missing_interpreters = False
 LINTERS = ".ci/lint-requirements.txt"
 
 
-@nox.session(python=["3.10", "3.11", "3.12", "3.13"])
+@nox.session(python=["3.10", "3.11", "3.12", "3.13", "3.14", "3.13t", "3.14t"])
 def tests(session: nox.Session) -> None:
     """Install as a user would and run pytest; options after -- go to pytest."""
     session.install(".[test]")
@@ -95,6 +95,51 @@ def native(session: nox.Session) -> None:
     session.run("cmake", "--build", str(build))
     session.run("ctest", "--test-dir", str(build), "--output-on-failure")
     session.run("cmake", "--install", str(build), "--prefix", str(prefix))
+
+
+@nox.session
+def compilers(session: nox.Session) -> None:
+    """Build and test with other compilers: here, or in Debian 13 (nox -s compilers -- debian13)."""
+    session.install("cmake", "ninja", "cmeel-eigen>=3.4,<4")
+    session.run("python", "tools/compilers.py", *(session.posargs or ["here"]))
+
+
+@nox.session
+def emulate(session: nox.Session) -> None:
+    """Build for aarch64 and run the native and the quick tests under qemu-user."""
+    session.install("cmake", "ninja", "cmeel-eigen>=3.4,<4", "pybind11>=2.13")
+    session.run("python", "tools/emulate.py", *session.posargs)
+
+
+# What the library stands on: the oldest that is promised, and the newest there is. Wheels of the
+# oldest are for Python 3.10 and 3.11.
+VERSIONS = {
+    "numpy": ("numpy==1.24.*", "scipy==1.11.*", "scikit-learn==1.7.*"),
+    "scipy": ("scipy==1.11.*",),
+    "sklearn": ("scikit-learn==1.7.*",),
+    "safetensors": ("safetensors==0.4.0",),
+}
+
+
+@nox.session
+@nox.parametrize("package", [*VERSIONS, "pybind11", "newest"])
+def versions(session: nox.Session, package: str) -> None:
+    """The quick tests with the oldest version of one package, or the newest of all."""
+    extras = ("pytest>=7.4", "threadpoolctl>=3.2", "scikit-learn>=1.7", "scipy>=1.11")
+    if package == "pybind11":  # the build's: 2.13 instead of 3
+        session.install("scikit-build-core>=0.10", "pybind11==2.13.*", "cmeel-eigen>=3.4,<4")
+        session.install("cmake", "ninja", *extras)
+        session.install("--no-build-isolation", ".")
+    else:
+        session.install(".", *extras, *VERSIONS.get(package, ()))
+    if package == "newest":
+        session.install("--upgrade", "numpy", "scipy", "scikit-learn", "safetensors", "tqdm")
+    session.run("python", "-m", "pip", "list")
+    if session.posargs:
+        session.run("pytest", "-q", *session.posargs)
+        return
+    session.run("pytest", "-q", "-m", "quick", "tests/core", "tests/network", "tests/files")
+    session.run("pytest", "-q", "tests/estimators/test_sklearn_contract.py")
 
 
 @nox.session

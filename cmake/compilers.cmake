@@ -20,3 +20,15 @@ elseif(CMAKE_CXX_COMPILER_VERSION VERSION_LESS eigenmlp_oldest_${CMAKE_CXX_COMPI
     "${eigenmlp_oldest_${CMAKE_CXX_COMPILER_ID}} or newer, got ${CMAKE_CXX_COMPILER_VERSION}: "
     "${eigenmlp_get_${CMAKE_CXX_COMPILER_ID}}")
 endif()
+
+# clang-cl takes MSVC's options, those of Clang's that it does not share behind `/clang:`; its -Wall
+# are all warnings that there are.
+if(CMAKE_CXX_COMPILER_FRONTEND_VARIANT STREQUAL "MSVC")
+  set(eigenmlp_gnu "/clang:")
+  set(eigenmlp_all_warnings /W4)
+  set(CMAKE_CXX_FLAGS_RELEASE "/O2 /clang:-O3 /DNDEBUG")
+else()
+  set(eigenmlp_gnu "")
+  set(eigenmlp_all_warnings -Wall)
+  set(CMAKE_CXX_FLAGS_RELEASE "-O3 -DNDEBUG")
+endif()

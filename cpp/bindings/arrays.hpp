@@ -69,8 +69,8 @@ inline std::optional<Scalar> scalar_of(const py::array& array) {
 
 // Whether an object is one of SciPy's sparse matrices; whoever has one has imported scipy.sparse.
 inline bool is_sparse(py::handle object) {
-  const py::handle scipy_sparse =
-      PyDict_GetItemString(PyImport_GetModuleDict(), "scipy.sparse"); // borrowed, or null
+  const auto scipy_sparse = py::reinterpret_steal<py::object>(
+      PyImport_GetModule(py::str("scipy.sparse").ptr())); // null if nobody has imported it
   return scipy_sparse && scipy_sparse.attr("issparse")(object).is(py::handle(Py_True));
 }
 

@@ -14,7 +14,8 @@ std::vector<std::string> names(const Table& table) {
 
 } // namespace
 
-PYBIND11_MODULE(EIGENMLP_MODULE, m) {
+// Networks and trainers have locks of their own (threads/lock.hpp): Python's is not needed.
+PYBIND11_MODULE(EIGENMLP_MODULE, m, pybind11::mod_gil_not_used()) {
   using namespace eigenmlp;
   using bindings::PyRunResult;
   namespace py = pybind11;

@@ -4,6 +4,7 @@
 #include <pybind11/functional.h>
 
 #include <cmath>
+#include <shared_mutex>
 
 #include "arrays.hpp"
 #include "eigenmlp/trainer.hpp"
@@ -183,6 +184,14 @@ public:
     const WithoutGil without_gil;
     trainer_.set_ranks({index, size, own_rows, call});
   }
+  // Between two stretches of steps, which hold the network's lock.
+  Progress progress() {
+    if (const std::shared_lock lock(net_.mutex(), std::try_to_lock); lock)
+      return trainer_.progress();
+    const WithoutGil without_gil;
+    const std::shared_lock lock(net_.mutex());
+    return trainer_.progress();
+  }
 
   std::size_t state_index(const std::string& name) const {
     const auto& names = trainer_.optimizer().state;
@@ -230,10 +239,10 @@ void register_trainer(py::module_& m, const char* name) {
                                  if (state) names.emplace_back(state);
                                return names;
                              })
-      .def_property_readonly("steps", [](Self& self) { return self.trainer().progress().steps; })
+      .def_property_readonly("steps", [](Self& self) { return self.progress().steps; })
       .def("get_progress",
            [](Self& self) {
-             const Progress& p = self.trainer().progress();
+             const Progress p = self.progress();
              return py::make_tuple(p.steps, p.batches, p.rows, p.weight);
            })
       .def("get_gathered",

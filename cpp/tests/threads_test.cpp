@@ -1,6 +1,7 @@
 // The same bits for any number of threads; the barrier; several threads of the caller at once.
 #include <array>
 #include <chrono>
+#include <shared_mutex>
 #include <thread>
 
 #include "check.hpp"
@@ -232,6 +233,49 @@ void test_predict_while_training() {
   check(outcome == Outcome::interrupted, "a run can be stopped");
 }
 
+// Many threads with one network and one trainer, none of which wait for each other elsewhere.
+void test_one_network_in_many_threads() {
+  use_exactly(2);
+  Problem<float> problem({{20, 12, 3}, {"tanh", "identity"}, "softmax_cross_entropy", 40, 40});
+  Network<float>& net = problem.net;
+  const auto P = static_cast<std::size_t>(net.parameter_count());
+  Trainer<float> shared(net, "sgd", {0.9, 0, 1e-3});
+  constexpr int rounds = 60;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i) {
+    threads.emplace_back([&] { // its trainer is the threads' own
+      Trainer<float> own(net, "adam", {0.9, 0.999, 1e-8, 0});
+      for (int k = 0; k < rounds; ++k)
+        check(std::isfinite(own.step(problem.data(), 1e-3).loss), "losses are finite");
+    });
+    threads.emplace_back([&] { // one trainer for both
+      for (int k = 0; k < rounds; ++k)
+        check(std::isfinite(shared.step(problem.data(), 1e-2).loss), "losses are finite");
+    });
+    threads.emplace_back([&] {
+      std::vector<float> outputs(static_cast<std::size_t>(40 * net.outputs())), flat(P);
+      std::vector<double> losses;
+      for (int k = 0; k < rounds; ++k) {
+        check(predict(net, problem.inputs(40), outputs.data()), "inputs are finite");
+        gradient_of(problem, losses);
+        const std::shared_lock lock(net.mutex());
+        net.get_parameters(flat.data());
+      }
+    });
+    threads.emplace_back([&] {
+      std::vector<float> flat(P, 0.01F);
+      for (int k = 0; k < rounds; ++k) {
+        if (const std::shared_lock lock(net.mutex(), std::try_to_lock); lock)
+          check(shared.progress().steps <= 2 * rounds, "no step is counted twice");
+        const std::unique_lock lock(net.mutex());
+        if (k % 20 == 0) net.set_parameters(flat.data());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  check(shared.progress().steps == 2 * rounds, "every step is counted");
+}
+
 } // namespace
 } // namespace eigenmlp::test
 
@@ -249,4 +293,5 @@ int main() {
   test_two_trainings();
   test_calls_share_the_processors();
   test_predict_while_training();
+  test_one_network_in_many_threads();
 }

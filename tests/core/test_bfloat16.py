@@ -18,7 +18,7 @@ from eigenmlp.reference.bfloat16 import rounded
 from support.bfloat16_bounds import bounds
 from support.bounds import assert_within
 
-pytestmark = pytest.mark.filterwarnings('ignore:compute_dtype="bfloat16"')
+pytestmark = [pytest.mark.quick, pytest.mark.filterwarnings('ignore:compute_dtype="bfloat16"')]
 
 UNIT = 2.0**-8  # relative distance of neighbouring bfloat16
 EPS = 2.0**-24  # half a unit in the last place of float32

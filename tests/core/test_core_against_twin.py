@@ -14,6 +14,8 @@ from support.bounds import assert_within, rounding_bounds
 from support.names import ACTIVATIONS, COMBINATIONS, DTYPES, LOSS_OUTPUTS
 from support.problems import both, make_data, make_net, make_targets
 
+pytestmark = pytest.mark.quick
+
 # (sizes, rows): a panel is 8 doubles or 16 floats, a register tile up to 14 rows, a block of a
 # sum 128 or 256 terms; sizes lie around their edges.
 SHAPES = [

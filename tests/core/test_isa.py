@@ -57,6 +57,7 @@ print(em.info()["isa"], *em.info()["supported_isa"])
 """
 
 
+@pytest.mark.quick
 def test_there_is_a_variant_and_the_best_is_used() -> None:
     assert em.info()["isa"] == os.environ.get("EIGENMLP_ISA", USABLE[0])
     assert em.info()["supported_isa"] == SUPPORTED
@@ -96,6 +97,7 @@ CHOICES = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("machine", CHOICES)
 def test_order_of_the_levels(machine: str) -> None:
     vendor, has, expected = CHOICES[machine]
@@ -103,6 +105,7 @@ def test_order_of_the_levels(machine: str) -> None:
     assert _cpu.levels_of(vendor, *flags) == expected.split()
 
 
+@pytest.mark.quick
 def test_levels_are_those_of_the_kernels_list_of_flags() -> None:
     try:
         text = Path("/proc/cpuinfo").read_text()

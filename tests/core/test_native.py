@@ -73,6 +73,6 @@ def test_a_program_uses_the_installed_library(build: Path, tmp_path: Path) -> No
     np.savetxt(csv, table, fmt="%d", delimiter=",")
 
     printed = run(example / "digits", csv)
-    found = re.search(r"test accuracy (0\.\d+|1\.0+)", printed)
+    found = re.search(r"50 hidden units: .*test accuracy (0\.\d+|1\.0+)", printed)
     assert found, printed
     assert float(found[1]) >= 0.9

@@ -64,6 +64,7 @@ def bits(
     return [result.tobytes() for result in results]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("sizes", "rows", "batch"), SHAPES, ids=str)
 def test_same_bits(sizes: list[int], rows: int, batch: int, dtype: str) -> None:

@@ -54,6 +54,7 @@ def relative_bound(z, offsets, dtype):
     return bound
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("rows", [None, 1, 3])
 @pytest.mark.parametrize("name", LENGTHS)

@@ -124,7 +124,8 @@ def test_a_bad_candidate_has_no_score_and_bad_arguments_are_refused() -> None:
             MLPSearchCV(CLF, GRID, **bad).fit(X, Y)
 
 
-def test_ctrl_c_ends_all_fits(threads_as_before: None) -> None:
+@pytest.mark.parametrize("threads", [1, 2])
+def test_ctrl_c_ends_all_fits(threads: int, threads_as_before: None) -> None:
     em.set_num_threads(2)
     base = clone(CLF).set_params(max_iter=10**6, tol=0.0, n_iter_no_change=10**6)
     main = threading.main_thread().ident
@@ -133,6 +134,6 @@ def test_ctrl_c_ends_all_fits(threads_as_before: None) -> None:
     timer.start()
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        MLPSearchCV(base, GRID, cv=3, n_threads=2).fit(X, Y)
+        MLPSearchCV(base, GRID, cv=3, n_threads=threads).fit(X, Y)
     assert time.monotonic() - began < 20
     assert threading.active_count() < 20

@@ -14,6 +14,8 @@ from eigenmlp._backends.facade import BACKENDS
 from support.names import DTYPES
 from support.saved_networks import NETWORKS, X, Y, assert_equal, backends, make
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", NETWORKS)

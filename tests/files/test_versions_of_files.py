@@ -10,6 +10,8 @@ import eigenmlp as em
 from eigenmlp._files import model as model_file
 from support.saved_networks import backends, make
 
+pytestmark = pytest.mark.quick
+
 
 def test_a_file_of_another_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:

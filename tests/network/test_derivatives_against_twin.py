@@ -15,6 +15,8 @@ from support.directions import directions, has_series
 from support.names import COMBINATIONS, DTYPES
 from support.problems import both, make_data, make_net, make_targets
 
+pytestmark = pytest.mark.quick
+
 Array = Any
 ORDER = 5
 LONG_DOUBLE = pytest.mark.skipif(

@@ -80,7 +80,7 @@ def test_members_are_chosen_by_them(members: Any) -> None:
     )
     fitted(model)
     off = (model.predict(VALID) - Y[200:300]) / model._target_scale
-    assert model.validation_curve_[-1] == pytest.approx(np.mean(off**2), rel=1e-4)
+    assert min(model.validation_curve_) == pytest.approx(np.mean(off**2), rel=1e-4)
     assert model._residual_count == 100
     low, high = model.predict_interval(VALID, 0.9)
     assert 0.89 <= ((low <= Y[200:300]) & (Y[200:300] <= high)).mean() <= 0.93

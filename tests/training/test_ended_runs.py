@@ -190,7 +190,7 @@ def test_a_network_without_memory_draws_nothing(monkeypatch: pytest.MonkeyPatch)
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr("eigenmlp._network.network.make_network", fail)
+        patch.setattr("eigenmlp._network.layers.make_network", fail)
         with pytest.raises(MemoryError):
             em.MLP([8, 4, 2], seed=generator)
     with pytest.raises(ValueError, match="init"):

@@ -7,6 +7,8 @@
 // of AVX-512-BF16, or NEON's BFDOT (tile.hpp, Sum::over_pairs).
 #pragma once
 
+#include <atomic>
+
 #include "eigenmlp/kernel/amx_permission.hpp"
 #include "eigenmlp/kernel/pairs.hpp"
 #include "eigenmlp/kernel/product.hpp"
@@ -38,13 +40,13 @@ inline constexpr bool has_tiles = true;
 inline constexpr bool has_tiles = false;
 #endif
 namespace detail {
-inline bool& tiles() {
-  static bool used = has_tiles && amx_permission();
+inline std::atomic<bool>& tiles() {
+  static std::atomic<bool> used{has_tiles && amx_permission()};
   return used;
 }
 } // namespace detail
 // Whether products run on AMX's tiles. Forbidding them is for programs that compare.
-inline bool uses_tiles() { return detail::tiles(); }
+inline bool uses_tiles() { return detail::tiles().load(std::memory_order_relaxed); }
 inline void use_tiles(bool allowed) { detail::tiles() = allowed && has_tiles && amx_permission(); }
 
 // What a step costs in float beside one with these.

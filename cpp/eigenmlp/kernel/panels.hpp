@@ -256,8 +256,9 @@ void transpose_block(const T* from, Index rows, T* to, Index columns) {
 #pragma GCC unroll 16
         for (int k = 0; k < n; ++k) pstore(to + (j + k) * p + i, block.packet[k]);
       } else {
-        const Index left = std::min<Index>(columns - j, n - 1); // n - 1: so that compilers see it
-        for (Index k = 0; k < left; ++k) pstore(to + (j + k) * p + i, block.packet[k]);
+#pragma GCC unroll 16
+        for (int k = 0; k + 1 < n; ++k) // compilers see that no packet is beyond the block
+          if (k < columns - j) pstore(to + (j + k) * p + i, block.packet[k]);
       }
     }
 }

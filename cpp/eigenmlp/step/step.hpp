@@ -52,6 +52,7 @@ public:
   }
   void set_progress(const Progress& progress, const T* flat) {
     const std::lock_guard busy(busy_);
+    const std::unique_lock lock(net_.mutex());
     progress_ = progress;
     if (gathers_ && flat) net_.pack(flat, gradient_.data());
   }

@@ -38,18 +38,44 @@ inline int fork_generation() {
   return watching ? generation.load(std::memory_order_relaxed) : 0;
 }
 
+// A lock's state, which the first who asks for it in a child of a fork finds made anew.
+template <class State>
+class RenewedInForks {
+public:
+  RenewedInForks() { ::new (storage_) State; }
+  RenewedInForks(const RenewedInForks&) = delete;
+  RenewedInForks& operator=(const RenewedInForks&) = delete;
+  ~RenewedInForks() {} // nobody is in it; it may be a dead thread's, so it is left as it is
+
+  State& get() {
+    int seen = generation_.load(std::memory_order_acquire);
+    if (const int now = fork_generation(); seen != now) {
+      // Whoever gets to say "renewing" renews it; the others wait for that.
+      while (seen != now)
+        if (seen != renewing && generation_.compare_exchange_weak(seen, renewing)) {
+          ::new (storage_) State;
+          generation_.store(now, std::memory_order_release);
+          seen = now;
+        } else {
+          seen = generation_.load(std::memory_order_acquire);
+        }
+    }
+    return *std::launder(reinterpret_cast<State*>(storage_));
+  }
+
+private:
+  static constexpr int renewing = -1;
+  std::atomic<int> generation_{fork_generation()};
+  alignas(State) unsigned char storage_[sizeof(State)];
+};
+
 // Many readers or one writer, in turns: a waiting writer keeps new readers out, and the readers
 // that wait when a writer leaves come in before the next one. (A std::shared_mutex may let readers
 // keep a writer out for ever.)
 class ParameterLock {
 public:
-  ParameterLock() { ::new (storage_) State; }
-  ParameterLock(const ParameterLock&) = delete;
-  ParameterLock& operator=(const ParameterLock&) = delete;
-  ~ParameterLock() {} // nobody is in it; the state may be a dead thread's, so it is left as it is
-
   void lock() {
-    State& s = state();
+    State& s = state_.get();
     std::unique_lock guard(s.mutex);
     ++s.waiting_writers;
     s.changed.wait(guard, [&] { return !s.writer && s.readers == 0 && s.admitted == 0; });
@@ -57,7 +83,7 @@ public:
     s.writer = true;
   }
   void unlock() {
-    State& s = state();
+    State& s = state_.get();
     {
       const std::lock_guard guard(s.mutex);
       s.writer = false;
@@ -66,7 +92,7 @@ public:
     s.changed.notify_all();
   }
   void lock_shared() {
-    State& s = state();
+    State& s = state_.get();
     std::unique_lock guard(s.mutex);
     if (s.writer || s.waiting_writers > 0) {
       ++s.waiting_readers;
@@ -77,8 +103,15 @@ public:
     }
     ++s.readers;
   }
+  bool try_lock_shared() {
+    State& s = state_.get();
+    const std::lock_guard guard(s.mutex);
+    if (s.writer || s.waiting_writers > 0) return false;
+    ++s.readers;
+    return true;
+  }
   void unlock_shared() {
-    State& s = state();
+    State& s = state_.get();
     bool last;
     {
       const std::lock_guard guard(s.mutex);
@@ -96,25 +129,7 @@ private:
     int admitted = 0; // waiting readers that go before the next writer
   };
 
-  State& state() {
-    int seen = generation_.load(std::memory_order_acquire);
-    if (const int now = fork_generation(); seen != now) {
-      // Whoever gets to say "renewing" renews it; the others wait for that.
-      while (seen != now)
-        if (seen != renewing && generation_.compare_exchange_weak(seen, renewing)) {
-          ::new (storage_) State;
-          generation_.store(now, std::memory_order_release);
-          seen = now;
-        } else {
-          seen = generation_.load(std::memory_order_acquire);
-        }
-    }
-    return *std::launder(reinterpret_cast<State*>(storage_));
-  }
-
-  static constexpr int renewing = -1;
-  std::atomic<int> generation_{fork_generation()};
-  alignas(State) unsigned char storage_[sizeof(State)];
+  RenewedInForks<State> state_;
 };
 
 // Set when Python ends: a thread that holds a OneAtATime while it asks for Python's global lock may
@@ -127,32 +142,29 @@ inline std::atomic<bool>& owners_may_be_gone() {
 // A mutex that says so instead of waiting for itself, and that a child of a fork finds free.
 class OneAtATime {
 public:
-  OneAtATime() { fork_generation(); }
-
   void lock() {
-    if (generation_ != fork_generation()) {
-      ::new (&mutex_) std::timed_mutex;
-      owner_ = std::thread::id();
-      generation_ = fork_generation();
-    }
-    if (owner_.load() == std::this_thread::get_id())
+    State& s = state_.get();
+    if (s.owner.load() == std::this_thread::get_id())
       throw std::runtime_error(
           "this trainer is in the middle of a run; it can be used again when that has ended");
     if (!owners_may_be_gone())
-      mutex_.lock();
-    else if (!mutex_.try_lock_until(std::chrono::system_clock::now() + std::chrono::seconds(1)))
+      s.mutex.lock();
+    else if (!s.mutex.try_lock_until(std::chrono::system_clock::now() + std::chrono::seconds(1)))
       throw std::runtime_error("this trainer is in the middle of a run, and Python is ending");
-    owner_ = std::this_thread::get_id();
+    s.owner = std::this_thread::get_id();
   }
   void unlock() {
-    owner_ = std::thread::id();
-    mutex_.unlock();
+    State& s = state_.get();
+    s.owner = std::thread::id();
+    s.mutex.unlock();
   }
 
 private:
-  int generation_ = fork_generation();
-  std::timed_mutex mutex_;
-  std::atomic<std::thread::id> owner_{};
+  struct State {
+    std::timed_mutex mutex;
+    std::atomic<std::thread::id> owner{};
+  };
+  RenewedInForks<State> state_;
 };
 
 } // namespace eigenmlp

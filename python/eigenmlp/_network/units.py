@@ -64,9 +64,7 @@ class Units:
     def are_plain(self) -> bool:
         """Whether one factor of the inputs is all they are."""
         plain = isinstance(self.input_scale, float)
-        return plain and all(
-            np.all(self[name] == _NONE[name]) for name in NAMES if name != NAMES[1]
-        )
+        return plain and all(_is(self[name], _NONE[name]) for name in NAMES if name != NAMES[1])
 
     @property
     def shifts(self) -> bool:
@@ -146,6 +144,11 @@ def measured(X: Any, T: Array | None, dtype: str) -> dict[str, Array]:
     if T is not None:
         units["output_shift"], units["output_scale"] = moments(T, dtype)
     return units
+
+
+def _is(value: float | Array, number: float) -> bool:
+    """Whether a number, or all of an array, is this one."""
+    return value == number if isinstance(value, float) else bool(np.all(value == number))
 
 
 def moments(A: Array, dtype: str = "float64") -> tuple[Array, Array]:

@@ -43,6 +43,16 @@ class BaseMLP(Fitted, BaseEstimator, ABC):
     """Fitting; targets and predictions are the subclasses' work."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
+    _names: ClassVar[tuple[Any, list[str]]]
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        """scikit-learn's, which reads the constructor each time, several times a fit."""
+        of, names = vars(cls).get("_names", (None, []))
+        if of is not cls.__init__:
+            names = super()._get_param_names()
+            cls._names = cls.__init__, names
+        return [*names]
 
     @abstractmethod
     def _validate_input(

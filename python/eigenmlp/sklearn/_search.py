@@ -138,7 +138,9 @@ class MLPSearchCV(BaseSearchCV):
         if elsewhere.cluster() is not None:
             super().fit(X, y, **params)
             return self
-        with limited(self.n_threads), _threads(get_num_threads()), told_once("fits"):
+        # Watched: Ctrl-C ends all, not only the fit that this thread is at.
+        watched = _outside.watched(_outside.check() or _nothing)
+        with limited(self.n_threads), _threads(get_num_threads()), told_once("fits"), watched:
             super().fit(X, y, **params)
         return self
 
@@ -195,6 +197,10 @@ class MLPSearchCV(BaseSearchCV):
         scores = np.nan_to_num(results[f"mean_test_{refit_metric}"], nan=-np.inf)
         last = np.flatnonzero(np.asarray(results["iter"]) == np.max(results["iter"]))
         return int(last[np.argmax(scores[last])])
+
+
+def _nothing() -> None:
+    """Nobody else ends this thread's fits."""
 
 
 @contextmanager
