@@ -170,7 +170,10 @@ private:
         sum += e;
       }
       Line<T> scale = Line<T>::Zero();
-      for (Index i = 0; i < count; ++i) scale[i] = a.scale[first + i];
+      if (count == p) // in one move: a line that is written in parts is late
+        scale = Eigen::Map<const Line<T>>(a.scale + first);
+      else
+        for (Index i = 0; i < count; ++i) scale[i] = a.scale[first + i];
       const Line<T> factor = scale / sum, log_sum = sum.log();
       for (Index k = 0; k < a.K; ++k) line(E + k * p) *= factor;
       for (Index k = 0; k < a.K; k += p)
