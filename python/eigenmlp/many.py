@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from ._basics.shown import shown
 from ._basics.unmoved import unmoved_if
 from ._inputs import checks
-from ._training import elsewhere, plausible
+from ._training import elsewhere, plausible, validation_rows
 from ._training.pool import Job, Pool
 from ._training.progress import progress_bar
 from ._training.training import Data, Surroundings, Training
@@ -114,11 +114,11 @@ def fit_many(
     for index, (net, rule, rng) in enumerate(zip(nets, optimizers, rngs, strict=True)):
         rule = SGD(0.1, momentum=0.9) if rule is None else rule
         try:
-            trial = Training(net, rule, batch_size, copy.deepcopy(rng))  # for its checks
+            Training(net, rule, batch_size, copy.deepcopy(rng))  # for its checks
             key = _takes(net)
             if key not in taken:
                 data = net._data(X, y, sample_weight)
-                taken[key] = data, trial._checked_validation(validation)
+                taken[key] = data, validation_rows.checked(net, validation)
         except (TypeError, ValueError) as error:
             raise type(error)(f"network {index}: {error}") from None
         run = _Run(net, rule, batch_size, rng, *taken[key], epochs, shuffle, early_stopping)

@@ -1,5 +1,6 @@
 """Rows in files larger than memory: how they are read, and that training on them is seeded."""
 
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,17 @@ def test_all_forms_have_the_same_rows(tmp_path: Path) -> None:
         blocks = opened.blocks()
         assert blocks[0][0] == 0 and blocks[-1][1] == N
         assert all(a[1] == b[0] and b[0] < b[1] for a, b in pairwise(blocks))
+
+
+def test_blocks_of_many_rows_are_found_at_once(tmp_path: Path) -> None:
+    """Not in a time that grows with rows times blocks."""
+    with open(tmp_path / "large", "wb") as file:
+        file.truncate(1 << 30)  # no byte of it is on the disk
+    opened = em.datasets.open_shards(np.memmap(tmp_path / "large", np.uint8, shape=(1 << 25, 32)))
+    shards.BLOCK_BYTES = 1 << 20
+    began = time.process_time()
+    assert len(opened.blocks()) == 1 << 10
+    assert time.process_time() - began < 1
 
 
 def test_what_comes_in_chunks_is_read_in_whole_ones() -> None:

@@ -2,6 +2,8 @@
 // it what the step makes of their rows.
 #pragma once
 
+#include <algorithm>
+
 #include "eigenmlp/step/ranks.hpp"
 #include "eigenmlp/step/step_memory.hpp"
 #include "eigenmlp/step/weights_phase.hpp"

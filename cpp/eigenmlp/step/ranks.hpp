@@ -5,6 +5,7 @@
 // the caller's; nothing here knows MPI.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <functional>
 

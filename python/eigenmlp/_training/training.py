@@ -18,15 +18,15 @@ from ..choices import Choices
 from ..datasets.shards import is_shards
 from ..history import History
 from ..schedules import ReduceOnPlateau
-from . import agreement, given_batches, plausible
+from . import agreement, given_batches, plausible, validation_rows
 from .early_stopping import Best
 from .own_rows import OwnRows
 from .progress import progress_bar
 from .stepper import Stepper
 from .streamed import Streamed
+from .validation_rows import Data as Data
 
 Array = NDArray[Any]
-Data = tuple[Array, Array, "Array | None"]  # X, T, weights
 Batches = Iterable["tuple[ArrayLike, ArrayLike]"]
 Callback = Callable[[int, History, Any], "bool | None"]  # the last is the network
 
@@ -111,7 +111,7 @@ class Training(Stepper):
         elif not batches:
             data = self.net._data(X, y, sample_weight)  # type: ignore[arg-type]
         epochs = checks.integer(epochs, "epochs", least=0)
-        checked_validation = self._checked_validation(validation)
+        checked_validation = validation_rows.checked(self.net, validation)
         callbacks = _checked_callbacks(callbacks)
         if early_stopping is not None:
             checks.integer(early_stopping, "early_stopping")
@@ -146,6 +146,8 @@ class Training(Stepper):
         if ranks.own and not isinstance(data, tuple):
             came = "batches (Xb, yb)" if data is None else "Shards"
             raise ValueError(f"X: expected arrays with rows='own', got {came}")
+        if ranks.own and isinstance(validation, Streamed):
+            raise ValueError("validation: expected arrays with rows='own', got Shards")
         facts["validation"] = validation is not None
         for given, what in ((data, ""), (validation, "validation: ")):
             if isinstance(given, tuple):
@@ -211,7 +213,9 @@ class Training(Stepper):
                             count = self._epochs_at_once(left, history, advance is not None)
                         self._run_native(given, count, shuffle, history, around or Surroundings())
                     if validation is not None:
-                        self._validate_epoch(validation, history)
+                        self._validate_epoch(
+                            validation, history, None if around is None else around.check
+                        )
                     if isinstance(self.optimizer.lr, ReduceOnPlateau) and self._plateau is not None:
                         loss = (history.val_loss or history.loss)[-1]
                         self._plateau = self.optimizer.lr.after_epoch(self._plateau, loss)
@@ -295,55 +299,13 @@ class Training(Stepper):
         batches = -(-rows // self.batch_size)
         return -(-batches // self.accumulate)
 
-    def _checked_validation(self, validation: object) -> Data | Streamed | None:
-        if validation is None:
-            return None
-        if not (isinstance(validation, (tuple, list)) and len(validation) == 2):
-            raise TypeError(f"validation: expected (X, y), got {type(validation).__name__}")
-        try:
-            if is_shards(*validation):
-                return Streamed(self.net, validation[0], validation[1], None)
-            return self.net._data(validation[0], validation[1], None)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"validation: {error}") from None
-
-    def _validate_epoch(self, validation: Data | Streamed, history: History) -> None:
-        if isinstance(validation, Streamed):
-            loss, correct = validation.evaluate()
-            history.val_loss.append(loss)
-            if correct >= 0:
-                history.val_accuracy.append(correct / len(validation))
-            return
-        for name, array in zip(("X", "y"), validation[:2], strict=True):
-            mapped.intact(array, f"validation: {name}")
-        rows = len(validation[1])
-        if self._ranks is None:
-            loss, correct = self.net._network.evaluate(*validation)
-        else:
-            loss, correct, rows = self._evaluate_together(validation)
-        history.val_loss.append(float(loss))
+    def _validate_epoch(
+        self, data: Data | Streamed, history: History, check: Callable[[], None] | None
+    ) -> None:
+        loss, correct, rows = validation_rows.evaluated(self.net, data, self._ranks, check)
+        history.val_loss.append(loss)
         if correct >= 0:
             history.val_accuracy.append(correct / rows)
-
-    def _evaluate_together(self, data: tuple[Array, Array, Array | None]) -> tuple[float, int, int]:
-        """Loss, rows classified right and rows of all ranks, each of which evaluates a part."""
-        ranks, network, rows = self._ranks, self.net._network, len(data[1])
-        assert ranks is not None
-        if ranks.own:
-            loss, correct = network.evaluate(*data)
-            loss_object = self.net._loss_object
-            share = loss_object.divisor(rows, data[2])
-            of_all = np.array(ranks.gather((loss * share, share, correct, rows)))
-            sums = of_all.sum(axis=0)
-            mean = sums[0] if loss_object.reduction == "sum" else sums[0] / sums[1]
-            return float(mean), int(sums[2]) if correct >= 0 else -1, int(sums[3])
-        if not hasattr(network, "evaluate_part"):  # the twin: every rank does it all
-            return (*network.evaluate(*data), rows)
-        parts = ranks.gather(network.evaluate_part(*data, ranks.index, ranks.size))
-        losses = np.sum([part for part, _ in parts], axis=0)  # in each chunk all but one are 0
-        loss = float(np.add.accumulate(losses)[-1])  # in the order that `evaluate` adds them in
-        correct = [count for _, count in parts]
-        return loss, sum(correct) if correct[0] >= 0 else -1, rows
 
 
 def _checked_callbacks(callbacks: object) -> Sequence[Callback]:
