@@ -64,7 +64,16 @@ def bits(
     return [result.tobytes() for result in results]
 
 
-@pytest.mark.quick
+@pytest.mark.quick  # also where a processor is emulated, which makes barriers slow
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_same_bits_of_two_threads(dtype: str) -> None:
+    shape: Any = ([40, 33, 10], 60, 20)
+    em.set_num_threads(1)
+    expected = bits(*shape, dtype=dtype)
+    em.set_num_threads(2)
+    assert bits(*shape, dtype=dtype) == expected
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("sizes", "rows", "batch"), SHAPES, ids=str)
 def test_same_bits(sizes: list[int], rows: int, batch: int, dtype: str) -> None:
