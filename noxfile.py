@@ -125,7 +125,7 @@ VERSIONS = {
 @nox.parametrize("package", [*VERSIONS, "pybind11", "newest"])
 def versions(session: nox.Session, package: str) -> None:
     """The quick tests with the oldest version of one package, or the newest of all."""
-    extras = ("pytest>=7.4", "threadpoolctl>=3.2", "scikit-learn>=1.7", "scipy>=1.11")
+    extras = ("pytest>=7.4", "threadpoolctl>=3.2", "scikit-learn>=1.7", "scipy>=1.11", "pandas>=2")
     if package == "pybind11":  # the build's: 2.13 instead of 3
         session.install("scikit-build-core>=0.10", "pybind11==2.13.*", "cmeel-eigen>=3.4,<4")
         session.install("cmake", "ninja", *extras)

@@ -36,6 +36,8 @@ from .readme import RESULTS, save
 from .tables_peers import MORE, PEERS, Make
 
 PAGE = Path(__file__).parents[1] / "docs" / "tables.md"
+BEST = PAGE.parent / "how-to" / "best-for-a-table.md"
+MARK = "<!-- diamonds -->"  # on either side of the pack's RMSE
 PACK = "eigenmlp, a pack"
 BEGIN, END = "<!-- bench.tables: begin -->", "<!-- bench.tables: end -->"
 COMMAND = "python -m bench.tables --write"
@@ -196,7 +198,7 @@ def table(
     return "\n".join(lines), figures
 
 
-def write(text: str, figures: object) -> None:
+def write(text: str, figures: dict[str, Any]) -> None:
     """Between the markers of the page, and as JSON."""
     page = PAGE.read_text(encoding="utf-8")
     if BEGIN not in page or END not in page:
@@ -205,6 +207,16 @@ def write(text: str, figures: object) -> None:
     PAGE.write_text(f"{head}{BEGIN}\n{text.strip()}\n{END}{tail}", encoding="utf-8")
     save(RESULTS / "tables.json", figures)
     print(f"wrote {PAGE} and {RESULTS / 'tables.json'}")
+    if (rmse := diamonds(figures)) is not None:
+        head, _, tail = BEST.read_text(encoding="utf-8").split(MARK)
+        BEST.write_text(f"{head}{MARK}{rmse:.4f}{MARK}{tail}", encoding="utf-8")
+        print(f"wrote {BEST}")
+
+
+def diamonds(figures: dict[str, Any]) -> float | None:
+    """The pack's mean RMSE, if it was measured."""
+    found = figures["results"].get("diamonds", {}).get(PACK)
+    return None if found is None else statistics.mean(found["scores"])
 
 
 def main() -> None:

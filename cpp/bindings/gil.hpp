@@ -91,23 +91,36 @@ inline void handle_ctrl_c() {
 
 // compute(interruption) without the global lock. In the main thread Ctrl-C ends it; its handler is
 // called when that is over, since it may do anything with the network, whose lock `compute` holds.
-// If the handler returns, all is computed again.
+// If the handler returns, all is computed again. `check`, if it is not None, is called every 10 ms:
+// what it raises ends the computation in any thread.
 template <class Compute>
-auto interruptible(Compute&& compute) {
-  const bool asks = in_main_thread();
+auto interruptible(Compute&& compute, const py::object& check = py::none()) {
+  const bool main = in_main_thread(), asks = main || !check.is_none();
   while (true) {
     std::optional<decltype(compute(std::declval<Interruption&>()))> result;
+    py::object error;
     bool stopped;
     {
       WithoutGil without_gil;
-      const auto ctrl_c = [&without_gil] {
-        return without_gil.with_gil([] { return PyOS_InterruptOccurred() != 0; });
+      const auto asked = [&] {
+        if (main && PyOS_InterruptOccurred() != 0) return true;
+        try {
+          if (!check.is_none()) check();
+        } catch (const py::error_already_set& raised) {
+          error = raised.value();
+        }
+        return bool(error);
       };
-      Interruption interruption(asks ? std::function<bool()>(ctrl_c) : nullptr);
+      const auto stop = [&] { return without_gil.with_gil(asked); };
+      Interruption interruption(asks ? std::function<bool()>(stop) : nullptr);
       result.emplace(compute(interruption));
       stopped = interruption.stopped();
     }
     if (!stopped) return std::move(*result);
+    if (error) {
+      PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.ptr())), error.ptr());
+      throw py::error_already_set();
+    }
     handle_ctrl_c();
   }
 }

@@ -88,14 +88,17 @@ void register_network(py::module_& m, const char* name) {
           py::arg("X"), py::arg("out") = py::none())
       .def(
           "evaluate",
-          [](const Net& net, py::handle X, py::handle y, py::handle weights) {
+          [](const Net& net, py::handle X, py::handle y, py::handle weights,
+             const py::object& check) {
             const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");
             const auto result = interruptible(
-                [&](Interruption& interruption) { return evaluate(net, data, &interruption); });
+                [&](Interruption& interruption) { return evaluate(net, data, &interruption); },
+                check);
             if (!result) throw py::value_error(changed_data);
             return py::make_tuple(result->loss, net.loss().classifies ? result->correct : -1);
           },
-          py::arg("X"), py::arg("y"), py::arg("sample_weight") = py::none())
+          py::arg("X"), py::arg("y"), py::arg("sample_weight") = py::none(),
+          py::arg("check") = py::none())
       .def(
           "evaluate_part",
           [](const Net& net, py::handle X, py::handle y, py::handle weights, Index part,

@@ -14,26 +14,42 @@ namespace eigenmlp::bindings {
 // How a trainer's messages get to other ranks: a function of Python, called with the global lock.
 class PySwap {
 public:
-  // While it lives, calls of `swap` take the lock from there.
+  // A call of a trainer in this thread: calls of `swap` take the lock from there, and leave there
+  // what Python raised. Made and ended with the global lock.
   class During {
   public:
-    During(PySwap& swap, WithoutGil& lock) : swap_(swap) { swap_.lock_ = &lock; }
+    During() : before_(std::exchange(current(), this)) {}
     During(const During&) = delete;
     During& operator=(const During&) = delete;
-    ~During() { swap_.lock_ = nullptr; }
+    ~During() {
+      current() = before_;
+      Py_XDECREF(error_);
+    }
+    void take_from(WithoutGil& lock) { lock_ = &lock; }
+    // What the function raised, or None; it is forgotten here.
+    py::object taken_error() {
+      return error_ ? py::reinterpret_steal<py::object>(std::exchange(error_, nullptr))
+                    : py::object(py::none());
+    }
 
   private:
-    PySwap& swap_;
+    friend PySwap;
+    static During*& current() {
+      thread_local During* during = nullptr;
+      return during;
+    }
+    During* before_; // of the trainer whose function calls this one
+    WithoutGil* lock_ = nullptr;
+    PyObject* error_ = nullptr;
   };
 
   void set(py::object function) { function_ = std::move(function); }
-  // What the function raised, or None; it is forgotten here.
-  py::object taken_error() { return std::exchange(error_, py::none()); }
 
   bool operator()(int rank, const void* out, std::size_t out_bytes, void* in,
                   std::size_t in_bytes) {
     static char nothing; // Python has no view of null
-    return lock_ && lock_->with_gil([&] {
+    During* const during = During::current();
+    return during && during->lock_ && during->lock_->with_gil([&] {
       try {
         function_(rank,
                   py::memoryview::from_memory(out_bytes ? out : &nothing,
@@ -42,15 +58,14 @@ public:
                                               static_cast<py::ssize_t>(in_bytes)));
         return true;
       } catch (const py::error_already_set& error) {
-        error_ = error.value();
+        Py_XDECREF(std::exchange(during->error_, error.value().inc_ref().ptr()));
         return false;
       }
     });
   }
 
 private:
-  py::object function_ = py::none(), error_ = py::none();
-  WithoutGil* lock_ = nullptr;
+  py::object function_ = py::none();
 };
 
 // What Python says of batches on all ranks, as the core takes it.

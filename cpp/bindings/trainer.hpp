@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <shared_mutex>
+#include <utility>
 
 #include "arrays.hpp"
 #include "eigenmlp/trainer.hpp"
@@ -25,11 +26,10 @@ struct PyRunResult {
 };
 
 template <class T>
-PyRunResult run(const Network<T>& net, Trainer<T>& trainer, PySwap& swap, py::handle X,
-                py::handle y, py::handle weights, Index batch_size,
-                const Array<std::int64_t>& orders, const Array<double>& learning_rates, bool whole,
-                const py::object& check, bool goes_on, Index own_batches,
-                const std::optional<Array<double>>& divisors,
+PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::handle y,
+                py::handle weights, Index batch_size, const Array<std::int64_t>& orders,
+                const Array<double>& learning_rates, bool whole, const py::object& check,
+                bool goes_on, Index own_batches, const std::optional<Array<double>>& divisors,
                 const std::optional<Array<std::int64_t>>& rows_before,
                 const std::optional<Array<std::int64_t>>& rows_of_all) {
   const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");
@@ -73,9 +73,10 @@ PyRunResult run(const Network<T>& net, Trainer<T>& trainer, PySwap& swap, py::ha
   std::fill_n(result.seconds.mutable_data(), epochs.count, 0.0);
   std::fill_n(result.correct.mutable_data(), epochs.count, std::int64_t{-1});
   const bool main = in_main_thread();
+  PySwap::During during;
   {
     WithoutGil without_gil;
-    const PySwap::During during(swap, without_gil);
+    during.take_from(without_gil);
     const auto asked = [&] {
       try {
         if (main && PyErr_CheckSignals() != 0) throw py::error_already_set();
@@ -90,7 +91,7 @@ PyRunResult run(const Network<T>& net, Trainer<T>& trainer, PySwap& swap, py::ha
     const bool asks = main || !check.is_none();
     done = trainer.run(data, epochs, results, asks ? std::function<bool()>(stop) : nullptr);
   }
-  if (py::object error = swap.taken_error(); !error.is_none()) result.error = std::move(error);
+  if (py::object error = during.taken_error(); !error.is_none()) result.error = std::move(error);
   for (Index e = 0; e < done.epochs; ++e) {
     const EpochResult& epoch = results[static_cast<std::size_t>(e)];
     result.losses.mutable_at(e) = epoch.loss;
@@ -117,7 +118,6 @@ public:
 
   Network<T>& net() { return net_; }
   Trainer<T>& trainer() { return trainer_; }
-  PySwap& swap() { return swap_; }
 
   void set_ranks(int index, int size, bool own_rows, py::object function) {
     if (size < 1 || index < 0 || index >= size) throw py::value_error("index must be below size");
@@ -246,12 +246,13 @@ void register_trainer(py::module_& m, const char* name) {
             if (!data) return py::none();
             typename Trainer<T>::StepResult result;
             const OwnRows own{divisor.value_or(0), rows_before, rows_of_all};
+            PySwap::During during;
             {
               WithoutGil without_gil;
-              const PySwap::During during(self.swap(), without_gil);
+              during.take_from(without_gil);
               result = self.trainer().step(*data, lr, divisor ? &own : nullptr);
             }
-            if (const py::object error = self.swap().taken_error(); !error.is_none()) {
+            if (const py::object error = during.taken_error(); !error.is_none()) {
               PyErr_SetObject(py::type::handle_of(error).ptr(), error.ptr());
               throw py::error_already_set();
             }
@@ -280,7 +281,7 @@ void register_trainer(py::module_& m, const char* name) {
              const std::optional<Array<double>>& divisors,
              const std::optional<Array<std::int64_t>>& rows_before,
              const std::optional<Array<std::int64_t>>& rows_of_all) {
-            return run(self.net(), self.trainer(), self.swap(), X, y, weights, batch_size, orders,
+            return run(self.net(), self.trainer(), X, y, weights, batch_size, orders,
                        learning_rates, whole, check, goes_on, own_batches, divisors, rows_before,
                        rows_of_all);
           },

@@ -15,6 +15,7 @@ a file of that name. A comment above a block may say more:
 import contextlib
 import importlib.util
 import io
+import json
 import os
 import re
 import shutil
@@ -219,3 +220,18 @@ def test_the_site_builds_without_warnings(tmp_path):
     reference = (tmp_path / "reference" / "mlp" / "index.html").read_text(encoding="utf-8")
     assert 'id="eigenmlp.MLP.fit"' in reference and 'id="eigenmlp.derivatives.taylor"' in reference
     assert (tmp_path / "guide" / "results" / "growth.png").is_file()
+
+
+def test_the_diamonds_figure_is_what_was_measured():
+    """The number beside the five lines is the mean of the benchmark's last run, if it has one."""
+    _, figure, _ = (
+        (ROOT / "docs/how-to/best-for-a-table.md").read_text("utf-8").split("<!-- diamonds -->")
+    )
+    results = ROOT / "bench" / "results" / "tables.json"
+    found = {}
+    if results.exists():
+        found = json.loads(results.read_text("utf-8"))["results"].get("diamonds", {})
+    if "eigenmlp, a pack" in found:
+        scores = found["eigenmlp, a pack"]["scores"]
+        assert figure == f"{sum(scores) / len(scores):.4f}"
+    assert 0.08 < float(figure) < 0.09

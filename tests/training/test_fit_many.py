@@ -318,3 +318,45 @@ def test_networks_that_share_a_generator_are_refused() -> None:
     with pytest.raises(ValueError, match="same for 0 and 1: give an int"):
         em.fit_many(nets, X, Y)
     em.fit_many(nets, X, Y, seed=0, epochs=1)
+
+
+@pytest.mark.parametrize("backend", ["native", "numpy"])
+def test_an_evaluation_ends_when_it_is_told_to(backend: str) -> None:
+    """In any thread: a worker's large validation set does not outlast Ctrl-C."""
+    net = em.MLP([64, 300, 300, 10], seed=0, backend=backend)
+    X = np.zeros((50_000 if backend == "native" else 8, 64), np.float32)
+    y, asked = np.zeros(len(X), np.int64), []
+
+    def check() -> None:
+        asked.append(threading.get_ident())
+        raise Over
+
+    class Over(Exception):
+        pass
+
+    def call() -> None:
+        with pytest.raises(Over):
+            net._network.evaluate(X, y, None, check)
+
+    before = net.parameters
+    call()
+    worker = threading.Thread(target=call)
+    worker.start()
+    worker.join(20)
+    assert len(asked) == 2 and asked[0] != asked[1]
+    assert net.evaluate(X[:8], y[:8]).loss > 0  # it is usable, and as it was
+    np.testing.assert_array_equal(net.parameters, before)
+
+
+def test_validation_asks_whether_all_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    asks: set[str] = set()
+
+    def check(self: pool.Pool) -> None:
+        asks.add(sys._getframe(1).f_code.co_name)
+
+    monkeypatch.setattr(pool.Pool, "_check", check)
+    nets = [em.MLP([64, 300, 300, 10], seed=i) for i in range(2)]
+    large = np.zeros((50_000, 64), np.float32), np.zeros(50_000, np.int64)
+    few = large[0][:8], large[1][:8]
+    em.fit_many(nets, *few, epochs=1, validation=large, progress=False)
+    assert "_validate_epoch" in asks

@@ -43,9 +43,15 @@ class ChoiceNetwork:
         return self.scores.parameter_count
 
     def evaluate(
-        self, X: Array, T: Choices, sample_weight: Array | None = None
+        self,
+        X: Array,
+        T: Choices,
+        sample_weight: Array | None = None,
+        check: Callable[[], None] | None = None,
     ) -> tuple[float, int]:
         """The loss, and how many choices the largest score predicts."""
+        if check is not None:
+            check()
         z = self._forward(X)
         loss, _ = self._loss(z, T, sample_weight)
         if not math.isfinite(loss):

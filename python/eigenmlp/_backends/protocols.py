@@ -24,7 +24,11 @@ class Network(Protocol):
     ) -> None: ...
     def forward(self, X: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any] | None: ...
     def evaluate(
-        self, X: NDArray[Any], T: Any, sample_weight: NDArray[Any] | None = None
+        self,
+        X: NDArray[Any],
+        T: Any,
+        sample_weight: NDArray[Any] | None = None,
+        check: Callable[[], None] | None = None,  # called now and then: what it raises ends it
     ) -> tuple[float, int]: ...
     def loss_and_gradient(
         self, X: NDArray[Any], T: Any, sample_weight: NDArray[Any] | None = None

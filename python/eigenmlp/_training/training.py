@@ -213,7 +213,9 @@ class Training(Stepper):
                             count = self._epochs_at_once(left, history, advance is not None)
                         self._run_native(given, count, shuffle, history, around or Surroundings())
                     if validation is not None:
-                        self._validate_epoch(validation, history)
+                        self._validate_epoch(
+                            validation, history, None if around is None else around.check
+                        )
                     if isinstance(self.optimizer.lr, ReduceOnPlateau) and self._plateau is not None:
                         loss = (history.val_loss or history.loss)[-1]
                         self._plateau = self.optimizer.lr.after_epoch(self._plateau, loss)
@@ -297,8 +299,10 @@ class Training(Stepper):
         batches = -(-rows // self.batch_size)
         return -(-batches // self.accumulate)
 
-    def _validate_epoch(self, data: Data | Streamed, history: History) -> None:
-        loss, correct, rows = validation_rows.evaluated(self.net, data, self._ranks)
+    def _validate_epoch(
+        self, data: Data | Streamed, history: History, check: Callable[[], None] | None
+    ) -> None:
+        loss, correct, rows = validation_rows.evaluated(self.net, data, self._ranks, check)
         history.val_loss.append(loss)
         if correct >= 0:
             history.val_accuracy.append(correct / rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,15 @@ def checked(net: DenseNetwork, validation: object) -> Data | Streamed | None:
 
 
 def evaluated(
-    net: DenseNetwork, data: Data | Streamed, ranks: Ranks | None
+    net: DenseNetwork,
+    data: Data | Streamed,
+    ranks: Ranks | None,
+    check: Callable[[], None] | None = None,
 ) -> tuple[float, int, int]:
-    """Loss, rows classified right (-1 if the loss does not classify), and rows, of all ranks."""
+    """Loss, rows classified right (-1 if the loss does not classify), and rows, of all ranks.
+
+    `check` is called now and then, and ends it by an exception.
+    """
     if isinstance(data, Streamed):
         return (*data.evaluate(), len(data))
     for name, array in zip(("X", "y"), data[:2], strict=True):
@@ -43,7 +50,7 @@ def evaluated(
     if ranks is not None and ranks.own:
         return _of_own_rows(net, data, ranks)
     if ranks is None or not hasattr(network, "evaluate_part"):  # the twin: every rank does it all
-        loss, correct = network.evaluate(*data)
+        loss, correct = network.evaluate(*data, check)
         return float(loss), int(correct), rows
     parts = ranks.gather(network.evaluate_part(*data, ranks.index, ranks.size))
     losses = np.sum([part for part, _ in parts], axis=0)  # in each chunk all but one are 0

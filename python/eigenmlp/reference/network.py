@@ -181,7 +181,13 @@ class Network:
 
     @at_one_moment
     @np.errstate(over="ignore", invalid="ignore")
-    def evaluate(self, X: Array, T: Array, sample_weight: Array | None = None) -> tuple[float, int]:
+    def evaluate(
+        self,
+        X: Array,
+        T: Array,
+        sample_weight: Array | None = None,
+        check: Callable[[], None] | None = None,
+    ) -> tuple[float, int]:
         """The loss, and the number of rows classified right (-1 if the loss does not classify).
 
         Parameters
@@ -191,6 +197,8 @@ class Network:
             Labels (N,) for softmax_cross_entropy; otherwise, or as probabilities, (N, K).
         sample_weight : ndarray (N,), optional
             The loss is Σ wᵢ lᵢ / Σ wᵢ; all wᵢ are 1 unless given. Rows are counted, not weighed.
+        check : callable, optional
+            Called before; what it raises ends this.
 
         Examples
         --------
@@ -199,6 +207,8 @@ class Network:
         >>> round(value, 4), n_correct  # all parameters are 0: log 2, and the first class
         (0.6931, 1)
         """
+        if check is not None:
+            check()
         T = self.as_targets(T)
         Y = self.last_outputs(X)
         return self.loss_of(sample_weight).value(Y, T), loss.count_correct(self.loss, Y, T)

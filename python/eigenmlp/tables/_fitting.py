@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from threading import Event
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._training import plausible
-from .._training.training import Surroundings, Training
+from .._training.training import Data, Surroundings, Training
 from ..errors import DivergenceError
 from ..history import History
 from ..mlp import MLP
@@ -194,7 +195,8 @@ class Fitter:
         steps = settings.epochs * -(-N // settings.batch_size)
         warm = max(1, int(_WARM * steps))
         lr = WarmUp(warm, Cosine(settings.lr, max(1, steps - warm)), start=0.0 if warm > 1 else 1.0)
-        mean = _Mean(valid, settings.patience, self._interrupted, until)
+        check = None if around is None else around.check
+        mean = _Mean(valid, settings.patience, self._interrupted, until, check)
         optimizer = AdamW(lr, betas=(settings.beta_1, 0.999), weight_decay=settings.weight_decay)
         batch_size = min(settings.batch_size, N)
         if around is not None:
@@ -242,10 +244,17 @@ class _Mean:
     """
 
     def __init__(
-        self, valid: Rows | None, patience: int, interrupted: Event, until: float | None
+        self,
+        valid: Rows | None,
+        patience: int,
+        interrupted: Event,
+        until: float | None,
+        check: Callable[[], None] | None,
     ) -> None:
         self.valid, self.patience, self.interrupted = valid, patience, interrupted
         self.until = math.inf if until is None else until  # of `time.perf_counter`
+        self.check = check
+        self.data: Data | None = None  # the rows to validate with, as the network takes them
         self.loss, self.epoch = np.inf, 0
         self.parameters: Array = np.empty(0)
         self.mean: Array | None = None
@@ -256,13 +265,17 @@ class _Mean:
         if self.valid is None:
             self.epoch, self.parameters = epoch, self.mean
             return time.perf_counter() > self.until
+        if self.data is None:
+            self.data = net._data(self.valid.X, self.valid.T, self.valid.weights)
         net.parameters = self.mean
-        found = net.evaluate(self.valid.X, self.valid.T, self.valid.weights)
-        net.parameters = now
-        history.val_loss.append(found.loss)
-        if found.accuracy is not None:
-            history.val_accuracy.append(found.accuracy)
-        if found.loss < self.loss or epoch == 1:
-            self.loss, self.epoch, self.parameters = found.loss, epoch, self.mean
+        try:
+            loss, correct = net._network.evaluate(*self.data, self.check)
+        finally:
+            net.parameters = now
+        history.val_loss.append(float(loss))
+        if correct >= 0:
+            history.val_accuracy.append(correct / len(self.valid.X))
+        if loss < self.loss or epoch == 1:
+            self.loss, self.epoch, self.parameters = float(loss), epoch, self.mean
         is_over = self.interrupted.is_set() or time.perf_counter() > self.until
         return is_over or epoch - self.epoch >= self.patience

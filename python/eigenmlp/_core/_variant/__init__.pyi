@@ -46,7 +46,11 @@ class Network32:
         rounds: bool = False,
     ) -> None: ...
     def evaluate(
-        self, X: typing.Any, y: typing.Any, sample_weight: typing.Any = None
+        self,
+        X: typing.Any,
+        y: typing.Any,
+        sample_weight: typing.Any = None,
+        check: typing.Any = None,
     ) -> tuple[float, int]: ...
     def evaluate_part(
         self, X: typing.Any, y: typing.Any, sample_weight: typing.Any, part: int, parts: int
@@ -143,7 +147,11 @@ class Network64:
         rounds: bool = False,
     ) -> None: ...
     def evaluate(
-        self, X: typing.Any, y: typing.Any, sample_weight: typing.Any = None
+        self,
+        X: typing.Any,
+        y: typing.Any,
+        sample_weight: typing.Any = None,
+        check: typing.Any = None,
     ) -> tuple[float, int]: ...
     def evaluate_part(
         self, X: typing.Any, y: typing.Any, sample_weight: typing.Any, part: int, parts: int

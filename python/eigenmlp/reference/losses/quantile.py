@@ -36,7 +36,8 @@ def value(Y: Floats, T: Array, q: float | Sequence[float] = 0.5) -> Floats:
 def derivative(Y: Floats, T: Array, q: float | Sequence[float] = 0.5) -> Floats:
     """-q where t > y, 1 - q where t < y, 0 where they are equal (N, K)."""
     p, d = np.asarray(q, Y.dtype), T - Y
-    dY: Floats = np.where(d > 0, -p, 1 - p) * np.abs(np.sign(d))
+    # NumPy 1 would make 1 - p of a single q float64.
+    dY: Floats = np.where(d > 0, -p, Y.dtype.type(1) - p) * np.abs(np.sign(d))
     return dY
 
 
