@@ -359,4 +359,4 @@ def test_validation_asks_whether_all_is_over(monkeypatch: pytest.MonkeyPatch) ->
     large = np.zeros((50_000, 64), np.float32), np.zeros(50_000, np.int64)
     few = large[0][:8], large[1][:8]
     em.fit_many(nets, *few, epochs=1, validation=large, progress=False)
-    assert "_validate_epoch" in asks
+    assert "evaluated" in asks
