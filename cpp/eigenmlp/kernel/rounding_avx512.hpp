@@ -13,11 +13,12 @@ inline void round_two_rows(const float* even, const float* odd, float* to) {
   _mm512_store_si512(to, _mm512_permutexvar_epi16(order, reinterpret_cast<__m512i>(rows)));
 }
 
-// The first `exist` of 16 floats and zeros as 8 pairs; zeros after them make `pairs`, 8 or 16.
+// The first `exist` of 16 floats, the others of which are not read, and zeros as 8 pairs; zeros
+// after them make `pairs`, 8 or 16.
 inline void round_row(const float* from, Index exist, Index pairs, float* to) {
   const auto mask = static_cast<__mmask16>((1U << exist) - 1);
   const auto rounded =
-      reinterpret_cast<__m256i>(_mm512_maskz_cvtneps_pbh(mask, _mm512_load_ps(from)));
+      reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_maskz_load_ps(mask, from)));
   if (pairs == line_pairs)
     _mm512_store_si512(to, _mm512_zextsi256_si512(rounded));
   else
