@@ -7,6 +7,7 @@ one for each column.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -60,16 +61,24 @@ class Units:
         value: Numbers = getattr(self, name)
         return value
 
-    @property
+    @cached_property
     def are_plain(self) -> bool:
         """Whether one factor of the inputs is all they are."""
         plain = isinstance(self.input_scale, float)
         return plain and all(_is(self[name], _NONE[name]) for name in NAMES if name != NAMES[1])
 
-    @property
+    @cached_property
     def shifts(self) -> bool:
         """Whether something is taken from or added to columns, so that digits matter."""
         return bool(np.any(self.input_shift) or np.any(self.output_shift))
+
+    @cached_property
+    def _only_a_factor(self) -> bool:
+        return isinstance(self.input_scale, float) and bool(np.all(self.input_shift == 0.0))
+
+    @cached_property
+    def _of_outputs(self) -> bool:
+        return bool(np.any(self.output_shift) or np.any(np.asarray(self.output_scale) != 1.0))
 
     @property
     def key(self) -> tuple[float | bytes, ...]:
@@ -103,7 +112,7 @@ class Units:
 
         They may be CSR rows, which are not made dense.
         """
-        if isinstance(self.input_scale, float) and np.all(self.input_shift == 0.0):
+        if self._only_a_factor:
             return  # as checked with the factor
         m, s = np.asarray(self.input_shift), np.asarray(self.input_scale)
         if sparse.is_sparse(X):
@@ -113,8 +122,8 @@ class Units:
 
     def check_targets(self, T: Any, dtype: str, what: str = "y") -> None:
         """The same of targets (N, K)."""
-        b, a = np.asarray(self.output_shift), np.asarray(self.output_scale)
-        if np.any(b) or np.any(a != 1.0):
+        if self._of_outputs:
+            b, a = np.asarray(self.output_shift), np.asarray(self.output_scale)
             _check_range(T, b, 1 / a, dtype, what)
 
     def described(self) -> dict[str, float | list[float]]:
