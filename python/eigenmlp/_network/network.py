@@ -42,7 +42,7 @@ class DenseNetwork(LayersInUnits):
             return out
         if isinstance(X, Shards):
             return self._forward_blocks(X, out)
-        # Arrays in memory of their own, which most are, are not asked: a tenth of a small row's time.
+        # Arrays in memory of their own, as most are, are not asked: a tenth of a small row's time.
         if (type(X) is not np.ndarray or X.base is not None) and not is_foreign(X):
             mapped.intact(X, "X")
         if out is not None and (type(out) is not np.ndarray or out.base is not None):
