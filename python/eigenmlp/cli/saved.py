@@ -104,7 +104,7 @@ def _frame(
     names = table_rows.aligned(table, [*kinds], read.layout.header is False, target)
     ignored = [name for name in table.names if name not in {*names, *known}]
     counter = table.counter()
-    ignored = [name for name in ignored if name != counter]
+    ignored = [name for name in ignored if name not in {counter, *table.indexes}]
     if ignored and table.has_header:
         more = ", …" if len(ignored) > 5 else ""
         listed = ", ".join(map(repr, ignored[:5]))
