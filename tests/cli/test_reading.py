@@ -5,9 +5,12 @@ from __future__ import annotations
 import datetime
 import gzip
 import re
+import types
 
 import pytest
 
+from eigenmlp.cli import table_rows
+from eigenmlp.cli.commands import TableOptions
 from eigenmlp.cli.reading.numeric import numbers
 from eigenmlp.cli.reading.table import ReadOptions, framed, open_table
 from eigenmlp.cli.reading.text import Layout, Text, laid_out
@@ -45,6 +48,11 @@ def read(content, kinds=None, missing=MISSING, date_format=None, texts=(), name=
         ("a,b\n1,NA\n?,x\nnan,None\n", "ab", [(1, None), (None, "x"), (None, None)]),
         ("a,b\nTrue,yes\nfalse,no\nNA,yes\n", "ab", [(True, "yes"), (False, "no"), (None, "yes")]),
         ("1,x\n2,y\n", ["column_1", "column_2"], [(1, "x"), (2, "y")]),
+        ("0,1,2,y\n5,6,7,x\n5,6,7,z\n", "012y", [(5, 6, 7, "x"), (5, 6, 7, "z")]),
+        (",0,1,2\n0,5,6,x\n", ["column_1", *"012"], [(0, 5, 6, "x")]),
+        ("0,1,2,y\n5,6,7,y\n", [f"column_{i}" for i in range(1, 5)],
+         [(0, 1, 2, "y"), (5, 6, 7, "y")]),
+        ("column_2,,y\n1,2,x\n", ["column_2", "column_2_", "y"], [(1, 2, "x")]),
         (",b,\n1,x,y\n", ["column_1", "b", "column_3"], [(1, "x", "y")]),
         ("a,b\nMünchen,1\n", "ab", [("München", 1)]),
     ],
@@ -129,6 +137,25 @@ def test_gzip_and_parquet(empty_folder):
         table.column("c")
 
 
+@pytest.mark.parametrize("index", ["__index_level_0__", "day"])
+def test_the_index_of_a_frame_is_no_data(empty_folder, index):
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"a": [1, 2, 3], "y": [0, 1, 1]}, index=[2, 0, 1])
+    frame.index.name = None if index.startswith("_") else index
+    frame.to_parquet("t.parquet")
+    table = open_table("t.parquet", ReadOptions())
+    assert table.indexes == [index]
+    said = []
+    report = types.SimpleNamespace(say=said.append)
+    assert table_rows.chosen_columns(table, TableOptions(), report) == ("y", ["a"])
+    assert f"column 3 ('{index}') is the frame's index: left out" in said[0]
+    assert table_rows.chosen_columns(table, TableOptions(id=index), report) == ("y", ["a"])
+    assert (table.place("0", "--drop"), table.place(index, "--id")) == ("a", index)
+    with pytest.raises(ValueError, match=r"got 2: t\.parquet has 2 columns"):
+        table.place("2", "--target")
+
+
 ORDERLY = "".join(f"{i},{i}\n" for i in range(30))
 
 
@@ -143,7 +170,7 @@ ORDERLY = "".join(f"{i},{i}\n" for i in range(30))
         ("a,b,c\n1,2,\n4,5\n", "line 3: expected 3 columns, got 2"),
         ('a,b,c\n1,"2",\n# no\n"4",5\n', "line 4: expected 3 columns, got 2"),
         ("a,b\n1,2,3\n", "line 2: expected 2 columns, got 3"),
-        ('a,b\n1,"2\n3,4\n', "line 2: expected 2|unexpected end|expected a table of text"),
+        ('a,b\n1,"2\n3,4\n', r"line 2, column 2 \('b'\): expected quotes around whole"),
         (f"a,b\n{ORDERLY}\n7,oops\n{ORDERLY}", r"line 33, column 2 \('b'\): .*a number.*'oops'"),
         (f"{ORDERLY}1,inf\n", "line 31, column 2: expected a finite number, got 'inf'"),
         (f"a;b\n# c\n\n1;x\n{ORDERLY.replace(',', ';')}2;-Infinity\n", "expected a number as"),
@@ -151,6 +178,11 @@ ORDERLY = "".join(f"{i},{i}\n" for i in range(30))
         ("d,b\n2024-01-05,x\n2024-13-05,y\n2024-02-05,z\n", "line 3, column 1.*'2024-13-05'"),
         ("2019,2020,price\n1,2,3\n4,5,6\n", "line 1, column 3: .*'price' .a header"),
         ("a;b\n1,5;x\n2,5;y\n", r"line 2, column 1 \('a'\): .* got '1,5' .--decimal ,"),
+        ("a;b\n13;x\n12,5;y\n14;z\n", r"line 3, column 1 .'a'.: .* got '12,5' .--decimal ,"),
+        ("a;b\n130;x\n1,500;y\n14;z\n", r"line 3, column 1 .*got '1,500' .commas .*thousands"),
+        ("a;b\n1,500,000;x\n", r"line 2, column 1 .*got '1,500,000' .commas .*thousands"),
+        ('a,b\n1,x\n\n2,"y"z\n', r"line 4, column 2 \('b'\): expected quotes around whole"),
+        ('a,b\n1,x"y\n2,z\n', r"line 2, column 2 \('b'\): expected quotes around whole"),
         (b"\x89PNG\r\n\x1a\n", "expected a table: .*got a picture"),
         (b"PK\3\4abc", "got a ZIP archive .an Excel workbook"),
         (b"PAR1 and no more", "expected a whole Parquet file"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -72,6 +73,27 @@ def test_options(empty_folder, refused, options, pattern):
     (empty_folder / "t.csv").write_text(TABLE, encoding="utf-8")
     refused(["train", "t.csv", "--quiet", *options.split()], pattern)
     assert [path.name for path in empty_folder.iterdir()] == ["t.csv"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "t.csv", "--save", "t.csv"],
+        ["train", "t.csv", "--save", "./link.csv"],
+        ["train", "t.csv", "--test", "o.csv", "--save", "o.csv"],
+        ["train", "t.csv", "--valid", "o.csv", "--save", "o.csv"],
+        ["train", "t.csv", "--plot", "t.csv"],
+        ["predict", "m.safetensors", "t.csv", "--out", "t.csv"],
+        ["predict", "t.csv", "o.csv", "--out", "t.csv"],
+    ],
+)
+def test_what_is_read_is_not_written_over(empty_folder, refused, arguments):
+    for name in ("t.csv", "o.csv"):
+        (empty_folder / name).write_text(TABLE, encoding="utf-8")
+    os.link("t.csv", "link.csv")
+    refused(arguments, "--(save|out|plot): expected a file beside those that are read, got ")
+    for name in ("t.csv", "o.csv"):
+        assert (empty_folder / name).read_text(encoding="utf-8") == TABLE
 
 
 @pytest.mark.parametrize(

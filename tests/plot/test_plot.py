@@ -357,6 +357,13 @@ def test_what_is_missing_is_named(
         (lambda: em.plot.calibration_curve([0, 1, 1], [0.5, 0.5]), ValueError, "2 labels"),
         (lambda: em.plot.calibration_curve([0, 0], [0.5, 0.5]), ValueError, "give classes="),
         (
+            lambda: em.plot.calibration_curve(
+                np.array(["a", "c"], dtype=object), [0.5, 0.5], classes=["a", "b"]
+            ),
+            ValueError,
+            "got 'c' in row 1",
+        ),
+        (
             lambda: em.plot.calibration_curve([0, 2], [0.5, 0.5], classes=[0, 1]),
             ValueError,
             "got 2 in row 1",

@@ -176,6 +176,8 @@ def test_importance_finds_what_counts() -> None:
     classifier = TableClassifier(members=2, **QUICK).fit(FRAME[:3000], Y[:3000] > 10)
     lines = classifier.importance(FRAME[3000:], Y[3000:] > 10, n_repeats=2)
     assert {line["column"] for line in lines} == {*FRAME}
+    with pytest.raises(ValueError, match=r"y.*, row 0: expected one of the classes .*got 'no'"):
+        classifier.importance(FRAME[3000:], ["no"] * (N - 3000))
     with pytest.raises(ValueError, match="n_repeats"):
         model.importance(FRAME, Y, n_repeats=0)
 

@@ -98,6 +98,10 @@ def test_rows_of_weight_zero_are_not_there() -> None:
         X[weights > 0], y[weights > 0], sample_weight=weights[weights > 0]
     )
     np.testing.assert_array_equal(model.predict(X), other.predict(X))
+    X.loc[200, "bp"] = np.inf
+    with pytest.raises(ValueError, match=r"'bp', row 200: expected finite") as error:
+        model.fit(X, y, sample_weight=weights)
+    assert error.value.row == 200
 
 
 def test_groups_stay_together() -> None:

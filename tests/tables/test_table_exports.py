@@ -256,6 +256,9 @@ def test_what_cannot_travel_says_so(tmp_path: Path) -> None:
     nul = TableRegressor(**BRIEF).fit(FRAME.assign(id=["a\0b", "c"] * (N // 2)), PRICE)
     with pytest.raises(ValueError, match=r"categories without NUL, which ends C's, got 'a\\x00b'"):
         em.codegen.to_c(nul, tmp_path / "m.c")
+    empty = TableRegressor(**BRIEF).fit(FRAME.assign(id=["", None] * (N // 2)), PRICE)
+    with pytest.raises(ValueError, match=r"for a missing text alone.*column 'id'"):
+        em.onnx.export(empty, tmp_path / "m.onnx")
     scaled = make_pipeline(StandardScaler(), pack(TableRegressor, NUMBERS[["labels"]], PRICE))
     scaled[0].fit(NUMBERS[["labels"]])
     for refuse in (em.onnx.export, em.codegen.to_c):

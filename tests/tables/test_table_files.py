@@ -166,3 +166,12 @@ def test_a_file_without_a_key_is_refused(saved: Path, tmp_path: Path) -> None:
     rewritten(saved, tmp_path / "newer", lambda table: table.update(format=9))
     with pytest.raises(ValueError, match="a newer eigenmlp may have written"):
         TableRegressor.load(tmp_path / "newer")
+
+
+def test_numbers_for_names_have_to_be_as_many(tmp_path: Path) -> None:
+    X = pd.DataFrame(RNG.normal(size=(60, 3)), columns=[4, 2, 0])
+    TableRegressor(**QUICK).fit(X, X[4]).save(tmp_path / "m")
+    for labels in ([4, 2], [4, 2, 2], [4, 2, "0"], [4, 2, True], {}, "420", 3):
+        rewritten(tmp_path / "m", tmp_path / "c", lambda table, x=labels: table.update(labels=x))
+        with pytest.raises(ValueError, match="labels: expected 3 integers"):
+            TableRegressor.load(tmp_path / "c")

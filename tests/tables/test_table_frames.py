@@ -119,6 +119,19 @@ def test_time_zones_count_as_the_clock_on_the_wall() -> None:
     np.testing.assert_array_equal(model.predict(zoned), model.predict(pd.DataFrame({"t": wall})))
 
 
+@pytest.mark.parametrize("labels", [[0, 1, 2], [7, 3, 5]])
+def test_order_of_columns_with_numbers_for_names(labels: list[int], tmp_path: Path) -> None:
+    frame = pd.DataFrame(RNG.normal(size=(N, 3)), columns=labels)
+    model = TableRegressor(**QUICK).fit(frame, 3 * frame[labels[0]])
+    model.save(tmp_path / "m.safetensors")
+    others = frame[labels[::-1]]
+    for one in (model, TableRegressor.load(tmp_path / "m.safetensors")):
+        expected = one.predict(frame)
+        np.testing.assert_array_equal(one.predict(others), expected)
+        np.testing.assert_array_equal(one.predict(frame.to_numpy()), expected)
+        np.testing.assert_array_equal(one.predict(frame.set_axis([9, 8, 6], axis=1)), expected)
+
+
 def test_order_of_columns_does_not_matter(model: TableRegressor) -> None:
     expected = model.predict(FRAMES["polars"])
     for frame in (FRAMES["pandas"][[*COLUMNS][::-1]], FRAMES["polars"].select([*COLUMNS][::-1])):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,18 @@ def check_writable(path: Path, option: str) -> None:
             pass  # trying is the only sure test: root passes os.access on read-only mounts
     except OSError as error:
         raise ValueError(f"{option}: cannot write {path}: {error.strerror}") from None
+
+
+def check_apart(path: Path, option: str, inputs: Iterable[str | Path | None]) -> None:
+    """Raise ValueError, naming the option, if a file that is read would be written over."""
+    for name in inputs:
+        if name is None or not path.exists() or not Path(name).exists():
+            continue
+        if path.samefile(name):
+            raise ValueError(
+                f"{option}: expected a file beside those that are read, got {path}, which would "
+                "be written over"
+            )
 
 
 class LossCurve:

@@ -14,7 +14,7 @@ from . import models, table_rows
 from .commands import EvaluateCommand, PredictCommand
 from .data import Table, as_values, load_test_rows, read_table
 from .metrics import Judged, judge_classes, judge_values
-from .output import check_writable
+from .output import check_apart, check_writable
 from .predictions import Predictions, write
 from .reading import table as tables
 from .report import Report, judged_as_json
@@ -43,6 +43,8 @@ def predict(command: PredictCommand) -> None:
             raise ValueError(f"--out: expected a .csv, .txt or .npy file, got {command.out}")
         if command.id is not None and command.out.suffix.lower() == ".npy":
             raise ValueError(f"--id: goes with .csv and .txt files, not with {command.out}")
+        data = None if command.source.bundled else command.source.name
+        check_apart(command.out, "--out", (data, command.model))
         check_writable(command.out, "--out")
 
     model = models.load(command.model, command.threads)
@@ -104,7 +106,7 @@ def _frame(
     names = table_rows.aligned(table, [*kinds], read.layout.header is False, target)
     ignored = [name for name in table.names if name not in {*names, *known}]
     counter = table.counter()
-    ignored = [name for name in ignored if name != counter]
+    ignored = [name for name in ignored if name not in {counter, *table.indexes}]
     if ignored and table.has_header:
         more = ", …" if len(ignored) > 5 else ""
         listed = ", ".join(map(repr, ignored[:5]))

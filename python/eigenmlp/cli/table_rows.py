@@ -43,6 +43,10 @@ def chosen_columns(table: Table, options: TableOptions, report: Report) -> tuple
                 f"--id and --target: expected two columns, got {shown(target)} for both"
             )
         left_out.add(identity)
+    for index in table.indexes:
+        if index not in {target, *left_out}:
+            report.say(f"{table.where(index)} is the frame's index: left out, as no feature")
+            left_out.add(index)
     counter = table.counter()
     if counter is not None and counter not in {target, *left_out}:
         report.say(f"{table.where(counter)} only tells the rows apart: left out, as no feature")

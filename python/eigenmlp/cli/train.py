@@ -16,7 +16,7 @@ from .arguments import LOSSES, OPTIMIZERS
 from .commands import Recipe, TrainCommand
 from .data import Split, load_split
 from .models import needs_tables
-from .output import LossCurve, check_writable
+from .output import LossCurve, check_apart, check_writable
 from .plain import INSTALL, Units, load_plain, standardized
 from .report import Report, judged_as_json
 from .saved import judged_network
@@ -37,7 +37,12 @@ def train(command: TrainCommand) -> None:
 
 
 def _train(command: TrainCommand, comm: Any) -> None:
+    bundled = command.source.bundled
+    inputs = (None if bundled else command.source.name, command.table.test, command.table.valid)
+    check_apart(command.save, "--save", inputs)
     check_writable(command.save, "--save")
+    if command.plot is not None:
+        check_apart(command.plot, "--plot", inputs)
     curve = LossCurve(command.plot) if command.plot is not None else None
     if curve is not None and curve.path.resolve() == command.save.resolve():
         raise ValueError(f"--plot and --save: expected two files, got {command.save} for both")

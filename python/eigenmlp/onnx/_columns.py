@@ -154,6 +154,11 @@ def _category(nodes: _Nodes, column: Any, value: str) -> str:
                 f"onnx.export: expected categories that UTF-8 can hold, got {shown(text)} of "
                 f"column {shown(column.name)}"
             ) from None
+    if column.missing and "" in column.categories:
+        raise ValueError(
+            f'onnx.export: expected "" for a missing text alone, got it as a category of column '
+            f"{shown(column.name)} too"
+        )
     C = len(column.categories)
     keys = [*column.categories] + ([""] if "" not in column.categories else [])
     codes = nodes(

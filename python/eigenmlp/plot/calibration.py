@@ -138,7 +138,7 @@ def _said_and_hit(y: ArrayLike, predicted: Any, classes: Any) -> tuple[Array, Ar
     if (strange := np.flatnonzero(known[codes] != labels)).size:
         raise ValueError(
             f"y: expected one of the classes {shown(known.tolist())}, got "
-            f"{shown(labels[strange[0]].item())} in row {strange[0]}"
+            f"{shown(labels.tolist()[strange[0]])} in row {strange[0]}"
         )
     if P.ndim == 1:
         return P, (codes == 1).astype(np.float64)

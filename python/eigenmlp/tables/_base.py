@@ -26,6 +26,7 @@ from . import (
     _targets,
 )
 from ._encoder import Encoder
+from ._errors import counted_as
 from ._fitted import FittedTable, places_of
 from ._given_rows import GivenRows, said_of_validation
 from ._learning import Teacher
@@ -155,13 +156,14 @@ class TableEstimator(FittedTable):
             raise ValueError("X: expected at least two rows, got 1 sample")
         if groups is not None and validation is not None:
             raise ValueError("groups: expected none where validation rows are given, got some")
-        columns = table.names, table.named, target, type(self).__name__
+        columns = table.names, table.named, target, type(self).__name__, table.labels
         valid = _given_rows.read(
             validation, table, target, self, lambda rows: places_of(rows, *columns, level=-1)
         )
         learnt = self._learn_targets(y, table.rows, target)
         group = _group_array(groups, table.rows)
         given = _given_weights(sample_weight, table.rows)
+        there = None
         if given is not None and (given == 0).any():
             there = np.flatnonzero(given > 0)
             table, given = table.rows_at(there), given[there]
@@ -176,7 +178,8 @@ class TableEstimator(FittedTable):
         teacher, dtype = Teacher(learnt["_guide"], weights, most, rng), choices[0].dtype
 
         def encode(bins: int) -> tuple[Encoder, Array, dict[str, str]]:
-            encoder, rows, left_out = _encoder.learn(table, teacher, bins, dtype)
+            with counted_as(None if there is None else there.tolist()):
+                encoder, rows, left_out = _encoder.learn(table, teacher, bins, dtype)
             if valid is not None:
                 rows = np.concatenate([rows, valid.encoded(encoder, dtype)])
             return encoder, rows, left_out
@@ -213,6 +216,7 @@ class TableEstimator(FittedTable):
             "_encoders": packed.encoders,
             "_feature_names": table.names,
             "_named": table.named,
+            "_labels": table.labels,
             **_members.of_one(packed.members, packed.encoders),
             **self._after(learnt, packed.off, packed.deviation),
         }

@@ -200,12 +200,10 @@ class TableClassifier(ClassifierMixin, TableEstimator):
         return len(learnt["classes_"]), "softmax_cross_entropy"
 
     def _targets_of(self, y: Any, rows: int) -> Array:
-        labels = _targets.as_array(y)
-        _targets.check_rows(len(labels), rows, "y")
-        return labels
+        return _targets.codes_among(self.classes_, y, rows, self.target_name_)
 
     def _score_of(self, outputs: Array, y: Any) -> float:
-        return float(accuracy_score(y, self.classes_[np.argmax(outputs, axis=1)]))
+        return float(accuracy_score(y, np.argmax(outputs, axis=1)))
 
     def _after(
         self, learnt: dict[str, Any], off: Array | None, deviation: Array | None

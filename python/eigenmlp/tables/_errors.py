@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
 from .._basics.shown import shown
 
 
@@ -23,3 +26,14 @@ class ValidationCellError(CellError):
     def __init__(self, column: str, row: int | None, problem: str) -> None:
         super().__init__(column, row, problem)
         self.args = (f"validation: {self.args[0]}",)
+
+
+@contextmanager
+def counted_as(rows: Sequence[int] | None) -> Iterator[None]:
+    """Errors of cells of a part of a table name the table's row; `rows` are the part's, if any."""
+    try:
+        yield
+    except CellError as error:
+        if rows is None or error.row is None:
+            raise
+        raise type(error)(error.column, int(rows[error.row]), error.problem) from None

@@ -42,6 +42,8 @@ def save(estimator: Any, path: str | Path) -> None:
         "training": estimator.training_,
         "state": estimator._state(),
     }
+    if estimator._labels is not None:
+        table["labels"] = estimator._labels
     if "network_" in vars(estimator) and len(estimator.members_) == 1:  # as it always was
         table["columns"] = table["columns"][0]
         net = estimator.network_
@@ -73,7 +75,7 @@ def load(kind: type[Any], path: str | Path) -> Any:
     with model_file.sensible(path):
         several = "members" in table
         if (
-            table.keys() != _KEYS | ({"members", "curve"} if several else set())
+            table.keys() - {"labels"} != _KEYS | ({"members", "curve"} if several else set())
             or table["format"] != _FORMAT
         ):
             raise ValueError(
@@ -87,6 +89,13 @@ def load(kind: type[Any], path: str | Path) -> Any:
             raise ValueError(f"names: expected texts, got {shown(names)}")
         if len({*names}) < len(names):
             raise ValueError("names: expected each once")
+        labels = table.get("labels")
+        if labels is not None:
+            whole = isinstance(labels, list) and all(type(x) is int for x in labels)
+            if not whole or len({*labels}) != len(names) or len(labels) != len(names):
+                raise ValueError(
+                    f"labels: expected {len(names)} integers, each once, got {shown(labels)}"
+                )
         target = table["target"]
         if not (target is None or isinstance(target, str)):
             raise ValueError(f"target: expected a text or nothing, got {shown(target)}")
@@ -113,6 +122,7 @@ def load(kind: type[Any], path: str | Path) -> Any:
             "_encoders": encoders,
             "_feature_names": names,
             "_named": named,
+            "_labels": labels,
         }
         estimator.__dict__ |= of_one(members, encoders)
         if named:

@@ -42,6 +42,7 @@ class FittedTable(BaseEstimator, ABC):
     _encoders: list[Encoder]
     _feature_names: list[str]
     _named: bool
+    _labels: list[int] | None = None  # of a frame whose columns have numbers for names
     _classifies: bool
     target_name_: str | None
     n_threads: int | None
@@ -171,7 +172,12 @@ class FittedTable(BaseEstimator, ABC):
     def _places(self, table: Table) -> list[int]:
         """Where the columns of `fit` are in a table: by name, if both have names."""
         return places_of(
-            table, self._feature_names, self._named, self.target_name_, type(self).__name__
+            table,
+            self._feature_names,
+            self._named,
+            self.target_name_,
+            type(self).__name__,
+            self._labels,
         )
 
     def _pair(self, X: Any, y: Any) -> tuple[Any, Any]:
@@ -217,9 +223,17 @@ class FittedTable(BaseEstimator, ABC):
 
 
 def places_of(
-    table: Table, names: list[str], named: bool, target: str | None, estimator: str, level: int = 0
+    table: Table,
+    names: list[str],
+    named: bool,
+    target: str | None,
+    estimator: str,
+    labels: list[int] | None = None,
+    level: int = 0,
 ) -> list[int]:
     """Where the columns of `fit`, of such names, are in a table: by name, if both have names.
+
+    Frames that have the same numbers for names, in whatever order, have their columns by these.
 
     `level` are the calls between the user's and this one, beyond those of `predict`.
     """
@@ -252,4 +266,6 @@ def places_of(
             UserWarning,
             stacklevel=6 + level,
         )
+    if labels and table.labels and {*labels} == {*table.labels}:
+        return [table.labels.index(label) for label in labels]
     return [*range(len(names))]

@@ -36,12 +36,20 @@ class Values(NamedTuple):
 
 
 class Table:
-    """Columns by name; without names (of arrays) they are x0, x1, …"""
+    """Columns by name; without names (of arrays) they are x0, x1, …
+
+    `labels` are numbers that a frame has for names.
+    """
 
     def __init__(
-        self, names: list[str], named: bool, rows: int, column: Callable[[int], Values]
+        self,
+        names: list[str],
+        named: bool,
+        rows: int,
+        column: Callable[[int], Values],
+        labels: list[int] | None = None,
     ) -> None:
-        self.names, self.named, self.rows = names, named, rows
+        self.names, self.named, self.rows, self.labels = names, named, rows, labels
         self._column = column
 
     def __getitem__(self, place: int) -> Values:
@@ -63,7 +71,7 @@ class Table:
                 return Values(kind, [data[row] for row in rows.tolist()])
             return Values(kind, data[rows])
 
-        return Table(self.names, self.named, len(rows), column)
+        return Table(self.names, self.named, len(rows), column, self.labels)
 
 
 def is_frame(X: Any) -> bool:
@@ -107,8 +115,17 @@ def _of_frame(frame: Any, X: Any) -> Table:
         raise ValueError(f"X: expected each column's name once, got {shown(twice[0])} again")
     rows, columns = frame.shape
     _check_size(rows, columns)
-    labels = frame.columns
-    return Table(names, named, rows, lambda i: values_of(frame.get_column(labels[i]), names[i]))
+    keys = frame.columns
+    return Table(
+        *(names, named, rows, lambda i: values_of(frame.get_column(keys[i]), names[i])),
+        labels=_whole_labels(native_names),
+    )
+
+
+def _whole_labels(labels: list[Any]) -> list[int] | None:
+    """Numbers that are names of columns, each once."""
+    whole = all(isinstance(x, (int, np.integer)) and not isinstance(x, bool) for x in labels)
+    return [int(x) for x in labels] if whole and len({*labels}) == len(labels) else None
 
 
 def _check_size(rows: int, columns: int, beside: str = "") -> None:

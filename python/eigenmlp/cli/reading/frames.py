@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 NUMBERS, BOOLEANS, TIMES, TEXTS = "numbers", "booleans", "times", "texts"
 _FEW = 0.01  # of a column's cells: so many that are none among numbers are mistakes
+_THOUSANDS = r"^[+-]?[1-9]\d{0,2}(,\d{3})+$"
+_COMMAS = rf"^[+-]?\d*,\d+$|{_THOUSANDS}"  # numbers with decimal ones, or with thousands' ones
 _ENOUGH = 20  # cells: one that is none among so many is a mistake
 
 
@@ -90,14 +92,18 @@ class Reader:
         few = there - fit <= max(_FEW * there, there >= _ENOUGH)
         if fit and (few or alone):
             return self._complete(column, cells, made, "a number as in most other rows")
+        if there and self.point == ".":
+            odd = made.is_null() & cells.is_not_null()
+            commas = odd & cells.str.contains(_COMMAS).fill_null(False)
+            if commas.any() and int((odd & ~commas).sum()) <= _FEW * there:
+                left = cells.set(commas, None) if not fit else made
+                return self._complete(column, cells, left, "a number with a decimal point")
         if 2 * fit > there:
             row = (made.is_null() & cells.is_not_null()).arg_max() or 0
             self.notes.append(
                 f"{self.text.where(self.text.line(row), column)}: taken as words, as "
                 f"{shown(cells[row])} is no number; {fit:,} of {there:,} cells are"
             )
-        if not fit and (commas := _decimal_commas(cells)) is not None and self.point == ".":
-            return self._complete(column, cells, commas, "a number with a decimal point")
         truths = _booleans(cells)
         if truths is not None:
             return truths
@@ -141,8 +147,12 @@ class Reader:
             remedy += f", --text {shown(name)} takes words"
         if self.text.names is None and row == 0:
             remedy = "a header has names only; --header says that it is one"
-        elif self.point == "." and re.fullmatch(r"[+-]?\d*,\d+", cells[row]):
-            remedy = "--decimal , reads decimal commas"
+        elif self.point == "." and re.search(_COMMAS, cells[row]):
+            wrong = cells.filter(lost)
+            if wrong.filter(wrong.str.contains(_COMMAS)).str.contains(_THOUSANDS).all():
+                remedy = "commas that separate thousands are not read: write 1234 for 1,234"
+            else:
+                remedy = "--decimal , reads decimal commas"
         raise ValueError(
             f"{self.text.where(line, column)}: expected {what}, got {shown(cells[row])} ({remedy})"
         )
@@ -176,6 +186,7 @@ def _cells(text: Text) -> pl.DataFrame:
             schema=dict.fromkeys(names, pl.String),
         )
     except pl.exceptions.PolarsError as error:
+        text.check_quotes()
         text.check_lengths()
         message = str(error).splitlines()[0]
         raise ValueError(
@@ -201,13 +212,6 @@ def _of_one_length(text: Text, dense: bytes, rows: int) -> bool:
     """Whether it is certain that no row is too short."""
     unquoted = b'"' not in dense
     return unquoted and dense.count(text.separator.encode()) == rows * (text.columns - 1)
-
-
-def _decimal_commas(cells: pl.Series) -> pl.Series | None:
-    """Of cells that are nearly all numbers with decimal commas, the others."""
-    commas = cells.str.contains(r"^[+-]?\d*,\d+$")
-    there = len(cells) - cells.null_count()
-    return cells.set(commas.fill_null(False), None) if commas.sum() >= (1 - _FEW) * there else None
 
 
 def _booleans(cells: pl.Series) -> pl.Series | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ class Table(ABC):
     names: list[str]
     rows: int
     has_header: bool
+    indexes: Sequence[str] = ()  # columns that are a frame's index, which are no data
     _unnamed = False  # whether the header gives the first column no name
 
     @abstractmethod
@@ -67,14 +69,15 @@ class Table(ABC):
         """The name of the column that a name or an index (0 first, -1 last) means."""
         if what in self.names:
             return what
+        names = [name for name in self.names if name not in self.indexes]
         digits = what.removeprefix("-")
         if digits.isdecimal() and len(digits) < 10:
             index = int(what)
-            if -len(self.names) <= index < len(self.names):
-                return self.names[index]
+            if -len(names) <= index < len(names):
+                return names[index]
             raise ValueError(
-                f"{option}: expected an index from 0 to {len(self.names) - 1}, or from the end "
-                f"-1 to {-len(self.names)}, got {index}: {self.name} has {len(self.names)} columns"
+                f"{option}: expected an index from 0 to {len(names) - 1}, or from the end "
+                f"-1 to {-len(names)}, got {index}: {self.name} has {len(names)} columns"
             )
         raise ValueError(
             f"{option}: expected one of the columns of {self.name}, {shown(self.names)}; got "
@@ -104,7 +107,7 @@ class TextTable(Table):
         self.has_header = text.names is not None
         self.names = [*(text.names or (f"column_{i + 1}" for i in range(text.columns)))]
         self._unnamed = not self.names[0]
-        self.names = [name or f"column_{i + 1}" for i, name in enumerate(self.names)]
+        self.names = _all_named(self.names)
         self._text, self._texts = text, options.texts
         for name in options.texts:
             self.place(name, "--text")
@@ -139,7 +142,10 @@ class ParquetTable(Table):
 
     has_header = True
 
-    def __init__(self, frame: pl.DataFrame, name: str, options: ReadOptions) -> None:
+    def __init__(
+        self, frame: pl.DataFrame, name: str, options: ReadOptions, indexes: Sequence[str] = ()
+    ) -> None:
+        self.indexes = [index for index in indexes if index in frame.columns]
         self.name, self._frame, self._texts = shown_name(name), frame, options.texts
         self.names, self.rows = frame.columns, len(frame)
         if not self.rows or not self.names:
@@ -192,12 +198,35 @@ def open_table(name: str, options: ReadOptions) -> Table:
 
     try:
         frame = pl.read_parquet(io.BytesIO(content))
+        metadata = getattr(pl, "read_parquet_metadata", None)  # Polars before 1.30 has none
+        about = "" if metadata is None else metadata(io.BytesIO(content)).get("pandas", "")
     except (pl.exceptions.PolarsError, OSError) as error:
         message = str(error).splitlines()[0]
         raise ValueError(
             f"{shown_name(name)}: expected a whole Parquet file: {message:.200}"
         ) from None
-    return ParquetTable(frame, name, options)
+    return ParquetTable(frame, name, options, _indexes(about))
+
+
+def _indexes(about: str) -> list[str]:
+    """The columns that pandas wrote a frame's index to, of its description; a range has none."""
+    try:
+        columns = json.loads(about)["index_columns"]
+    except (ValueError, KeyError, TypeError):
+        return []
+    return [name for name in columns if isinstance(name, str)]
+
+
+def _all_named(names: Sequence[str]) -> list[str]:
+    """With a name for each column that has none, which no other has."""
+    taken, found = {*names}, []
+    for i, name in enumerate(names):
+        made = name or f"column_{i + 1}"
+        while not name and made in taken:
+            made += "_"
+        taken.add(made)
+        found.append(made)
+    return found
 
 
 def framed(table: Table, names: Sequence[str], kinds: dict[str, str | None]) -> pl.DataFrame:

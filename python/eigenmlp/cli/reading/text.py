@@ -11,7 +11,7 @@ from itertools import islice
 
 from ..._basics.shown import shown
 from .source import shown_name
-from .words import is_header
+from .words import counts_columns, is_header
 
 _SAMPLE = 50  # rows that a separator is chosen by
 _SEPARATORS = "\t;|,"  # commas last: they may be decimal ones
@@ -72,6 +72,21 @@ class Text:
         """Of a cell, as messages begin: `column` counts from 0."""
         name = f" ({shown(self.names[column])})" if self.names and self.names[column] else ""
         return f"{shown_name(self.name)}: line {line}, column {column + 1}{name}"
+
+    def check_quotes(self) -> None:
+        """Raise ValueError for the first quote that neither begins nor ends a field."""
+        text, mark = self.rows.decode(), re.escape(self.separator)
+        field = re.compile(rf'("(?:[^"]|"")*"|[^"{mark}\n]*)({mark}|\n|\Z)')
+        at, line, column = 0, 1 + self.content.count(b"\n", 0, self.start), 0
+        while at < len(text):
+            match = field.match(text, at)
+            if match is None:
+                raise ValueError(
+                    f"{self.where(line, column)}: expected quotes around whole fields, and two for "
+                    f"one inside, got {shown(text[at : at + 80].splitlines()[0])}"
+                )
+            at, line = match.end(), line + match.group().count("\n")
+            column = 0 if match.group(2) == "\n" else column + 1
 
     def check_lengths(self) -> None:
         """Raise ValueError for the first row that has too few or too many fields."""
@@ -224,9 +239,15 @@ def _header(content: bytes, separator: str, forced: bool) -> tuple[int, list[str
         fields = next(csv.reader(lines, delimiter=separator), [])
     except csv.Error:  # which names its line when rows are read
         return 0, None
-    if forced or is_header(fields):
+    if forced or is_header(fields) or counts_columns(fields, _below(content[end:], separator)):
         return min(end, len(content)), fields
     return 0, None
+
+
+def _below(content: bytes, separator: str) -> list[list[str]]:
+    """Fields of some of the rows behind a header."""
+    lines = islice(_lines(content), _SAMPLE)
+    return [_fields(line, separator) for line in lines if line.strip()]
 
 
 def _cleaned(names: list[str]) -> Iterator[str]:

@@ -23,6 +23,27 @@ def is_header(fields: Sequence[str]) -> bool:
     return not any(map(_is_value, cells)) and any(map(_is_name, cells))
 
 
+def counts_columns(fields: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Whether a first row numbers three columns or more, from 0 or 1, beside others' names.
+
+    An array's frame has such names. The others must not be values, and not come again in the rows
+    `below`, as a class would.
+    """
+    cells = [field.strip() for field in fields]
+    places = [cell for cell in cells if cell.isdecimal()]
+    if len(places) < 3 or places[0] not in ("0", "1"):
+        return False
+    first = int(places[0])
+    if places != [str(first + i) for i in range(len(places))]:
+        return False
+    others = {i: cell for i, cell in enumerate(cells) if not cell.isdecimal()}
+    if not others or any(cell and not _is_name(cell) for cell in others.values()):
+        return False
+    return not any(
+        i < len(row) and row[i].strip() == cell for row in below for i, cell in others.items()
+    )
+
+
 def number(cell: str) -> float | None:
     """A number as Python writes it, digits of ASCII alone."""
     try:
