@@ -75,7 +75,7 @@ def of_data(X: Any, T: Any, weights: Array | None, own: bool, what: str = "") ->
     """Facts of a run's data; of rows of a rank's own, how many."""
     facts = {f"{what}y": _kind(T, own), f"{what}sample_weight": weights is None}
     if own:
-        return {**facts, "_count": len(T)}
+        return {**facts, f"_{what}count": len(T)}
     shape = {f"{what}shape of X": getattr(X, "shape", None)}
     numbers = {f"{what}numbers of X": _sample(X), f"{what}numbers of y": _sample(T)}
     return {**shape, **facts, **numbers}
