@@ -46,6 +46,11 @@ ENDS = {
     "other_rows": ("ValueError: rows: expected the same on all ranks",) * 2,
     "diverges": ("DivergenceError: the loss is no longer finite",) * 2,
     "other_steps": ("ValueError: batch: expected the same shape on all ranks, got another",) * 2,
+    "other_trainers_after_an_error": ("RuntimeError: it works",) * 2,
+    "a_second_error_of_a_trainer": (
+        "RankError: rank 1 has ended the run: ValueError: X: expected shape",
+        "ValueError: X: expected shape",
+    ),
     "no_rows": (
         "RankError: rank 1 has ended the run: ValueError: X: expected at least one row",
         "ValueError: X: expected at least one row",

@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,27 @@ def other_steps() -> None:
     trainer_.step(X[:n], Y[:n])
 
 
+def other_trainers_after_an_error() -> None:
+    first, second = trainer(), trainer(seed=5)
+    for one in (first, second):
+        one.step(X[:256], Y[:256])
+    with suppress(ZeroDivisionError):
+        first.run(X, Y, 2, callbacks=[_divides])
+    second.step(X[:256], Y[:256])
+    raise RuntimeError("it works")
+
+
+def _divides(*_: Any) -> None:
+    raise ZeroDivisionError
+
+
+def a_second_error_of_a_trainer() -> None:
+    trainer_ = trainer()
+    with suppress(ZeroDivisionError, em.RankError):
+        trainer_.run(X, Y, 10, callbacks=[_divides] if OTHER else [])
+    trainer_.run(X[:, :3] if OTHER else X, Y, 1)
+
+
 def no_rows() -> None:
     n = 0 if OTHER else 600
     trainer(rows="own").run(X[:n], Y[:n], 1)
@@ -155,6 +177,8 @@ SCENARIOS: list[Callable[[], None]] = [
     other_rows,
     diverges,
     other_steps,
+    other_trainers_after_an_error,
+    a_second_error_of_a_trainer,
     no_rows,
     save_fails,
     works_again,

@@ -93,8 +93,11 @@ class Stepper:
             net._dropout,
             self._dropout_key,
         )
-        ranks, self._agreed = self._ranks, False
-        if ranks is not None and ranks.size > 1 and hasattr(self._trainer, "set_ranks"):
+        ranks = self._ranks
+        if ranks is None:
+            return
+        ranks.agreed = False
+        if ranks.size > 1 and hasattr(self._trainer, "set_ranks"):
             self._trainer.set_ranks(ranks.index, ranks.size, ranks.own, ranks.swap)
 
     @contextmanager
@@ -188,10 +191,9 @@ class Stepper:
     def _agree_once(self) -> None:
         """Before the first step of several ranks: they have the same trainer."""
         assert self._ranks is not None
-        if not self._agreed:
-            self._ranks.rejoin()
+        if not self._ranks.agreed:
             agreement.check_alike(self._ranks, agreement.of_trainer(self))
-            self._agreed = True
+            self._ranks.agreed = True
 
     def _step_of_own(self, Xb: ArrayLike, yb: ArrayLike | Choices, lr: float) -> float:
         """A step on a batch of which each rank has its own rows."""
