@@ -171,7 +171,7 @@ class Stepper:
             lr = self._learning_rates(1)[0]
         self.net._refuse_unmeasured("Xb")
         if self._ranks is not None:
-            self._agree_once()
+            self._agree_once(Xb, yb)
             if self._ranks.own:
                 return self._step_of_own(Xb, yb, float(lr))
         for array, name in ((Xb, "X"), (yb, "y")):
@@ -188,11 +188,14 @@ class Stepper:
             raise alike(DivergenceError(self.epochs + 1, self.steps + 1, loss))
         return loss
 
-    def _agree_once(self) -> None:
-        """Before the first step of several ranks: they have the same trainer."""
+    def _agree_once(self, Xb: ArrayLike, yb: ArrayLike | Choices) -> None:
+        """Before the first step of several ranks: they have the same trainer, and batch."""
         assert self._ranks is not None
         if not self._ranks.agreed:
-            agreement.check_alike(self._ranks, agreement.of_trainer(self))
+            facts = agreement.of_trainer(self)
+            if not self._ranks.own:
+                facts |= agreement.of_data(Xb, yb, None, own=False)
+            agreement.check_alike(self._ranks, facts)
             self._ranks.agreed = True
 
     def _step_of_own(self, Xb: ArrayLike, yb: ArrayLike | Choices, lr: float) -> float:

@@ -24,7 +24,7 @@ from ..choices import Choices
 from ..datasets.shards import BLOCK_BYTES, Shards, same_length
 from ..errors import DivergenceError
 from ..history import History
-from . import plausible
+from . import agreement, plausible
 from .ranks import alike
 from .stepper import Stepper
 
@@ -81,6 +81,11 @@ class Streamed:
             f"{what}y": (str(self.y.dtype), self.y.shape),
             f"{what}sample_weight": self.weights is None,
             f"{what}blocks": self._blocks.tolist()[:2] + self._blocks.tolist()[-1:],
+            **{
+                f"{what}numbers of {name}": agreement.sample_of_ends(array)
+                for name, array in (("X", self.X), ("y", self.y), ("sample_weight", self.weights))
+                if array is not None
+            },
         }
 
     # ---- training
