@@ -103,7 +103,6 @@ class Trainer(Training):
             trainer_file.save(self, path)
             return
         with self._together():
-            self._ranks.rejoin()
             if self._ranks.index == 0:
                 trainer_file.save(self, path)
             self._ranks.gather(None)

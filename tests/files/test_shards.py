@@ -180,6 +180,45 @@ def test_evaluations_and_predictions(tmp_path: Path) -> None:
     assert np.isfinite(twin.parameters).all()
 
 
+def test_memory_maps_with_changes_in_memory_keep_them(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", X)
+    changed = np.load(tmp_path / "x.npy", mmap_mode="c")
+    changed[7] = 1
+    np.testing.assert_array_equal(em.datasets.open_shards(changed)[:], changed)
+
+
+def test_files_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    for i in range(12):
+        np.save(tmp_path / f"{i}.npy", X[i : i + 1])
+    (tmp_path / "._0.npy").write_bytes(b"what a Mac leaves beside a file")
+    np.testing.assert_array_equal(em.datasets.open_shards(tmp_path)[:], X[:12])
+
+
+def test_pools_without_weight_count_for_accuracy() -> None:
+    net, weights = em.MLP([6, 2], seed=0, input_scale=1 / 255), np.ones(N)
+    weights[400:] = 0
+    rows = em.datasets.open_shards([X])
+    found, expected = net.evaluate(rows, Y, weights), net.evaluate(X, Y, weights)
+    assert found.accuracy == expected.accuracy
+    assert found.loss == pytest.approx(expected.loss, rel=1e-6)
+    zeros = em.datasets.open_shards([np.zeros(N)])
+    with pytest.raises(ValueError, match=r"sample_weight: expected numbers .*, not all 0"):
+        net.evaluate(rows, Y, zeros)
+    with pytest.raises(ValueError, match=r"sample_weight: expected numbers .*, not all 0"):
+        net.fit(rows, Y, sample_weight=zeros, progress=False)
+
+
+def test_parquet_columns_go_by_name(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pa.table({"a": [1.0], "b": [10.0]}), tmp_path / "0.parquet")
+    parquet.write_table(pa.table({"b": [20.0], "a": [2.0]}), tmp_path / "1.parquet")
+    np.testing.assert_array_equal(em.datasets.open_shards(tmp_path)[:], [[1, 10], [2, 20]])
+    parquet.write_table(pa.table({"b": [20.0], "c": [2.0]}), tmp_path / "2.parquet")
+    with pytest.raises(ValueError, match=r"2.parquet: expected the columns of .*0.parquet"):
+        em.datasets.open_shards(tmp_path)
+
+
 def test_parquet(tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
@@ -228,6 +267,8 @@ def test_bad_shards_are_refused(tmp_path: Path) -> None:
     refused("at least one file or array", [])
     refused("expected paths or arrays, got 5", 5, TypeError)
     refused("expected None with what is not Parquet", good, columns="x")
+    masked = np.ma.masked_greater(X, 200)
+    refused("source: expected an array without masked elements", masked)
     np.save(tmp_path / "wide.npy", X[:, :5])
     refused(r"expected rows like those of .*, uint8 \(N, 6\), got", [good, tmp_path / "wide.npy"])
     np.save(tmp_path / "text.npy", np.array(["a"]))

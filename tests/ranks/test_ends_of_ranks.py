@@ -46,6 +46,24 @@ ENDS = {
     "other_rows": ("ValueError: rows: expected the same on all ranks",) * 2,
     "diverges": ("DivergenceError: the loss is no longer finite",) * 2,
     "other_steps": ("ValueError: batch: expected the same shape on all ranks, got another",) * 2,
+    "other_sample_weights": ("ValueError: numbers of sample_weight: expected the same on all",) * 2,
+    "other_functions_of_learning_rates": (
+        "ValueError: learning rates: expected the same on all ranks",
+    )
+    * 2,
+    "other_first_steps": ("ValueError: numbers of X: expected the same on all ranks",) * 2,
+    "other_batches": ("ValueError: numbers of X: expected the same on all ranks",) * 2,
+    "other_numbers_of_batches": (
+        "ValueError: number of batches: expected the same on all ranks, got other ones on ranks 0 "
+        "and 1: 'more than 3' and 3",
+    )
+    * 2,
+    "other_shards": ("ValueError: numbers of X: expected the same on all ranks",) * 2,
+    "other_trainers_after_an_error": ("RuntimeError: it works",) * 2,
+    "a_second_error_of_a_trainer": (
+        "RankError: rank 1 has ended the run: ValueError: X: expected shape",
+        "ValueError: X: expected shape",
+    ),
     "no_rows": (
         "RankError: rank 1 has ended the run: ValueError: X: expected at least one row",
         "ValueError: X: expected at least one row",

@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,59 @@ def other_steps() -> None:
     trainer_.step(X[:n], Y[:n])
 
 
+def other_trainers_after_an_error() -> None:
+    first, second = trainer(), trainer(seed=5)
+    for one in (first, second):
+        one.step(X[:256], Y[:256])
+    with suppress(ZeroDivisionError):
+        first.run(X, Y, 2, callbacks=[_divides])
+    second.step(X[:256], Y[:256])
+    raise RuntimeError("it works")
+
+
+def _divides(*_: Any) -> None:
+    raise ZeroDivisionError
+
+
+def a_second_error_of_a_trainer() -> None:
+    trainer_ = trainer()
+    with suppress(ZeroDivisionError, em.RankError):
+        trainer_.run(X, Y, 10, callbacks=[_divides] if OTHER else [])
+    trainer_.run(X[:, :3] if OTHER else X, Y, 1)
+
+
+def other_sample_weights() -> None:
+    trainer().run(X, Y, 1, sample_weight=np.arange(1, 601) + float(OTHER))
+
+
+def other_functions_of_learning_rates() -> None:
+    optimizer = em.SGD((lambda step: 0.1 / (step + 1)) if OTHER else (lambda step: 0.1))
+    trainer(optimizer=optimizer).run(X, Y, 1)
+
+
+def other_first_steps() -> None:
+    trainer().step(X[:300] + float(OTHER), Y[:300])
+
+
+def _batches(rows: int) -> list[tuple[Any, Any]]:
+    return [(X[i : i + 100], Y[i : i + 100]) for i in range(0, rows, 100)]
+
+
+def other_batches() -> None:
+    batches = _batches(600)
+    if OTHER:
+        batches[4] = batches[3]
+    trainer().run(batches, epochs=2)
+
+
+def other_numbers_of_batches() -> None:
+    trainer().run(_batches(300 if OTHER else 600), epochs=2)
+
+
+def other_shards() -> None:
+    trainer().run(em.datasets.open_shards([X[:500], X[500:] + np.float32(OTHER)]), Y, 1)
+
+
 def no_rows() -> None:
     n = 0 if OTHER else 600
     trainer(rows="own").run(X[:n], Y[:n], 1)
@@ -155,6 +209,14 @@ SCENARIOS: list[Callable[[], None]] = [
     other_rows,
     diverges,
     other_steps,
+    other_sample_weights,
+    other_functions_of_learning_rates,
+    other_first_steps,
+    other_batches,
+    other_numbers_of_batches,
+    other_shards,
+    other_trainers_after_an_error,
+    a_second_error_of_a_trainer,
     no_rows,
     save_fails,
     works_again,

@@ -65,6 +65,13 @@ if __name__ == "__main__":
     for other in (first, again):
         other.run(X[OWN], Y[OWN], 2)
     found["resumed differs by"] = difference(first.net.parameters, again.net.parameters)
+    # Validation rows of other numbers than those that are trained on.
+    net = em.MLP([20, 4], seed=0, dtype="float64")
+    few = em.Trainer(net, em.SGD(lambda step: 0.1), 64, 0, comm=COMM, rows="own")
+    of_few = few.run(X[OWN], Y[OWN], validation=(X[OWN][: RANK + 1], Y[OWN][: RANK + 1]))
+    seen = [np.concatenate(COMM.allgather(part[OWN][: RANK + 1])) for part in (X, Y)]
+    found["validation"] = abs(of_few.val_loss[0] - few.net.loss(*seen))
+    found["rows with validation"] = of_few.rows
     # A batch of a loop of the user's own.
     found["step"] = first.step(X[OWN][:1], Y[OWN][:1])
     found["first rows"] = again.net.loss(

@@ -17,6 +17,7 @@ from .ranks import Ranks, alike
 Array = NDArray[Any]
 
 _SAMPLED = 16  # rows whose numbers are compared
+_RATES = 8  # learning rates that are
 _UNREADABLE = ("parameters", "seed", "state")  # digests
 _HINTS = {
     "parameters": ": give all ranks the same seed=",
@@ -46,12 +47,23 @@ def check_alike(ranks: Ranks, facts: dict[str, Any]) -> list[dict[str, Any]]:
     return of_all
 
 
+def check_batch(ranks: Ranks, number: int, batch: tuple[Any, Any, Any] | None) -> None:
+    """Refuse batches (X, T, weights) that differ, or of which some ranks have no more: None."""
+    if ranks.size == 1:
+        return
+    facts: dict[str, Any] = {"number of batches": number - 1}
+    if batch is not None:
+        facts = {"number of batches": f"more than {number - 1}", **of_data(*batch, own=False)}
+    if not ranks.same(_digest(repr(facts)).encode()):
+        check_alike(ranks, facts)
+
+
 def _said(value: object) -> str:
     return shown(value) if value is not None else "None"
 
 
-def of_trainer(trainer: Any) -> dict[str, Any]:
-    """Facts of a trainer: network, optimizer, how far both are."""
+def of_trainer(trainer: Any, updates: int = 1) -> dict[str, Any]:
+    """Facts of a trainer that is to do so many updates: network, optimizer, how far both are."""
     net, inner = trainer.net, trainer._trainer
     config = {key: _plain(value) for key, value in net.config.items() if key != "init"}
     states = [inner.get_state(name) for name in inner.state_names]
@@ -61,6 +73,7 @@ def of_trainer(trainer: Any) -> dict[str, Any]:
         **config,
         "optimizer": (type(optimizer).__name__, optimizer.hyper(), optimizer.limits()),
         "lr": describe(optimizer.lr),
+        "learning rates": trainer._learning_rates(min(updates, _RATES)) if updates else [],
         "batch_size": trainer.batch_size,
         "accumulate": trainer.accumulate,
         "processor": level if net._backend == "native" else "twin",
@@ -75,10 +88,18 @@ def of_data(X: Any, T: Any, weights: Array | None, own: bool, what: str = "") ->
     """Facts of a run's data; of rows of a rank's own, how many."""
     facts = {f"{what}y": _kind(T, own), f"{what}sample_weight": weights is None}
     if own:
-        return {**facts, "_count": len(T)}
+        return {**facts, f"_{what}count": len(T)}
     shape = {f"{what}shape of X": getattr(X, "shape", None)}
     numbers = {f"{what}numbers of X": _sample(X), f"{what}numbers of y": _sample(T)}
+    if weights is not None:
+        numbers[f"{what}numbers of sample_weight"] = f"{_sample(weights)}, {weights.sum()}"
     return {**shape, **facts, **numbers}
+
+
+def sample_of_ends(array: Any) -> str:
+    """Of the first and last rows of what is read as it is needed."""
+    N = len(array)
+    return _sample(np.concatenate([array[: _SAMPLED // 2], array[max(0, N - _SAMPLED // 2) : N]]))
 
 
 def _kind(T: Any, own: bool) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 
 from .._inputs.foreign import has, is_sparse
 from ..history import History
-from . import plausible
+from . import agreement, plausible
 from .stepper import Stepper
 
 _AS_THEY_COME = np.empty((1, 0), dtype=np.int64)
@@ -32,12 +32,15 @@ def run_epoch(
     them out once the epoch is counted.
     """
     began = time.perf_counter()
-    loss, divisor, rows, correct = 0.0, 0.0, 0, 0
+    loss, divisor, rows, correct, number = 0.0, 0.0, 0, 0, 0
+    ranks = trainer._ranks
     for number, batch in enumerate(batches, 1):
         try:
             X, T, weights = trainer.net._data(*_pair(batch), None)
         except (TypeError, ValueError) as error:
             raise type(error)(f"batch {number}: {error}") from None
+        if ranks is not None:
+            agreement.check_batch(ranks, number, (X, T, weights))
         if number == 1:
             plausible.columns(trainer.net, X)
         lr = np.array([trainer.lr])
@@ -50,6 +53,8 @@ def run_epoch(
         divisor += share
         correct += int(result.correct[0])
         rows += len(T)
+    if ranks is not None:
+        agreement.check_batch(ranks, number + 1, None)
     if rows == 0:
         if history.loss:
             return False

@@ -65,7 +65,6 @@ class Ranks:
         self.own = rows == "own" and self.size > 1
         self._requests: list[Any] = []
         self._join()
-        _in_use.add(self)
 
     @classmethod
     def of(cls, comm: object, rows: str) -> Ranks | None:
@@ -88,6 +87,8 @@ class Ranks:
                 neighbours.Free()
                 self._users.Set_attr(_key(self._MPI), found)
         self._comm, self.threads = found
+        self._lost = self.agreed = False  # the latter: whether all have the same trainer
+        _in_use.add(self)
 
     # ---- messages
 
@@ -118,6 +119,13 @@ class Ranks:
         self._wait([self._comm.Iallgatherv(own, [all_, sizes])])
         ends = np.cumsum(sizes)
         return [pickle.loads(all_[b - n : b].tobytes()) for b, n in zip(ends, sizes, strict=True)]
+
+    def same(self, digest: bytes) -> bool:
+        """Whether all ranks give the same bytes, of a length that all know."""
+        own = np.frombuffer(digest, np.uint8)
+        of_all = np.empty((self.size, len(own)), np.uint8)
+        self._wait([self._comm.Iallgather(own, of_all)])
+        return bool((of_all == own).all())
 
     def _wait(self, requests: list[Any], statuses: list[Any] | None = None) -> None:
         self._requests = requests
@@ -150,6 +158,8 @@ class Ranks:
 
         Errors that all ranks have alike are marked by `alike`. `memory` is what messages point to.
         """
+        if self._lost:  # before what one rank may refuse, since all have to do it
+            self._join()
         try:
             yield
         except RankError:
@@ -179,14 +189,13 @@ class Ranks:
         _given_up.append((self._requests, memory))
         self._requests = []
         with suppress(self._MPI.Exception):
-            self._users.Delete_attr(_key(self._MPI))
-        _in_use.discard(self)
-
-    def rejoin(self) -> None:
-        """Before a run: after one that an error ended, with a duplicate of its own."""
-        if self._users.Get_attr(_key(self._MPI)) is None or self not in _in_use:
-            self._join()
-            _in_use.add(self)
+            found = self._users.Get_attr(_key(self._MPI))
+            if found is not None and found[0] is self._comm:
+                self._users.Delete_attr(_key(self._MPI))
+        for ranks in list(_in_use):  # other trainers would get messages that were meant for this
+            if ranks._comm is self._comm:
+                ranks._lost = True
+                _in_use.discard(ranks)
 
 
 def alike(error: BaseException) -> BaseException:

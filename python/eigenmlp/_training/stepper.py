@@ -93,8 +93,11 @@ class Stepper:
             net._dropout,
             self._dropout_key,
         )
-        ranks, self._agreed = self._ranks, False
-        if ranks is not None and ranks.size > 1 and hasattr(self._trainer, "set_ranks"):
+        ranks = self._ranks
+        if ranks is None:
+            return
+        ranks.agreed = False
+        if ranks.size > 1 and hasattr(self._trainer, "set_ranks"):
             self._trainer.set_ranks(ranks.index, ranks.size, ranks.own, ranks.swap)
 
     @contextmanager
@@ -169,7 +172,7 @@ class Stepper:
         if self.net._to_be_measured:
             self.net._refuse_unmeasured("Xb")
         if self._ranks is not None:
-            self._agree_once()
+            self._agree_once(Xb, yb)
             if self._ranks.own:
                 return self._step_of_own(Xb, yb, float(lr))
         if type(Xb) is not np.ndarray or Xb.base is not None:  # else memory of its own: a call less
@@ -188,13 +191,15 @@ class Stepper:
             raise alike(DivergenceError(self.epochs + 1, self.steps + 1, loss))
         return loss
 
-    def _agree_once(self) -> None:
-        """Before the first step of several ranks: they have the same trainer."""
+    def _agree_once(self, Xb: ArrayLike, yb: ArrayLike | Choices) -> None:
+        """Before the first step of several ranks: they have the same trainer, and batch."""
         assert self._ranks is not None
-        if not self._agreed:
-            self._ranks.rejoin()
-            agreement.check_alike(self._ranks, agreement.of_trainer(self))
-            self._agreed = True
+        if not self._ranks.agreed:
+            facts = agreement.of_trainer(self)
+            if not self._ranks.own:
+                facts |= agreement.of_data(Xb, yb, None, own=False)
+            agreement.check_alike(self._ranks, facts)
+            self._ranks.agreed = True
 
     def _step_of_own(self, Xb: ArrayLike, yb: ArrayLike | Choices, lr: float) -> float:
         """A step on a batch of which each rank has its own rows."""

@@ -24,7 +24,7 @@ from ..choices import Choices
 from ..datasets.shards import BLOCK_BYTES, Shards, same_length
 from ..errors import DivergenceError
 from ..history import History
-from . import plausible
+from . import agreement, plausible
 from .ranks import alike
 from .stepper import Stepper
 
@@ -64,6 +64,8 @@ class Streamed:
         self.weights: Any = weights
         arrays = (self.X, self.y, self.weights)
         same_length(("X", "y", "sample_weight"), arrays)
+        if isinstance(self.weights, Shards):
+            _refuse_all_zero(self.weights)
         blocks = next(array for array in arrays if isinstance(array, Shards)).blocks()
         self._blocks = np.array(blocks, np.int64)  # (blocks, 2)
         bytes_ = sum(_row_bytes(array) for array in arrays if array is not None)
@@ -79,6 +81,11 @@ class Streamed:
             f"{what}y": (str(self.y.dtype), self.y.shape),
             f"{what}sample_weight": self.weights is None,
             f"{what}blocks": self._blocks.tolist()[:2] + self._blocks.tolist()[-1:],
+            **{
+                f"{what}numbers of {name}": agreement.sample_of_ends(array)
+                for name, array in (("X", self.X), ("y", self.y), ("sample_weight", self.weights))
+                if array is not None
+            },
         }
 
     # ---- training
@@ -142,12 +149,12 @@ class Streamed:
         loss_object = self.net._loss_object
         for pool in self._pools(1, None):
             share = loss_object.divisor(len(pool.T), pool.weights)
+            part, right = self.net._network.evaluate(pool.X, pool.T, pool.weights)
+            correct += int(right)
             if share == 0:
                 continue
-            part, right = self.net._network.evaluate(pool.X, pool.T, pool.weights)
             loss += float(part) * share
             divisor += share
-            correct += int(right)
         return (loss if loss_object.reduction == "sum" else loss / divisor), max(correct, -1)
 
     # ---- pools
@@ -213,6 +220,14 @@ class Streamed:
                 raise ValueError("sample_weight: expected numbers of at least 0, got others")
             weights = given if weights is None else weights * given
         return X, T, weights
+
+
+def _refuse_all_zero(weights: Shards) -> None:
+    """Reads until a weight is not 0, which is soon."""
+    if weights.ndim != 1:
+        raise ValueError(f"sample_weight: expected shape ({len(weights)},), got {weights.shape}")
+    if not any(weights[begin:end].any() for begin, end in weights.blocks()):
+        raise ValueError("sample_weight: expected numbers of at least 0, not all 0, got only 0")
 
 
 def _row_bytes(array: Any) -> int:

@@ -141,8 +141,8 @@ class Training(Stepper):
         """Before the first step of several ranks: they are to do the same."""
         ranks = self._ranks
         assert ranks is not None
-        ranks.rejoin()
-        facts |= agreement.of_trainer(self)
+        rows = len(data[1]) if isinstance(data, tuple) and not ranks.own else 1
+        facts |= agreement.of_trainer(self, facts["epochs"] * self._updates(rows))
         if ranks.own and not isinstance(data, tuple):
             came = "batches (Xb, yb)" if data is None else "Shards"
             raise ValueError(f"X: expected arrays with rows='own', got {came}")
@@ -155,7 +155,6 @@ class Training(Stepper):
             elif given is not None:
                 facts |= given.facts(what)
         of_all = agreement.check_alike(ranks, facts)
-        self._agreed = True
         self._somebody_calls = any(other["_calls"] for other in of_all)
         if ranks.own:
             self._own = OwnRows(ranks, [other["_count"] for other in of_all], self.batch_size)

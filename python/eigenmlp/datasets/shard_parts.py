@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._basics.shown import shown
+from .._inputs.foreign import unmasked
 
 Array = NDArray[Any]
 
@@ -95,19 +97,27 @@ class _Array:
 
 def array_part(array: Any) -> Part:
     if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap):
-        whole = array.flags.c_contiguous and array.filename is not None
+        # Changes of a mode "c" are in memory alone.
+        whole = array.flags.c_contiguous and array.filename is not None and array.mode != "c"
         if whole and array.offset is not None and array.ndim:
             # Read as a file: what is looked at in a mapping counts as the process's memory.
             return _Raw(Path(str(array.filename)), array.offset, array.shape, array.dtype)
     if not (hasattr(array, "shape") and hasattr(array, "dtype") and hasattr(array, "__getitem__")):
         raise TypeError(f"source: expected paths or arrays, got {shown(array)}")
+    unmasked(array, "source")
     return _Array(array)
 
 
 class Parquet:
     """Columns of a Parquet file; a row group is read whole, and kept until another one is."""
 
-    def __init__(self, path: Path, columns: str | Sequence[str] | None) -> None:
+    name: str
+    _columns: list[str]
+
+    def __init__(
+        self, path: Path, columns: str | Sequence[str] | None, like: Parquet | None = None
+    ) -> None:
+        """Without `columns`, all, in the order of the file `like`."""
         try:
             from pyarrow import parquet
         except ImportError as error:
@@ -120,6 +130,13 @@ class Parquet:
             schema, metadata = file.schema_arrow, file.metadata
             groups = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
         names = [columns] if isinstance(columns, str) else list(columns or schema.names)
+        if not columns and like is not None:
+            if sorted(names) != sorted(like._columns):
+                raise ValueError(
+                    f"{path}: expected the columns of {like.name}, {like._columns!s:.100}, got "
+                    f"{names!s:.100}"
+                )
+            names = like._columns
         for name in names:
             if name not in schema.names:
                 raise ValueError(
@@ -165,16 +182,26 @@ class Parquet:
         return self._group[1].select(self._columns)
 
 
-def file_part(path: Path, columns: str | Sequence[str] | None) -> Part:
+def file_part(path: Path, columns: str | Sequence[str] | None, first: Part | None = None) -> Part:
+    """The rows of a file, in columns as those of the `first` one."""
     if not path.exists():
         raise ValueError(f"{path}: expected a file or a folder, got none")
-    return Parquet(path, columns) if path.suffix.lower() in _PARQUET else _npy(path)
+    if path.suffix.lower() in _PARQUET:
+        return Parquet(path, columns, first if isinstance(first, Parquet) else None)
+    return _npy(path)
 
 
 def files_of(folder: Path) -> list[Path]:
-    files = sorted(file for file in folder.iterdir() if file.is_file())
+    """Those that are not hidden, in the order of their names, 2 before 10."""
+    found = (file for file in folder.iterdir() if file.is_file() and file.name[0] != ".")
+    files = sorted(found, key=lambda file: _natural(file.name))
     for endings in ((".npy",), _PARQUET):
-        found = [file for file in files if file.suffix.lower() in endings]
-        if found:
-            return found
+        fitting = [file for file in files if file.suffix.lower() in endings]
+        if fitting:
+            return fitting
     raise ValueError(f"{folder}: expected .npy or Parquet files, got none")
+
+
+def _natural(name: str) -> tuple[list[str | int], str]:
+    parts = re.split("([0-9]+)", name)  # texts and digits by turns
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)], name

@@ -34,9 +34,10 @@ def open_shards(
     ----------
     source : path, array, or sequence of these
         A folder stands for all its ``.npy`` files or, if it has none, all its Parquet files, in the
-        order of their names. ``.npy`` files are in C order.
+        order of their names, in which 2 comes before 10. ``.npy`` files are in C order.
     columns : str or sequence of str, optional
-        Of Parquet files: one gives (N,), several give (N, D), none given means all. Needs PyArrow.
+        Of Parquet files: one gives (N,), several give (N, D), none given means all, in the order of
+        the first file. Needs PyArrow.
 
     Raises
     ------
@@ -63,7 +64,8 @@ def open_shards(
         if isinstance(one, (str, os.PathLike)):
             path = checks.path(one, "source")
             files = files_of(path) if path.is_dir() else [path]
-            parts += [file_part(file, columns) for file in files]
+            for file in files:
+                parts.append(file_part(file, columns, parts[0] if parts else None))
         else:
             parts.append(array_part(one))
     if columns is not None and not all(isinstance(part, Parquet) for part in parts):
