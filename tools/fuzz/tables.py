@@ -78,7 +78,7 @@ def csv_originals(folder: Path) -> list[bytes]:
 
 
 def table_originals(folder: Path) -> list[bytes]:
-    lines = [b"a;d;t;w\n", b"1;2024-01-02;true;x\n", b"2,5;NA;false;\n", b"3;2024-03-01 10:00;;y\n"]
+    lines = [b"a;d;t;w\n", b"1;2024-01-02;true;x\n", b"2.5;NA;false;\n", b"3;2024-03-01 10:00;;y\n"]
     dates = [b"# by hand\nd\tn\n", b"13/02/2024\t-1e3\n", b"01/02/2024\t.5\n", b'"31/12/2023"\t\n']
     return [
         *csv_originals(folder),
