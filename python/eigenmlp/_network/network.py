@@ -42,10 +42,9 @@ class DenseNetwork(LayersInUnits):
             return out
         if isinstance(X, Shards):
             return self._forward_blocks(X, out)
-        # Arrays in memory of their own, as most are, are not asked: a tenth of a small row's time.
         if (type(X) is not np.ndarray or X.base is not None) and not is_foreign(X):
             mapped.intact(X, "X")
-        if out is not None and (type(out) is not np.ndarray or out.base is not None):
+        if out is not None:
             mapped.intact(out, "out")
         if self._backend == "native":
             Y = self._network.forward(X, out)  # None if X or out cannot be taken as they are

@@ -169,16 +169,13 @@ class Stepper:
         lr = self.optimizer.lr
         if callable(lr):
             lr = self._learning_rates(1)[0]
-        if self.net._to_be_measured:
-            self.net._refuse_unmeasured("Xb")
+        self.net._refuse_unmeasured("Xb")
         if self._ranks is not None:
             self._agree_once(Xb, yb)
             if self._ranks.own:
                 return self._step_of_own(Xb, yb, float(lr))
-        if type(Xb) is not np.ndarray or Xb.base is not None:  # else memory of its own: a call less
-            mapped.intact(Xb, "X")
-        if type(yb) is not np.ndarray or yb.base is not None:
-            mapped.intact(yb, "y")
+        mapped.intact(Xb, "X")
+        mapped.intact(yb, "y")
         with self._turns.lock:
             loss = self._trainer.step(Xb, yb, lr) if self._direct else None  # type: ignore[arg-type]
         if loss is None:
