@@ -24,9 +24,9 @@ import numpy as np
 
 from .machine import description, environment, summary
 from .readme import save, write
+from .turns import take_turns
 
 MEMBERS, LR = 64, 1e-3
-_PAUSE = 0.2  # seconds before a turn: threads of the one before spin for a while
 
 
 @dataclass(frozen=True)
@@ -238,19 +238,7 @@ def measure(key: str, rounds: int) -> dict[str, Any]:
         )
         if "ready" in json.loads(process.stdout.readline() or "{}"):  # type: ignore[union-attr]
             running[name] = process
-    found: dict[str, Any] = {name: {"seconds": [], "loss": []} for name in running}
-    for turn in range(rounds):
-        for name in [*running] if turn % 2 else [*running][::-1]:
-            time.sleep(_PAUSE)
-            process = running[name]
-            print("go", file=process.stdin, flush=True)
-            result = json.loads(process.stdout.readline())  # type: ignore[union-attr]
-            found[name]["seconds"].append(result["seconds"])
-            found[name]["loss"].append(result["loss"])
-    for process in running.values():
-        process.stdin.close()  # type: ignore[union-attr]
-        process.wait()
-    return found
+    return take_turns(running, rounds)
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:

@@ -24,6 +24,7 @@ from typing import Any
 
 from .machine import description, environment, summary
 from .readme import save, write
+from .turns import take_turns
 
 _BOTH = {"hidden_layer_sizes": [(50,), (100,)], "learning_rate_init": [1e-3, 3e-3, 1e-2]}
 GRIDS: dict[str, dict[str, Any]] = {
@@ -32,7 +33,6 @@ GRIDS: dict[str, dict[str, Any]] = {
 }
 GOALS = {"float64": 5.5, "float32": 8.0}
 WORKERS = ("MLPSearchCV", "GridSearchCV over ours", "scikit-learn")
-_PAUSE = 0.2  # seconds before a turn
 
 
 def search(name: str, grid: dict[str, Any]) -> Any:
@@ -79,19 +79,7 @@ def measure(grid: str, dtype: str, rounds: int) -> dict[str, Any]:
             env={**environment(), "PYTHONWARNINGS": "ignore"},
         )
         running[name].stdout.readline()  # type: ignore[union-attr]
-    found: dict[str, Any] = {name: {"seconds": [], "score": []} for name in running}
-    for turn in range(rounds):
-        for name in WORKERS if turn % 2 else WORKERS[::-1]:
-            time.sleep(_PAUSE)
-            process = running[name]
-            print("go", file=process.stdin, flush=True)
-            result = json.loads(process.stdout.readline())  # type: ignore[union-attr]
-            for key, value in result.items():
-                found[name][key].append(value)
-    for process in running.values():
-        process.stdin.close()  # type: ignore[union-attr]
-        process.wait()
-    return found
+    return take_turns(running, rounds)
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:
