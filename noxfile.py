@@ -105,6 +105,19 @@ def compilers(session: nox.Session) -> None:
 
 
 @nox.session
+def amx(session: nox.Session) -> None:
+    """The tests on AMX's kernels, its instructions emulated, where there is AVX-512-BF16."""
+    options = ("EIGENMLP_EMULATE_AMX=ON", "EIGENMLP_ISA=amx")
+    session.install(".[test]", *(f"-Ccmake.define.{option}" for option in options))
+    isa = "tests/core/test_isa.py::test_"
+    of_the_system = ("levels_are_those_of_the_kernels_list_of_flags", "amx_is_not_used_where")
+    session.run(
+        *("pytest", *session.posargs, *(f"--deselect={isa}{name}" for name in of_the_system)),
+        env={"EIGENMLP_ISA": "amx"},
+    )
+
+
+@nox.session
 def emulate(session: nox.Session) -> None:
     """Build for aarch64 and run the native and the quick tests under qemu-user."""
     session.install("cmake", "ninja", "cmeel-eigen>=3.4,<4", "pybind11>=2.13")

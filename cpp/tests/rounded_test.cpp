@@ -139,7 +139,7 @@ void test_products() {
   }
 }
 
-#if defined(__AMX_BF16__)
+#if defined(__AVX512BF16__) && defined(__AMX_BF16__)
 // With numbers that the compiler knows, since it may then leave out what it believes unread.
 void test_tiles_are_configured() {
   amx::Tiles tiles;
@@ -171,7 +171,7 @@ void test_tiles_are_released() {
 int main() {
   using namespace eigenmlp;
   test::test_products();
-#if defined(__AMX_BF16__)
+#if defined(__AVX512BF16__) && defined(__AMX_BF16__)
   if (rounded::uses_tiles()) {
     test::test_tiles_are_configured();
     test::test_tiles_are_released();

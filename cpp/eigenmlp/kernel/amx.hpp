@@ -12,6 +12,9 @@
 
 #include "eigenmlp/kernel/pairs.hpp"
 #include "eigenmlp/kernel/panels.hpp"
+#if defined(EIGENMLP_EMULATE_AMX)
+#include "eigenmlp/kernel/amx_emulated.hpp"
+#endif
 
 namespace eigenmlp::amx {
 

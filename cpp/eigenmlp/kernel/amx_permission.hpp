@@ -9,7 +9,10 @@
 
 namespace eigenmlp {
 
-#if defined(__x86_64__) && defined(__linux__)
+#if defined(EIGENMLP_EMULATE_AMX) // amx_emulated.hpp
+inline bool has_amx() { return true; }
+inline bool amx_permission() { return true; }
+#elif defined(__x86_64__) && defined(__linux__)
 inline bool has_amx() {
   unsigned a = 0, b = 0, c = 0, d = 0;
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;

@@ -160,30 +160,39 @@ private:
       const Index count = std::min(p, a.end - first);
       for (Index k = 0; k < a.K; k += p)
         transpose_block<T>(a.Y.at(first, k / p), count, Z + k * p, std::min(p, a.K - k));
+      alignas(cache_line) T scale[p] = {}, label[p], z[p] = {}, best[p], losses[p];
+      std::fill_n(label, p, T(-2)); // no row's, and no class
+      std::fill_n(best, p, T(-1));
+      std::copy_n(a.scale + first, count, scale);
+      for (Index i = 0; i < count; ++i) label[i] = static_cast<T>(a.labels[first + i]);
       Line<T> max = line(Z);
       for (Index k = 1; k < a.K; ++k) max = max.template max<Eigen::PropagateNaN>(line(Z + k * p));
-      Line<T> sum = Line<T>::Zero(), best = Line<T>::Constant(T(-1));
+      Line<T> sum = Line<T>::Zero();
       for (Index k = a.K - 1; k >= 0; --k) {
-        best = (line(Z + k * p) == max).select(Line<T>::Constant(static_cast<T>(k)), best);
+        const T* const z_k = Z + k * p;
+        const T number = static_cast<T>(k);
+#pragma omp simd
+        for (Index i = 0; i < p; ++i) {
+          best[i] = z_k[i] == max[i] ? number : best[i];
+          z[i] = label[i] == number ? z_k[i] : z[i];
+        }
         auto e = line(E + k * p);
-        e = (line(Z + k * p) - max).exp();
+        e = (line(z_k) - max).exp();
         sum += e;
       }
-      Line<T> scale = Line<T>::Zero();
-      if (count == p) // in one move: a line that is written in parts is late
-        scale = Eigen::Map<const Line<T>>(a.scale + first);
-      else
-        for (Index i = 0; i < count; ++i) scale[i] = a.scale[first + i];
-      const Line<T> factor = scale / sum, log_sum = sum.log();
-      for (Index k = 0; k < a.K; ++k) line(E + k * p) *= factor;
+      line(losses) = sum.log() + (max - line(z));
+      const Line<T> factor = line(scale) / sum;
+      for (Index k = 0; k < a.K; ++k) {
+        T* const e = E + k * p;
+        const T number = static_cast<T>(k);
+#pragma omp simd
+        for (Index i = 0; i < p; ++i)
+          e[i] = e[i] * factor[i] - (label[i] == number ? scale[i] : T(0));
+      }
       for (Index k = 0; k < a.K; k += p)
         transpose_block<T>(E + k * p, std::min(p, a.K - k), a.dY.at(first, k / p), count);
-      for (Index i = 0; i < count; ++i) {
-        const Index label = static_cast<Index>(a.labels[first + i]);
-        a.dY.at(first + i, label / p)[label % p] -= scale[i];
-        a.row_loss[first + i] = log_sum[i] + (max[i] - Z[label * p + i]);
-        correct += static_cast<Index>(best[i]) == label;
-      }
+      std::copy_n(losses, count, a.row_loss + first);
+      for (Index i = 0; i < p; ++i) correct += best[i] == label[i];
     }
     return correct;
   }

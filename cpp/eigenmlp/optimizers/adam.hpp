@@ -31,7 +31,12 @@ struct Adam {
 
   // lr / (1 - β₁ᵗ) and 1 / √(1 - β₂ᵗ).
   static std::array<double, 2> corrections(const double* h, double lr, double t) {
-    return {lr / (1 - std::pow(h[0], t)), 1 / std::sqrt(1 - std::pow(h[1], t))};
+    return {lr / (1 - power(h[0], t)), 1 / std::sqrt(1 - power(h[1], t))};
+  }
+  // βᵗ, or 0 where 1 - βᵗ is 1 to rounding: βᵗ ≤ exp(-(1 - β) t) < 2⁻⁵⁴. A tiny step would spend a
+  // twentieth of its time on it.
+  static double power(double beta, double t) {
+    return (1 - beta) * t > 38 ? 0.0 : std::pow(beta, t);
   }
 
   // Also AdamW's: W is multiplied by `keep` first, and g ← G + decay · W.

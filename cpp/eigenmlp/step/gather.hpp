@@ -67,9 +67,17 @@ bool gather_targets(const Network<T>& net, const Data& data, const std::int64_t*
   if (data.T.data)
     good &=
         are_targets<T>(batch.dY.back(), net.outputs(), net.loss().targets, begin, begin + count);
+  const auto scale_of = [&](double weight) {
+    return divisor > 0 ? static_cast<T>(weight / divisor) : T(0);
+  };
+  if (!data.weights) {
+    std::fill_n(batch.weight + begin, count, 1.0);
+    std::fill_n(batch.scale + begin, count, scale_of(1.0));
+    return good;
+  }
   for (Index i = begin; i < begin + count; ++i) {
-    batch.weight[i] = data.weights ? data.weights[source(i)] : 1.0;
-    batch.scale[i] = divisor > 0 ? static_cast<T>(batch.weight[i] / divisor) : T(0);
+    batch.weight[i] = data.weights[source(i)];
+    batch.scale[i] = scale_of(batch.weight[i]);
   }
   return good;
 }

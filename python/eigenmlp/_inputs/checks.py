@@ -131,6 +131,8 @@ def checked_bool(value: object, what: str) -> bool:
 
 def numbers(value: ArrayLike, what: str) -> Array:
     """`value` as an array of bool, integer or real numbers, in the machine's byte order."""
+    if type(value) is np.ndarray and value.base is None and _is_plain(value):
+        return value
     if value is None:
         raise TypeError(f"{what}: expected an array, got None")
     if is_sparse(value):
@@ -147,6 +149,12 @@ def numbers(value: ArrayLike, what: str) -> Array:
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     return array if array.flags.aligned else array.copy()
+
+
+def _is_plain(array: Array) -> bool:
+    """Whether an array is numbers already as the processor reads them."""
+    dtype = array.dtype
+    return dtype.kind in "biuf" and dtype.isnative and array.flags.aligned
 
 
 def as_array(value: Any, what: str) -> Array:

@@ -17,7 +17,7 @@ _OWNERS = (bytes, bytearray)  # of memory that lies in no file
 
 def intact(array: object, what: str) -> None:
     """Refuse what must not be read as it is: a mapped file that has shrunk, masked numbers."""
-    if type(array) is np.ndarray and array.base is None:  # memory of its own, as most have
+    if _owns_its_memory(array):
         return
     unmasked(array, what)
     whole_file(array, what)
@@ -25,7 +25,7 @@ def intact(array: object, what: str) -> None:
 
 def whole_file(array: object, what: str) -> None:
     """Refuse an array whose file is now shorter than what was mapped of it."""
-    if type(array) is np.ndarray and array.base is None:  # memory of its own
+    if _owns_its_memory(array):
         return
     for part in _parts(array):
         owner, start = _owner(part)
@@ -47,7 +47,8 @@ def watch(**arrays: NDArray[Any] | None) -> Callable[[], None] | None:
     mapped = {
         name: array
         for name, array in arrays.items()
-        if any(_owner(part)[0] is not None for part in _parts(array))
+        if not (array is None or _owns_its_memory(array))
+        and any(_owner(part)[0] is not None for part in _parts(array))
     }
     if not mapped:
         return None
@@ -57,6 +58,11 @@ def watch(**arrays: NDArray[Any] | None) -> Callable[[], None] | None:
             whole_file(array, name)
 
     return check
+
+
+def _owns_its_memory(array: object) -> bool:
+    """Whether an array is one as most are, of memory that no other object has."""
+    return type(array) is np.ndarray and array.base is None
 
 
 def _parts(array: object) -> Iterator[NDArray[Any]]:

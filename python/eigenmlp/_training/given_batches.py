@@ -19,8 +19,10 @@ _AS_THEY_COME = np.empty((1, 0), dtype=np.int64)
 
 def is_batches(X: object, y: object) -> bool:
     """Whether X is meant as batches (Xb, yb): an iterable without targets beside it."""
+    if y is not None:
+        return False
     plain = isinstance(X, (str, bytes, dict)) or has(X, "__array__") or is_sparse(X)
-    return y is None and not plain and has(X, "__iter__")
+    return not plain and has(X, "__iter__")
 
 
 def run_epoch(

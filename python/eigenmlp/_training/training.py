@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._basics.drawing import drawing
 from .._basics.shown import shown
-from .._basics.unmoved import unmoved_if
 from .._inputs import checks, mapped
 from ..choices import Choices
 from ..datasets.shards import is_shards
@@ -257,9 +256,9 @@ class Training(Stepper):
         check = both(mapped.watch(X=X, y=T, sample_weight=weights), around.check, look)
         if check is not None:
             check()
-        before = self._rng.bit_generator.state
+        before = self._rng.bit_generator.state if shuffle else None
         more: dict[str, Any] = {}
-        with unmoved_if(lambda: True, self._rng):  # memory runs out before the first step
+        try:
             if ranks is not None and ranks.own:
                 order = self._own.order(self._rng) if shuffle else np.empty(0, np.int64)
                 orders = order[None]
@@ -270,8 +269,12 @@ class Training(Stepper):
             result = self._trainer.run(
                 X, T, weights, min(self.batch_size, N), orders, lr, whole=True, check=check, **more
             )
+        except BaseException:  # as memory that runs out before the first step
+            if before is not None:
+                self._rng.bit_generator.state = before
+            raise
         done = result.epochs
-        if shuffle and done < epochs:  # the generator is where the epochs that began have left it
+        if before is not None and done < epochs:  # the generator is where the epochs that began have left it
             self._rng.bit_generator.state = before
             in_an_epoch = result.steps > done * steps or self._trainer.get_progress()[1] > 0
             with drawing(self._rng):
