@@ -308,17 +308,17 @@ class Channel:
                 if found is not None:
                     raise ValueError(
                         f"calls: expected the same on all ranks, got {found.own} on rank "
-                        f"{self.index} and {found.other} on rank {rank}, as call {found.number}"
+                        f"{self.index} and {found.other} on rank {rank}"
                     )
             if generation < self.generation or not runs or runs[-1][3] <= self._calls.last:
                 del self._others[rank]  # nothing more can be seen from it
         for rank, (generation, calls, last) in self._left.items():
             if (generation, calls) < (self.generation, self._calls.last):
-                after = f" after call {calls}, {last}," if calls else ""
+                after = f" after {last}" if calls else ""
                 raise RankError(
                     rank,
-                    f"it has left Python{after} while rank {self.index} is in call "
-                    f"{frame.number}, {frame.name}",
+                    f"it has left Python{after}, with fewer calls than rank {self.index}, which "
+                    f"is in {frame.name}",
                 )
 
     def _listen_to_the_world(self) -> None:
