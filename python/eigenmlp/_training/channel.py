@@ -91,13 +91,14 @@ class Channel:
     @classmethod
     def of(cls, MPI: Any, users: Any) -> Channel:
         """The one of a communicator."""
-        if not _keys:
-            _keys.append(MPI.Comm.Create_keyval())
-        channel: Channel | None = users.Get_attr(_keys[0])
-        if channel is None:
-            channel = cls(MPI, users)
-            users.Set_attr(_keys[0], channel)
-        return channel
+        with _opening:
+            if not _keys:
+                _keys.append(MPI.Comm.Create_keyval())
+            channel: Channel | None = users.Get_attr(_keys[0])
+            if channel is None:
+                channel = cls(MPI, users)
+                users.Set_attr(_keys[0], channel)
+            return channel
 
     # ---- calls
 
@@ -109,6 +110,10 @@ class Channel:
 
         Errors that all ranks have alike are marked by `alike`. `memory` is what messages point to.
         """
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                f"comm: expected {name} in a process that MPI has started, got a fork of one"
+            )
         if not self._lock.acquire(blocking=False):
             raise self._refuse_thread(name)
         before = self.frame
@@ -375,6 +380,7 @@ class Channel:
         return len(self._left) == self.size - 1
 
 
+_opening = threading.Lock()
 _keys: list[int] = []  # the attribute of a communicator that its channel is
 _ended: dict[int, str] = {}  # by rank in the world: the error that ended it
 
