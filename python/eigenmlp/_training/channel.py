@@ -21,7 +21,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from .._basics import last_words
 from .._basics.shown import shown
@@ -42,8 +43,7 @@ _given_up: list[Any] = []  # requests that may never end, and the memory that th
 _channels: list[Channel] = []
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """A call that is being made: its generation, number, tag of messages, and what users call."""
 
     generation: int
@@ -139,9 +139,9 @@ class Channel:
     def _next(self, name: str, trainer: tuple[int, int]) -> Frame:
         made_in, maker = trainer
         number = self._calls.add(name, maker + (made_in << 32))
-        code = zlib.crc32(name.encode()) + 131 * maker + 524287 * (self.generation + made_in)
-        outer = self.frame.name if self.frame else name
-        return Frame(self.generation, number, _NEWS + 1 + (code + number) % self._span, outer)
+        tag = number + 131 * maker + 524287 * (self.generation + made_in) + _code(name)
+        outer = name if self.frame is None else self.frame.name
+        return Frame(self.generation, number, _NEWS + 1 + tag % self._span, outer)
 
     def _open(self, name: str) -> None:
         if self._coming is None:
@@ -399,6 +399,11 @@ def _leave() -> None:
             if time.monotonic() > until:
                 break
             time.sleep(_LONG_NAP)
+
+
+@cache
+def _code(name: str) -> int:
+    return zlib.crc32(name.encode())
 
 
 def _limit() -> float:

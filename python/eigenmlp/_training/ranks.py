@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from .._basics import last_words
@@ -64,14 +64,12 @@ class Ranks:
             ranks.own = checks.known(rows, ("all", "own"), "rows") == "own" and ranks.size > 1
         return ranks
 
-    @contextmanager
-    def together(self, name: str, memory: object = None) -> Iterator[None]:
+    def together(self, name: str, memory: object = None) -> AbstractContextManager[object]:
         """Around what all ranks do: an error on this one ends it on all.
 
         Errors that all ranks have alike are marked by `alike`. `memory` is what messages point to.
         """
-        with self._channel.call(name, self._trainer, memory):
-            yield
+        return self._channel.call(name, self._trainer, memory)
 
     @property
     def threads(self) -> int | None:
@@ -160,17 +158,19 @@ class Copied(Ranks):
     def __init__(self) -> None:
         self.index, self.size, self.own, self._agreed_in = 0, 1, True, -1
 
-    @contextmanager
-    def together(self, name: str, memory: object = None) -> Iterator[None]:
+    def together(self, name: str, memory: object = None) -> AbstractContextManager[object]:
         raise RuntimeError(
             f"{name}: expected the trainer itself with rows='own', got a copy, which has no "
             "communicator and would run on one rank's rows alone: save the trainer and use "
             "Trainer.load(path, comm=comm, rows='own'), or Trainer.load(path) to run alone"
         )
-        yield
+
+    @property
+    def threads(self) -> int | None:
+        return None
 
 
-def together(ranks: Ranks | None, name: str) -> AbstractContextManager[None]:
+def together(ranks: Ranks | None, name: str) -> AbstractContextManager[object]:
     """`Ranks.together`, if there are any."""
     return nullcontext() if ranks is None else ranks.together(name)
 
