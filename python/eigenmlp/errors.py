@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class RankError(RuntimeError):
-    """Another rank has ended the run that it shares with this one (``comm=``).
+    """Another rank has ended the run that it shares with this one (``comm=``), or has left it.
 
     Attributes
     ----------
