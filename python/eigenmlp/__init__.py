@@ -11,7 +11,6 @@ True
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ._basics import last_words  # noqa: F401  # for processes that end before they share a run
 from ._core.loading import version as __version__
 from .errors import DivergenceError, RankError
 from .info import info

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -55,3 +58,15 @@ class DivergenceError(ArithmeticError):
 
     def __reduce__(self) -> tuple[type[DivergenceError], tuple[int, int, float]]:
         return type(self), (self.epoch, self.step, self.loss)
+
+
+_process = os.getpid()
+
+
+@atexit.register
+def _tell_other_ranks() -> None:
+    """An error that nobody caught, before this process shared anything with those of MPI."""
+    if "mpi4py.MPI" in sys.modules and os.getpid() == _process:  # not in a fork
+        from ._basics import last_words
+
+        last_words.tell_the_world()

@@ -6,7 +6,6 @@ that will never come: it was lost before it had a communicator to pass, as in re
 
 from __future__ import annotations
 
-import atexit
 import os
 import sys
 from contextlib import suppress
@@ -41,8 +40,8 @@ def world_tag(MPI: Any) -> int:
     return int(MPI.COMM_WORLD.Get_attr(MPI.TAG_UB))
 
 
-@atexit.register
-def _tell_the_world() -> None:
+def tell_the_world() -> None:
+    """At the end of a process: its last error, if nobody caught it."""
     error, MPI = last_error(), speaking_mpi()
     if error is None or MPI is None:
         return
