@@ -75,8 +75,8 @@ class Trainer(Training):
         comm: object = None,
         rows: str = "all",
     ) -> None:
-        ranks = Ranks.of(comm, rows, "Trainer")
-        with together(ranks, "Trainer"):
+        ranks = Ranks.of(comm, rows, "Trainer()")
+        with together(ranks, "Trainer()"):
             if not isinstance(net, MLP):
                 raise TypeError(f"net: expected an MLP, got {type(net).__name__}")
             super().__init__(

@@ -108,7 +108,7 @@ ENDS = {
 # What ranks 0 and 1 call at the same time; either sees it first, and tells the other.
 OTHER_CALLS = {
     "step_beside_run": ("Trainer.step", "Trainer.run"),
-    "fit_beside_trainer": ("MLP.fit", "Trainer"),
+    "fit_beside_trainer": ("MLP.fit", "Trainer()"),
     "two_trainers_in_other_turns": ("Trainer.step", "Trainer.step"),
     "fewer_steps_then_run": ("Trainer.step", "Trainer.run"),
 }
@@ -175,9 +175,14 @@ LEAVES = {
         "em.MLP([2, 2], seed=0).fit(X, y, comm=comm, progress=False)",
         "rank 1 has ended the run: LookupError: its data",
     ),
+    "an error before a communicator of some is used": (
+        "comm = comm.Split(comm.Get_rank() // 2)\n"
+        "if other: raise LookupError('its data')\ntrainer().run(X, y)",
+        "rank 1 has ended the run: LookupError: its data",
+    ),
     "exit": (
         "one = trainer()\nif other: sys.exit('no data')\none.run(X, y)",
-        "rank 1 has ended the run: it has left Python after Trainer, with fewer calls than rank 0, "
+        "rank 1 has ended the run: it has left Python after Trainer(), with fewer calls than rank 0, "
         "which is in Trainer.run",
     ),
     "fewer steps": (
@@ -207,7 +212,7 @@ def test_what_cannot_be_known_to_have_left_is_waited_for_so_long(
 ) -> None:
     monkeypatch.setenv("EIGENMLP_COMM_TIMEOUT", "0.5")
     for program, waits in (
-        ("if other: sys.exit()\ntrainer()", "Trainer for other ranks, not all of which have "),
+        ("if other: sys.exit()\ntrainer()", "Trainer() for other ranks, not all of which have "),
         ("one = trainer()\ntime.sleep(3) if other else one.run(X, y)", "Trainer.run for rank 1"),
     ):
         done = mpi.finish(mpi.start(2, "-c", START + program))

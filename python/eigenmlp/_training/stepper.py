@@ -44,8 +44,8 @@ class Stepper:
         comm: object = None,
         rows: str = "all",
     ) -> None:
-        self._ranks = Ranks.of(comm, rows, "Trainer")
-        with self._together("Trainer"):
+        self._ranks = Ranks.of(comm, rows, "Trainer()")
+        with self._together("Trainer()"):
             self._set(net, optimizer, batch_size, seed, accumulate)
 
     def _set(
