@@ -182,8 +182,8 @@ LEAVES = {
     ),
     "exit": (
         "one = trainer()\nif other: sys.exit('no data')\none.run(X, y)",
-        "rank 1 has ended the run: it has left Python after Trainer(), with fewer calls than rank 0, "
-        "which is in Trainer.run",
+        "rank 1 has ended the run: it has left Python after Trainer(), with fewer calls than rank "
+        "0, which is in Trainer.run",
     ),
     "fewer steps": (
         "one = trainer()\nfor _ in range(9 if other else 10): one.step(X, y)",
