@@ -10,7 +10,6 @@ the next *generation*, whose messages nobody takes for earlier ones.
 
 from __future__ import annotations
 
-import atexit
 import math
 import os
 import pickle
@@ -20,7 +19,6 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -28,19 +26,15 @@ from .._basics import last_words
 from .._basics.shown import shown
 from ..errors import RankError
 from ..threads import get_num_threads, is_chosen
-from .calls import Calls, Run, difference
+from .news import TAG, News
 
-_NEWS = 1  # tag; those of numbers are above
 _LOOKS = 16  # at requests, for one look for news; and calls, for one in them
 # Looks in a row before the processor is offered to others, and before naps: some 50 µs and 1 ms.
 _SPINS, _OFFERS = 100, 1000
 _NAP, _LONG_NAP = 5e-5, 2e-3  # seconds; the latter where a rank has waited for one
 _SAYS, _WARNS = 0.25, 30.0  # seconds of a wait before others are told, and the user
 _LIMIT = 1800.0  # seconds before a wait is an error
-_FILES = 64  # of which it is remembered that they were saved
-_LINGERS = 0.3  # seconds for the others to leave too
 _given_up: list[Any] = []  # requests that may never end, and the memory that they point to
-_channels: list[Channel] = []
 
 
 class Frame(NamedTuple):
@@ -52,41 +46,20 @@ class Frame(NamedTuple):
     name: str
 
 
-@dataclass(frozen=True)
-class Saved:
-    """How far rank 0 is with a trainer's file: after so many steps, and a digest of what it holds;
-    and why it came to nothing."""
-
-    steps: int
-    digest: str
-    done: bool = False
-    error: str | None = None
-
-
-class Channel:
+class Channel(News):
     """See the module."""
 
     def __init__(self, MPI: Any, users: Any) -> None:
-        self.MPI, self._users = MPI, users
-        self.index, self.size = int(users.Get_rank()), int(users.Get_size())
         self._limit = _limit()
+        super().__init__(MPI, users)
         self._process = os.getpid()
-        self.generation = 0
         self.frame: Frame | None = None
-        self.saved: dict[Any, Saved] = {}  # by trainer and path, the last few
         self.threads: int | None = None  # of this rank, where others have their share
-        self._calls = Calls()
         self._lock = threading.RLock()
         self._intruder: str | None = None  # an error in a second thread
-        self._errors: dict[int, tuple[int, str]] = {}  # by generation: a rank, and what it raised
-        self._left: dict[int, tuple[int, int, str]] = {}  # by rank: generation, calls, the last
-        self._others: dict[int, tuple[int, list[Run]]] = {}  # by rank: what it waits in
         self._told, self._warned = 0, False  # the call in which others were told of a wait
-        self._sent: list[Any] = []
         self._requests: list[Any] = []
-        self._span = int(MPI.COMM_WORLD.Get_attr(MPI.TAG_UB)) - _NEWS
-        self.comm, self._coming = users.Idup()
-        _channels.append(self)
+        self._span = int(MPI.COMM_WORLD.Get_attr(MPI.TAG_UB)) - TAG
 
     @classmethod
     def of(cls, MPI: Any, users: Any) -> Channel:
@@ -129,7 +102,7 @@ class Channel:
                 self.look()
             yield self.frame
         except BaseException as error:
-            if generation == self.generation and self._coming is None:  # else it was told already
+            if generation == self.generation and self.coming is None:  # else it was told already
                 self._end(error, memory)
             raise
         finally:
@@ -138,17 +111,17 @@ class Channel:
 
     def _next(self, name: str, trainer: tuple[int, int]) -> Frame:
         made_in, maker = trainer
-        number = self._calls.add(name, maker + (made_in << 32))
+        number = self.calls.add(name, maker + (made_in << 32))
         tag = number + 131 * maker + 524287 * (self.generation + made_in) + _code(name)
         outer = name if self.frame is None else self.frame.name
-        return Frame(self.generation, number, _NEWS + 1 + tag % self._span, outer)
+        return Frame(self.generation, number, TAG + 1 + tag % self._span, outer)
 
     def _open(self, name: str) -> None:
-        if self._coming is None:
+        if self.coming is None:
             return
         self.frame = Frame(0, 0, 0, name)
-        self.wait(self._coming.Test, None)
-        self._coming = None
+        self.wait(self.coming.Test, None)
+        self.coming = None
 
     def _refuse_thread(self, name: str) -> RuntimeError:
         outer = self.frame.name if self.frame else "another call"
@@ -169,10 +142,8 @@ class Channel:
                 request.Cancel()  # receives; what is sent may stay on its way for ever
         _given_up.append((self._requests, memory))
         self._requests = []
-        self._errors.pop(self.generation, None)
-        self._intruder = None
-        self.generation += 1
-        self._calls, self._told = Calls(), 0
+        self._intruder, self._told = None, 0
+        self.next_generation()
 
     def _share_processors(self) -> None:
         """Threads of a rank that shares its processors with others of this machine."""
@@ -246,9 +217,9 @@ class Channel:
     def _has_waited(self, seconds: float, whom: int | None) -> None:
         frame = self.frame
         assert frame is not None
-        if self._told < frame.number and self._coming is None:
+        if self._told < frame.number and self.coming is None:
             self._told = frame.number
-            self.tell_all(("waits", self.generation, self._calls.runs()))
+            self.tell_all(("waits", self.generation, self.calls.runs()))
         if seconds < min(_WARNS, self._limit):
             return
         missing = "other ranks, not all of which have called it" if whom is None else f"rank {whom}"
@@ -259,146 +230,22 @@ class Channel:
             self._warned = True
             warnings.warn(f"{text}; every rank has to make the same calls", stacklevel=2)
 
-    # ---- news
-
     def look(self) -> None:
         """Raise what ends this call, if another rank has said so."""
-        if self._coming is not None:
-            self._listen_to_the_world()
-        elif self.listen() or self._errors or self._others or self._left or self._intruder:
+        if self.coming is not None:
+            self.listen_to_the_world()
+        elif self.listen() or self.is_any or self._intruder:
             self._judge()
 
-    def listen(self) -> bool:
-        """Take in what other ranks say; whether there was anything."""
-        if self._coming is not None:
-            return False
-        status, heard = self.MPI.Status(), False
-        # Not a probe and then a receive: another thread may take the message in between.
-        while (message := self.comm.Improbe(self.MPI.ANY_SOURCE, _NEWS, status)) is not None:
-            buffer = bytearray(status.Get_count(self.MPI.BYTE))
-            message.Recv([buffer, self.MPI.BYTE])
-            self._take(status.Get_source(), *pickle.loads(buffer))
-            heard = True
-        return heard
-
-    def _take(self, rank: int, kind: str, *said: Any) -> None:
-        if kind == "saves":
-            what, saved = said
-            self.saved.pop(what, None)
-            self.saved[what] = saved
-            while len(self.saved) > _FILES:
-                del self.saved[next(iter(self.saved))]
-            return
-        generation, what = said
-        if generation < self.generation and kind != "left":
-            return
-        if kind == "error":
-            self._errors.setdefault(generation, (rank, what))
-        else:
-            self._others[rank] = generation, what
-            if kind == "left":
-                self._left[rank] = generation, *((what[-1][3], what[-1][0]) if what else (0, ""))
-
     def _judge(self) -> None:
-        """Raise what ends the call that is being made."""
-        frame = self.frame
-        assert frame is not None
         if self._intruder:
             raise RuntimeError(self._intruder)
-        if self.generation in self._errors:
-            raise RankError(*self._errors[self.generation])
-        for rank, (generation, runs) in list(self._others.items()):
-            if generation == self.generation:
-                found = difference(self._calls.runs(), runs)
-                if found is not None:
-                    raise ValueError(
-                        f"calls: expected the same on all ranks, got {found.own} on rank "
-                        f"{self.index} and {found.other} on rank {rank}"
-                    )
-            if generation < self.generation or not runs or runs[-1][3] <= self._calls.last:
-                del self._others[rank]  # nothing more can be seen from it
-        for rank, (generation, calls, last) in self._left.items():
-            if (generation, calls) < (self.generation, self._calls.last):
-                after = f" after {last}" if calls else ""
-                raise RankError(
-                    rank,
-                    f"it has left Python{after}, with fewer calls than rank {self.index}, which "
-                    f"is in {frame.name}",
-                )
-
-    def _listen_to_the_world(self) -> None:
-        """Before this channel is open: who has ended by an error will never open it."""
-        MPI, world, status = self.MPI, self.MPI.COMM_WORLD, self.MPI.Status()
-        tag = last_words.world_tag(MPI)
-        while (message := world.Improbe(MPI.ANY_SOURCE, tag, status)) is not None:
-            buffer = bytearray(status.Get_count(MPI.BYTE))
-            message.Recv([buffer, MPI.BYTE])
-            _ended[status.Get_source()] = buffer.decode()
-        if not _ended:
-            return
-        ended = list(_ended)
-        ranks = world.Get_group().Translate_ranks(ended, self._users.Get_group())
-        for known, rank in zip(ended, ranks, strict=True):
-            if rank != MPI.UNDEFINED:
-                raise RankError(int(rank), _ended[known])
-
-    def has_left(self, rank: int) -> bool:
-        """Whether it will never say anything again, as far as is known."""
-        return rank in self._left
-
-    def tell_all(self, news: tuple[Any, ...]) -> None:
-        """Send word to all other ranks; nobody need be there to receive it."""
-        if last_words.speaking_mpi() is None or self._coming is not None:
-            return
-        self._sent = [sent for sent in self._sent if not sent[0].Test()]
-        data = pickle.dumps(news)
-        for rank in range(self.size):
-            if rank != self.index and rank not in self._left:
-                with suppress(self.MPI.Exception):
-                    request = self.comm.Isend([data, self.MPI.BYTE], rank, _NEWS)
-                    self._sent.append((request, data))
-
-    # ---- the end
-
-    def leave(self) -> None:
-        """Say that this rank makes no more calls."""
-        if self._coming is not None and self._coming.Test():
-            self._coming = None
-        if self._coming is not None:
-            return
-        self.listen()
-        error = last_words.last_error()
-        if error is not None:
-            self.tell_all(("error", self.generation, last_words.text_of(error)))
-        self.tell_all(("left", self.generation, self._calls.runs()))
-
-    def all_have_left(self) -> bool:
-        """Whether nobody is left whom this rank could keep waiting."""
-        if self._coming is not None:
-            self.leave()  # as soon as it is open
-        self.listen()
-        return len(self._left) == self.size - 1
+        assert self.frame is not None
+        self.judge(self.frame.name)
 
 
 _opening = threading.Lock()
 _keys: list[int] = []  # the attribute of a communicator that its channel is
-_ended: dict[int, str] = {}  # by rank in the world: the error that ended it
-
-
-@atexit.register
-def _leave() -> None:
-    """The others' calls end soon, if they wait for this rank; else it lets them take that in."""
-    MPI = last_words.speaking_mpi()
-    if MPI is None:
-        return
-    with suppress(MPI.Exception):
-        for channel in _channels:
-            channel.leave()
-        until = time.monotonic() + _LINGERS
-        while not all([channel.all_have_left() for channel in _channels]):
-            if time.monotonic() > until:
-                break
-            time.sleep(_LONG_NAP)
 
 
 @cache

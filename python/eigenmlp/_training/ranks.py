@@ -13,7 +13,8 @@ from .._basics import last_words
 from .._basics.shown import shown
 from .._inputs import checks
 from ..errors import RankError
-from .channel import Channel, Saved
+from .channel import Channel
+from .news import Saved
 
 _SOON = 1.0  # seconds in which rank 0 begins with a file that all ranks save
 _NAP = 1e-3
