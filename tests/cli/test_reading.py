@@ -104,6 +104,9 @@ def test_kinds_that_are_told(empty_folder):
         (["01.02.2024", "03.02.2024 10:00"], [(2024, 2, 1), (2024, 2, 3, 10)]),
         (["01/02/2024", "13/02/2024"], [(2024, 2, 1), (2024, 2, 13)]),
         (["01/02/2024", "02/13/2024"], [(2024, 1, 2), (2024, 2, 13)]),
+        (["11/28/26", "NA", "1/2/25"], [(2026, 11, 28), None, (2025, 1, 2)]),
+        (["11/28/2026 03:15 PM", "1/2/2026 12:00 am"], [(2026, 11, 28, 15, 15), (2026, 1, 2)]),
+        (["28-Nov-26", "2 Jan 2025"], [(2026, 11, 28), (2025, 1, 2)]),
     ],
 )  # fmt: skip
 def test_dates(empty_folder, cells, expected):
@@ -118,6 +121,17 @@ def test_date_format(empty_folder):
         read(text)
     rows = read(text, date_format="%d/%m/%Y")[1]
     assert rows[0][0] == datetime.datetime(2024, 2, 1)
+    with pytest.raises(ValueError, match=r"--date-format '%d/%m/%y %I:%M %p', or '%m/%d/%y"):
+        read("d,n\n01/02/24 1:00 PM,1\n03/04/24 2:00 PM,2\n")
+    day = datetime.datetime(2026, 11, 28)
+    rows = read("d,n\n20261128,1\nNA,2\n", date_format="%Y%m%d")[1]
+    assert rows == [(day, 1), (None, 2)]
+    assert read("d,n\n28~11~26,1\n", date_format="%d~%m~%y")[1] == [(day, 1)]
+
+
+def test_words_that_are_told_are_no_dates(empty_folder):
+    rows = read("d,n\n2024-02-29,1\n2024-03-01,2\n", texts=("d",))[1]
+    assert rows == [("2024-02-29", 1), ("2024-03-01", 2)]
 
 
 def test_gzip_and_parquet(empty_folder):

@@ -112,7 +112,9 @@ def _frame(
         listed = ", ".join(map(repr, ignored[:5]))
         report.warn(f"{table.name}: columns that the model does not know, ignored: {listed}{more}")
     theirs = dict(zip(names, kinds.values(), strict=True))
-    frame = table_rows.features_of(table, names, theirs)
+    of_fit = models.orders(model)
+    orders = {name: of_fit[one] for name, one in zip(names, kinds, strict=True) if one in of_fit}
+    frame = table_rows.features_of(table, names, theirs, orders)
     frame.columns = [*kinds]
     return frame
 

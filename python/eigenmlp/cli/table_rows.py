@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .._basics.shown import shown
 from .commands import TableOptions
-from .reading.frames import TEXTS
+from .reading.frames import TEXTS, kind_of
 from .reading.table import Table, framed
 from .report import Report
 from .targets import are_classes, whole
@@ -59,9 +59,11 @@ def chosen_columns(table: Table, options: TableOptions, report: Report) -> tuple
     return target, features
 
 
-def features_of(table: Table, names: Sequence[str], kinds: Kinds) -> pl.DataFrame:
+def features_of(
+    table: Table, names: Sequence[str], kinds: Kinds, orders: dict[str, str] | None = None
+) -> pl.DataFrame:
     """These columns, none of which is missing in all rows where it is to be learnt from."""
-    frame = framed(table, names, kinds)
+    frame = framed(table, names, kinds, orders)
     for name in names:
         if name not in kinds and frame[name].null_count() == table.rows:
             raise ValueError(
@@ -79,7 +81,9 @@ def refuse_copies(table: Table, frame: pl.DataFrame, y: Array, target: str) -> N
         values = frame[name]
         if values.null_count() or values.dtype.is_numeric() != (y.dtype.kind in "if"):
             continue
-        same = values.dtype.is_numeric() or str(values.dtype) == "String"
+        if kind_of(values.dtype) == TEXTS:
+            values = table.raw(name)
+        same = values.dtype.is_numeric() or kind_of(values.dtype) == TEXTS
         if same and np.array_equal(values.to_numpy(), y):
             raise ValueError(
                 f"{table.where(name)}: expected features, got the target {shown(target)} again: "

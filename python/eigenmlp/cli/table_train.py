@@ -78,11 +78,11 @@ def train_table(command: TrainCommand, curve: LossCurve | None, report: Report) 
     train, test = _split(command, Rows(frame, y, table), task)
     valid = None
     if options.test is not None:
-        test = _other_file(options.test, command, target, kinds, classes)
+        test = _other_file(options.test, command, target, kinds, classes, table.orders)
     elif classes is not None:
         test = Rows(test.frame, np.searchsorted(classes, test.y), table, test.places)
     if options.valid is not None:
-        valid = _other_file(options.valid, command, target, kinds, classes)
+        valid = _other_file(options.valid, command, target, kinds, classes, table.orders)
 
     what = "values" if classes is None else f"{len(classes):,} classes"
     report.say(
@@ -96,6 +96,7 @@ def train_table(command: TrainCommand, curve: LossCurve | None, report: Report) 
     start = time.perf_counter()
     model = _fitted(parameters, command, train, valid, classes, target, report)
     seconds = time.perf_counter() - start
+    model._keep_orders(table.orders)
     balanced = options.class_weight is not None
     judged = _judged(model, train, test, balanced, report)
     validated = None if valid is None else _judged(model, train, valid, balanced, report)
@@ -185,13 +186,15 @@ def _other_file(
     target: str,
     kinds: table_rows.Kinds,
     classes: Array | None,
+    orders: dict[str, str],
 ) -> Rows:
     """Rows of another file with the columns of the first."""
     table = open_table(name, command.table.read)
     by_place = command.table.read.layout.header is False
     names = table_rows.aligned(table, [*kinds], by_place, target)
     theirs = dict(zip(names, kinds.values(), strict=True))
-    frame = table_rows.features_of(table, names, theirs)
+    told = {name: orders[one] for name, one in zip(names, kinds, strict=True) if one in orders}
+    frame = table_rows.features_of(table, names, theirs, told)
     frame.columns = [*kinds]
     if classes is not None:
         return Rows(frame, table_rows.codes_of(table, target, classes), table)

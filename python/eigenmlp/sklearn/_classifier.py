@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
+from .._basics.warned import as_ours
 from .._inputs.mapped import intact
 from .._network.loss_outputs import sigmoid, softmax
 from ._base import BaseMLP, with_some_weight
@@ -206,7 +207,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             labels = self.predict(X)
             if labels.shape == y.shape:  # accuracy_score's checks take as long as small networks
                 return float(np.mean(labels == y))
-        return float(super().score(X, y, sample_weight))
+        with as_ours():
+            return float(super().score(X, y, sample_weight))
 
     def predict_proba(self, X: Any) -> Array:
         """Probabilities (N, classes) of rows X (N, D)."""
@@ -231,7 +233,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """At the first call of `partial_fit`: which classes there are."""
         intact(classes, "classes")
         known = getattr(self, "classes_", None)
-        multilabel = type_of_target(y).startswith("multilabel")
+        with as_ours():
+            multilabel = type_of_target(y).startswith("multilabel")
         if known is not None:
             if classes is not None and not np.array_equal(known, unique_labels(classes)):
                 raise ValueError(
@@ -253,7 +256,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             self._begin_classes(y, classes)
         X, y = self._checked_pair(X, y, reset)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            self._label_binarizer = LabelBinarizer().fit(y)
+            with as_ours():
+                self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
         else:
             self._check_classes(y, incremental)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from .._basics.warned import as_ours
 from .._inputs import frames, sparse
 from .._inputs.mapped import intact
 from ..mlp import MLP
@@ -28,7 +29,7 @@ class RowsMixin:
     def _checked_rows(self, X: Any) -> Any:
         """Rows that the core reads as they are."""
         intact(X, "X")
-        with brief(), naming(X):
+        with brief(), naming(X), as_ours():
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
             return readable(X)
 
@@ -36,7 +37,7 @@ class RowsMixin:
         """Rows to train on that the core reads as they are, and targets; one column is flat."""
         intact(X, "X")
         intact(y, "y")
-        with naming(X, y):
+        with naming(X, y), as_ours():
             X, y = validate_data(
                 self,
                 X,
@@ -48,7 +49,8 @@ class RowsMixin:
                 **options,
             )
         if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+            with as_ours():
+                y = column_or_1d(y, warn=True)
         return readable(X), y
 
 

@@ -11,6 +11,7 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
+from .._basics.warned import as_ours
 from .._inputs.description import described
 from .._inputs.mapped import intact
 from .._inputs.words import canonical
@@ -183,7 +184,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """R² of `predict` on rows X (N, D) with targets y, as scikit-learn computes it."""
         intact(y, "y")
         intact(sample_weight, "sample_weight")
-        return float(super().score(X, y, sample_weight))
+        with as_ours():
+            return float(super().score(X, y, sample_weight))
 
     def _values(self, Y: Array) -> Array:
         """From outputs (N, K)."""

@@ -162,8 +162,9 @@ class TableClassifier(ClassifierMixin, TableEstimator):
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The share of rows that are classified right; `y` may be the name of a column."""
         X, y = self._pair(X, y)
-        labels = _targets.as_array(y)
-        return float(accuracy_score(labels, self.predict(X), sample_weight=sample_weight))
+        found = np.argmax(self._forward(X), axis=1)
+        codes = _targets.codes_among(self.classes_, y, len(found), self.target_name_, others=True)
+        return float(accuracy_score(codes, found, sample_weight=sample_weight))
 
     # ---- fitting
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
 from .._basics.shown import shown
+from .._inputs import dates
 from .._inputs.mapped import intact
 from ._errors import CellError
 
@@ -33,6 +34,7 @@ class Values(NamedTuple):
 
     kind: str  # numbers, booleans, texts or times
     data: Any
+    of_words: bool = False  # texts that the user says are names of categories, and no dates
 
 
 class Table:
@@ -47,31 +49,45 @@ class Table:
         named: bool,
         rows: int,
         column: Callable[[int], Values],
+        given: Callable[[int], Any],
         labels: list[int] | None = None,
     ) -> None:
         self.names, self.named, self.rows, self.labels = names, named, rows, labels
-        self._column = column
+        self._column, self._given = column, given
 
     def __getitem__(self, place: int) -> Values:
         return self._column(place)
+
+    def given(self, place: int) -> Any:
+        """A column as it came, of a library or of NumPy."""
+        return self._given(place)
 
     def without(self, name: str) -> Table:
         """The other columns."""
         left = [place for place, other in enumerate(self.names) if other != name]
         _check_size(self.rows, len(left), f" beside {shown(name)}")
         names = [self.names[place] for place in left]
-        return Table(names, self.named, self.rows, lambda place: self._column(left[place]))
+        return Table(
+            *(names, self.named, self.rows),
+            lambda place: self._column(left[place]),
+            lambda place: self._given(left[place]),
+        )
 
     def rows_at(self, rows: Array) -> Table:
         """Some of the rows."""
 
         def column(place: int) -> Values:
-            kind, data = self._column(place)
-            if isinstance(data, list):
-                return Values(kind, [data[row] for row in rows.tolist()])
-            return Values(kind, data[rows])
+            values = self._column(place)
+            if isinstance(values.data, list):
+                return values._replace(data=[values.data[row] for row in rows.tolist()])
+            return values._replace(data=values.data[rows])
 
-        return Table(self.names, self.named, len(rows), column, self.labels)
+        return Table(
+            *(self.names, self.named, len(rows)),
+            column,
+            lambda place: self._given(place)[rows],
+            self.labels,
+        )
 
 
 def is_frame(X: Any) -> bool:
@@ -117,8 +133,10 @@ def _of_frame(frame: Any, X: Any) -> Table:
     _check_size(rows, columns)
     keys = frame.columns
     return Table(
-        *(names, named, rows, lambda i: values_of(frame.get_column(keys[i]), names[i])),
-        labels=_whole_labels(native_names),
+        *(names, named, rows),
+        lambda place: values_of(frame.get_column(keys[place]), names[place]),
+        lambda place: frame.get_column(keys[place]),
+        _whole_labels(native_names),
     )
 
 
@@ -146,7 +164,11 @@ def _of_array(X: Any, estimator: Any) -> Table:
     if X.dtype.kind not in "biufOUSMm":
         raise TypeError(f"X: expected numbers, texts or times, got an array of {X.dtype}")
     names = [f"x{place}" for place in range(X.shape[1])]
-    return Table(names, False, len(X), lambda i: _of_vector(X[:, i], names[i]))
+    return Table(
+        *(names, False, len(X)),
+        lambda place: _of_vector(X[:, place], names[place]),
+        lambda place: X[:, place],
+    )
 
 
 def _of_vector(x: Array, name: str) -> Values:
@@ -193,6 +215,11 @@ def values_of(series: Any, name: str) -> Values:
     if dtype == nw.Duration:
         return Values("numbers", _floats(series.dt.total_microseconds()) / 1e6)
     missing = series.is_null().to_numpy().tolist()
+    if dtype in (nw.Categorical, nw.Enum):
+        data = [
+            None if gone else _text(x) for x, gone in zip(series.to_list(), missing, strict=True)
+        ]
+        return Values("texts", data, of_words=True)
     return of_objects(series.to_list(), missing, name)
 
 
@@ -311,36 +338,43 @@ def as_texts(values: Values, name: str) -> list[str | None]:
     return [None if math.isnan(x) else _text(x) for x in values.data.tolist()]
 
 
-def as_times(values: Values, name: str) -> Array:
-    """Seconds since 1970 and NaN; texts are parsed as ISO 8601 has them."""
+def as_times(values: Values, name: str, order: str = "") -> Array:
+    """Seconds since 1970 and NaN; texts are parsed, in an order of `dates` if there is one."""
     if values.kind == "times":
         return np.asarray(values.data, np.float64)
     if values.kind == "texts":
-        return parsed_times(values.data, name)
+        return parsed_times(values.data, name, order)[0]
     if np.isnan(values.data).all():
         return np.asarray(values.data, np.float64)
     raise CellError(name, None, f"expected dates or times, got {values.kind}")
 
 
-def parsed_times(texts: Sequence[str | None], name: str) -> Array:
-    """Seconds since 1970 of texts such as 2024-02-29 or 2024-02-29 23:59:00."""
-    seconds: dict[str | None, float] = {None: math.nan}
-    for row, text in enumerate(texts):
-        if text not in seconds:
-            try:
-                seconds[text] = _second(_parsed(text or ""))
-            except ValueError as error:
-                raise CellError(
-                    name,
-                    row,
-                    "expected dates as 2024-02-29 or 2024-02-29 23:59:00, or none, got "
-                    f"{shown(text)} ({error!s:.60})",
-                ) from None
-    return np.array([seconds[text] for text in texts], np.float64)
-
-
-def _parsed(text: str) -> datetime.datetime:
-    text = text.strip().replace("/", "-")
-    if text.endswith(("Z", "z")):  # which fromisoformat takes from Python 3.11 on
-        text = text[:-1] + "+00:00"
-    return datetime.datetime.fromisoformat(text)
+def parsed_times(texts: Sequence[str | None], name: str, order: str = "") -> tuple[Array, str]:
+    """Seconds since 1970 of texts that are dates, and the order of days, months and years."""
+    try:
+        found, order = dates.read({text for text in texts if text is not None}, order)
+    except dates.Undecided as error:
+        row = texts.index(error.text)
+        raise CellError(
+            name,
+            row,
+            f"{error}: make dates of them before, as pandas.to_datetime(…, format="
+            f'"{error.forms[0]}") does, or a category for words',
+        ) from None
+    seconds: dict[str | None, float] = {text: when / 1e6 for text, when in found.items()}
+    seconds[None] = math.nan
+    try:
+        return np.array([seconds[text] for text in texts], np.float64), order
+    except KeyError:
+        row = next(row for row, text in enumerate(texts) if text not in seconds)
+        of_fit = {
+            "dmy": ", the day first,",
+            "mdy": ", the month first,",
+            "ymd": ", the year first,",
+        }
+        raise CellError(
+            name,
+            row,
+            f"expected dates as 2024-02-29 or 2024-02-29 23:59:00{of_fit.get(order, '')} or none, "
+            f"got {shown(texts[row])}",
+        ) from None

@@ -37,10 +37,12 @@ class Reader:
     ) -> None:
         self.text, self.names, self.point = text, names, point
         self.notes: list[str] = []  # what users may not expect
+        self.orders: dict[str, str] = {}  # of day, month and year in columns where it was found out
         self._missing = [*missing]
         self._date_format = date_format
         plain = all(number(word) is None for word in missing - {"nan", "-nan", "NaN", "-NaN"})
-        self._numbers_alone = all_numbers(text, point) if plain else None
+        at_once = plain and date_format is None  # which may be of dates without marks
+        self._numbers_alone = all_numbers(text, point) if at_once else None
         self.rows = len(self._cells if self._numbers_alone is None else self._numbers_alone)
 
     @cached_property
@@ -56,8 +58,9 @@ class Reader:
         """The column's cells as they are written; missing ones are null."""
         return self._cells[:, column].rename(self.names[column])
 
-    def read(self, column: int, kind: str | None = None) -> pl.Series:
-        """The column as values of this kind, or of the kind that its cells have.
+    def read(self, column: int, kind: str | None = None, order: str = "") -> pl.Series:
+        """The column as values of this kind, or of the kind that its cells have; dates in `order`,
+        if it says one.
 
         Raises
         ------
@@ -76,14 +79,17 @@ class Reader:
         if kind == BOOLEANS and (made := _booleans(cells)) is not None:
             return made
         if kind == TIMES:
-            made = self._times(column, cells)
-            return self._complete(column, cells, made, "a date as 2024-02-29", told=True)
+            made = self._times(column, cells, order)
+            return self._complete(column, cells, made, _dates_in(order), told=True)
         expected = "true or false" if kind == BOOLEANS else "a number"
         made = self._complete(column, cells, self._numbers(cells), expected, told=True)
         return self._finite(column, made)
 
     def _found(self, column: int, cells: pl.Series) -> pl.Series:
         there = len(cells) - cells.null_count()
+        if self._date_format is not None and there and dates.likely(cells, self._date_format):
+            made = self._times(column, cells)
+            return self._complete(column, cells, made, f"a date as {self._date_format}")
         made = self._numbers(cells)
         fit = len(made) - made.null_count()
         if there and fit == there:
@@ -124,9 +130,12 @@ class Reader:
         # A number that is NaN, however written, is missing.
         return cells.cast(pl.Float64, strict=False)
 
-    def _times(self, column: int, cells: pl.Series) -> pl.Series:
+    def _times(self, column: int, cells: pl.Series, order: str = "") -> pl.Series:
         try:
-            return dates.parsed(cells, self._date_format)
+            times, order = dates.parsed(cells, self._date_format, order)
+            if order:
+                self.orders[self.names[column]] = order
+            return times
         except ValueError as error:
             place = cells.is_not_null().arg_max()
             where = self.text.where(self.text.line(place or 0), column)
@@ -212,6 +221,12 @@ def _of_one_length(text: Text, dense: bytes, rows: int) -> bool:
     """Whether it is certain that no row is too short."""
     unquoted = b'"' not in dense
     return unquoted and dense.count(text.separator.encode()) == rows * (text.columns - 1)
+
+
+def _dates_in(order: str) -> str:
+    """What a date is expected to be."""
+    first = {"dmy": "the day", "mdy": "the month", "ymd": "the year"}.get(order)
+    return "a date as 2024-02-29" + (f", or {first} first as trained on" if first else "")
 
 
 def _booleans(cells: pl.Series) -> pl.Series | None:
