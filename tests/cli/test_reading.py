@@ -46,7 +46,10 @@ def read(content, kinds=None, missing=MISSING, date_format=None, texts=(), name=
         ("c,n\n#ff0000,1\n# no\n#00ff00,2\n", "cn", [("#ff0000", 1), ("#00ff00", 2)]),
         ('a,b\n"x\n#no comment",1\n', "ab", [("x\n#no comment", 1)]),
         ("a,b\n1,NA\n?,x\nnan,None\n", "ab", [(1, None), (None, "x"), (None, None)]),
-        ("a,b\nTrue,yes\nfalse,no\nNA,yes\n", "ab", [(True, "yes"), (False, "no"), (None, "yes")]),
+        ("a,b\nTrue,yes\nfalse,no\nNA,yes\n", "ab", [(True, True), (False, False), (None, True)]),
+        ("a,b\nTRUE,Y\ntrue,n\nNo,N\n", "ab", [(True, True), (True, False), (False, False)]),
+        ("a,b\nT,Y\nf,y\nt,Y\n", "ab", [(True, "Y"), (False, "y"), (True, "Y")]),
+        ("a,b\nyes,Y\nmaybe,T\n", "ab", [("yes", "Y"), ("maybe", "T")]),
         ("1,x\n2,y\n", ["column_1", "column_2"], [(1, "x"), (2, "y")]),
         ("0,1,2,y\n5,6,7,x\n5,6,7,z\n", "012y", [(5, 6, 7, "x"), (5, 6, 7, "z")]),
         (",0,1,2\n0,5,6,x\n", ["column_1", *"012"], [(0, 5, 6, "x")]),
@@ -91,6 +94,10 @@ def test_kinds_that_are_told(empty_folder):
     kinds = {"zip": "texts", "on": "booleans", "day": "times", "n": "numbers"}
     _, rows = read("zip,on,day,n\n007,1,2024/3/9,NA\n", kinds)
     assert rows == [("007", 1, datetime.datetime(2024, 3, 9), None)]
+    _, rows = read("a;b\nYES;x\nf;y\n0;z\nNA;z\n", {"a": "booleans"})
+    assert [row[0] for row in rows] == [True, False, False, None]
+    with pytest.raises(ValueError, match=r"line 3, column 1 .*expected true or false, got 'ajar'"):
+        read("a;b\ntrue;x\najar;y\n", {"a": "booleans"})
 
 
 @pytest.mark.parametrize(
@@ -190,7 +197,7 @@ ORDERLY = "".join(f"{i},{i}\n" for i in range(30))
         (f"a;b\n# c\n\n1;x\n{ORDERLY.replace(',', ';')}2;-Infinity\n", "expected a number as"),
         ("a,b\n1e400,x\n2,y\n", r"line 2, column 1 \('a'\): expected a finite number, got '1e400'"),
         ("d,b\n2024-01-05,x\n2024-13-05,y\n2024-02-05,z\n", "line 3, column 1.*'2024-13-05'"),
-        ("2019,2020,price\n1,2,3\n4,5,6\n", "line 1, column 3: .*'price' .a header"),
+        ("2019,2023,price\n1,2,3\n4,5,6\n", "line 1, column 3: .*'price' .a header"),
         ("a;b\n1,5;x\n2,5;y\n", r"line 2, column 1 \('a'\): .* got '1,5' .--decimal ,"),
         ("a;b\n13;x\n12,5;y\n14;z\n", r"line 3, column 1 .'a'.: .* got '12,5' .--decimal ,"),
         ("a;b\n130;x\n1,500;y\n14;z\n", r"line 3, column 1 .*got '1,500' .commas .*thousands"),
@@ -241,3 +248,69 @@ def test_a_first_column_that_counts_rows(empty_folder, text, counts):
         file.write(text)
     table = open_table("t.csv", ReadOptions())
     assert (table.counter() is not None) == counts
+
+
+ROWS = "".join(f"{3 * i % 7}.5,{i * i % 11},{i % 2}\n" for i in range(20))
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "rows"),
+    [
+        (f"2019,2020,2021\n{ROWS}", ["2019", "2020", "2021"], 20),
+        (f"0,1,2\n{ROWS}", ["0", "1", "2"], 20),
+        (f"2000,2005,2010\n{ROWS}", ["2000", "2005", "2010"], 20),
+        (f"2019,2020,price\n{ROWS}", ["2019", "2020", "price"], 20),
+        (f",2019,2020\n{ROWS}", ["column_1", "2019", "2020"], 20),
+        (f'"7","3","9"\n{ROWS}', ["7", "3", "9"], 20),
+        ("2019,2020,town\n1,2.5,Ulm\n3,4.5,Bonn\n", ["2019", "2020", "town"], 2),
+        (ROWS, None, 20),
+        (f"2019,2020,2021\n{ROWS}2019,2020,2021\n", None, 22),  # one of several
+        ("1,2,3\n2,3,4\n3,4,5\n", None, 3),
+        ("2019,2020,Ulm\n2001,2002,Ulm\n2003,2005,Bonn\n", None, 3),
+        ("2019,2020,2021\n", None, 1),
+        ("5,3,9\n1,8,2\n", None, 2),
+    ],
+)
+def test_numbers_for_names(empty_folder, text, names, rows):
+    """No row is lost, and none is made of names, without a word."""
+    with open("t.csv", "w", encoding="utf-8") as file:
+        file.write(text)
+    table = open_table("t.csv", ReadOptions())
+    assert table.rows == rows
+    assert table.names == (names or ["column_1", "column_2", "column_3"])
+    said, is_odd = table.assumed
+    assert is_odd == (names is not None)
+    if names is None:
+        assert re.match(
+            r"t\.csv: no header: the first row is taken for data: .*--header takes", said
+        )
+    else:
+        assert re.match(r"t\.csv: the first row is taken for names: .*; --no-header takes", said)
+
+
+@pytest.mark.parametrize(
+    ("first", "is_odd"),
+    [
+        ("2019,2031,2007", True),  # far from what is below
+        ("5,2,north", True),
+        ("5,2,7", False),
+        ("5,2,1.5", False),
+    ],
+)
+def test_a_first_row_that_stands_out_is_told_of(empty_folder, first, is_odd):
+    last = "south" if first.endswith("north") else "1"
+    with open("t.csv", "w", encoding="utf-8") as file:
+        file.write(f"{first}\n" + "".join(f"{i % 9},{i % 5},{last}\n" for i in range(20)))
+    table = open_table("t.csv", ReadOptions())
+    assert (table.rows, table.assumed[1]) == (21, is_odd)
+    assert open_table("t.csv", ReadOptions(Layout(header=False))).assumed == ("", False)
+    assert open_table("t.csv", ReadOptions(Layout(header=True))).assumed == ("", False)
+
+
+def test_the_names_that_a_model_expects_are_a_header(empty_folder):
+    with open("t.csv", "w", encoding="utf-8") as file:
+        file.write("7,3\n1,2\n")
+    table = open_table("t.csv", ReadOptions(), ["3", "7"])
+    assert (table.names, table.rows) == (["7", "3"], 1)
+    assert open_table("t.csv", ReadOptions(), ["3", "8"]).rows == 2
+    assert open_table("t.csv", ReadOptions(Layout(header=False)), ["3", "7"]).rows == 2

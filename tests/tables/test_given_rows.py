@@ -160,7 +160,9 @@ def test_unseen_classes_and_groups_are_refused() -> None:
     message = r"validation: column 'y', row 7: expected one of the classes \['high', 'low'\]"
     with pytest.raises(ValueError, match=message):
         TableClassifier(**QUICK).fit(TRAIN, KIND[:200], validation=(VALID, labels))
-    with pytest.raises(ValueError, match="groups: expected None where rows to validate with are given, got both"):
+    with pytest.raises(
+        ValueError, match="groups: expected None where rows to validate with are given, got both"
+    ):
         fitted(TableRegressor(**QUICK), groups=np.arange(200))
 
 

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_INSIDE = ("eigenmlp", "sklearn", "joblib")  # whose lines tell users nothing
+_INSIDE = ("eigenmlp", "sklearn", "joblib", "contextlib")  # whose lines tell users nothing
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:

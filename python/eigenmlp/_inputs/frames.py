@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._basics.shown import shown
 from .foreign import has
 
 Array = NDArray[Any]
@@ -114,7 +115,20 @@ def _check_kinds(columns: list[_Column], name: str, what: str) -> None:
             "number the labels, as numpy.unique(y, return_inverse=True)[1] does; "
             "eigenmlp.sklearn.MLPClassifier takes them as they are"
         )
-    raise TypeError(f"{what}: expected numbers, got {_described(first)}{gaps}{more}: {use}")
+    raise TypeError(
+        f"{what}: expected numbers, got {_described(first)}{_odd(first)}{gaps}{more}: {use}"
+    )
+
+
+def _odd(column: _Column) -> str:
+    """Of a column of pandas' objects the first that is no number of 64 bits, and its row."""
+    if column.dtype != "object":
+        return ""
+    for row, item in enumerate(column.values):
+        whole = isinstance(item, (int, np.integer)) and -(2**63) <= item < 2**64
+        if not whole and not isinstance(item, (float, np.floating, np.bool_)):
+            return f", {shown(item)} in row {row} (from 0)"
+    return ""
 
 
 def _check_finite(column: _Column, array: Array, what: str) -> None:
@@ -207,8 +221,8 @@ def _columns(value: Any, name: str) -> Iterator[_Column]:
 
 def _column(label: Any, values: Any, name: str) -> _Column:
     dtype = values.type if name == "pyarrow" else values.dtype
-    shown = None if label is None else _short(repr(label))
-    return _Column(shown, _short(str(dtype)), values, _is_number(dtype, name))
+    text = None if label is None else _short(repr(label))
+    return _Column(text, _short(str(dtype)), values, _is_number(dtype, name))
 
 
 def _short(text: str) -> str:

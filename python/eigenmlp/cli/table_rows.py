@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,9 @@ import numpy.typing as npt
 
 from .._basics.shown import shown
 from .commands import TableOptions
-from .reading.frames import TEXTS, kind_of
+from .reading.frames import BOOLEANS, TEXTS, kind_of
 from .reading.table import Table, framed
+from .reading.words import truth
 from .report import Report
 from .targets import are_classes, whole
 
@@ -114,7 +116,15 @@ def target_of(table: Table, name: str, task: str | None) -> tuple[Array, str]:
             f"{table.where(name)}: expected a target of classes or numbers, got dates: --target "
             "takes another column"
         )
-    return _texts(table, name), "classify"
+    cells = _texts(table, name)
+    return (_in_one_spelling(cells) if kind_of(values.dtype) == BOOLEANS else cells), "classify"
+
+
+def _in_one_spelling(cells: Array) -> Array:
+    """Words for false and true (N,), each as it is written most often."""
+    counts = Counter(cells.tolist())
+    often = {truth(word): word for word, _ in reversed(counts.most_common())}
+    return np.array([often[truth(word)] for word in cells.tolist()], dtype=object)
 
 
 def check_target(table: Table, name: str, y: Array, task: str) -> None:
@@ -134,6 +144,20 @@ def check_target(table: Table, name: str, y: Array, task: str) -> None:
         )
 
 
+def alike(table: Table, name: str, classes: Array) -> str:
+    """What to say of classes that differ in case alone, if there are such."""
+    written: dict[str, object] = {}
+    for label in classes.tolist():
+        key = str(label).lower()
+        if key in written:
+            return (
+                f"{table.where(name)}: {shown(written[key])} and {shown(label)}, which differ in "
+                "case alone, are two classes"
+            )
+        written[key] = label
+    return ""
+
+
 def codes_of(table: Table, name: str, classes: Array) -> Array:
     """The target's place among the classes of a model (N,)."""
     if classes.dtype.kind in "iuf":
@@ -143,6 +167,9 @@ def codes_of(table: Table, name: str, classes: Array) -> Array:
     else:
         _refuse_missing(table, name, table.column(name, TEXTS))
         cells = _texts(table, name)
+        truths = {truth(label): label for label in classes.tolist()}
+        if len(truths) == len(classes) == 2 and None not in truths:  # in any spelling
+            cells = np.array([truths.get(truth(x), x) for x in cells.tolist()], dtype=object)
     places = {label: place for place, label in enumerate(classes.tolist())}
     codes = np.array([places.get(cell, -1) for cell in cells.tolist()], np.int64)
     if (codes < 0).any():

@@ -62,6 +62,7 @@ def train_table(command: TrainCommand, curve: LossCurve | None, report: Report) 
     check_writable(command.save, "--save")
 
     table = open_table(name, options.read)
+    report.tell_of(*table.assumed)
     target, features = table_rows.chosen_columns(table, options, report)
     y, task = table_rows.target_of(table, target, options.task)
     table_rows.check_target(table, target, y, task)
@@ -74,15 +75,17 @@ def train_table(command: TrainCommand, curve: LossCurve | None, report: Report) 
     table_rows.refuse_copies(table, frame, y, target)
     kinds: table_rows.Kinds = {name: kind_of(frame[name].dtype) for name in features}
     classes = np.unique(y) if task == "classify" else None
+    if classes is not None and (said := table_rows.alike(table, target, classes)):
+        report.warn(said)
 
     train, test = _split(command, Rows(frame, y, table), task)
     valid = None
     if options.test is not None:
-        test = _other_file(options.test, command, target, kinds, classes, table.orders)
+        test = _other_file(options.test, command, target, kinds, classes, table.orders, report)
     elif classes is not None:
         test = Rows(test.frame, np.searchsorted(classes, test.y), table, test.places)
     if options.valid is not None:
-        valid = _other_file(options.valid, command, target, kinds, classes, table.orders)
+        valid = _other_file(options.valid, command, target, kinds, classes, table.orders, report)
 
     what = "values" if classes is None else f"{len(classes):,} classes"
     report.say(
@@ -187,9 +190,11 @@ def _other_file(
     kinds: table_rows.Kinds,
     classes: Array | None,
     orders: dict[str, str],
+    report: Report,
 ) -> Rows:
     """Rows of another file with the columns of the first."""
-    table = open_table(name, command.table.read)
+    table = open_table(name, command.table.read, [*kinds, target])
+    report.warn_of(*table.assumed)
     by_place = command.table.read.layout.header is False
     names = table_rows.aligned(table, [*kinds], by_place, target)
     theirs = dict(zip(names, kinds.values(), strict=True))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from .._basics.shown import shown
 from .._basics.warned import as_ours
 from .._inputs import frames, sparse
 from .._inputs.mapped import intact
@@ -103,9 +104,11 @@ def naming(X: Any, y: Any = None) -> Iterator[None]:
     """Errors of scikit-learn's checks of frames, with the column that is meant."""
     try:
         yield
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         words = str(error).partition("\n")[0]
-        of_gaps = " contains " in words  # NaN or infinity
+        if isinstance(error, OverflowError):
+            raise ValueError(f"{words[:_WORDS]}: {_too_large(X, y)}") from None
+        of_gaps = " contains " in words or "NA is ambiguous" in words  # NaN or infinity
         if not (of_gaps or "convert" in words or isinstance(error, TypeError)):
             raise
         found = frames.refusal(X, "X")
@@ -114,6 +117,23 @@ def naming(X: Any, y: Any = None) -> Iterator[None]:
         if found is None:
             raise
         raise ValueError(f"{words[:_WORDS]}{'.' * (words[-1:] != '.')} {found}") from None
+
+
+def _too_large(X: Any, y: Any) -> str:
+    """Which integer no float can hold."""
+    for name, value in (("X", X), ("y", y)):
+        array = np.asarray(value, dtype=object)
+        for place, item in enumerate(array.ravel()):
+            try:
+                float(item)
+            except OverflowError:
+                where = ", ".join(map(str, np.unravel_index(place, array.shape)))
+                return (
+                    f"expected numbers that a float can hold, got {shown(item)} at {name}[{where}]"
+                )
+            except (TypeError, ValueError):
+                continue
+    return "expected numbers that a float can hold"
 
 
 def _shortened(error: TypeError | ValueError) -> TypeError | ValueError:

@@ -11,7 +11,7 @@ import datetime
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import narwhals.stable.v2 as nw
@@ -26,6 +26,7 @@ from ._errors import CellError
 
 Array = NDArray[Any]
 
+_NO_VALUES = (complex, list, tuple, dict, set, frozenset, np.ndarray, np.complexfloating)
 _EPOCH = datetime.datetime(1970, 1, 1)
 
 
@@ -220,7 +221,11 @@ def values_of(series: Any, name: str) -> Values:
             None if gone else _text(x) for x, gone in zip(series.to_list(), missing, strict=True)
         ]
         return Values("texts", data, of_words=True)
-    return of_objects(series.to_list(), missing, name)
+    items = series.to_list()
+    there = {type(item) for item, gone in zip(items, missing, strict=True) if not gone}
+    if {kind.__name__ for kind in there} == {"Period"}:  # a quarter or the like of pandas
+        return Values("times", _filled(items, missing, lambda x: _second(x.start_time)))
+    return of_objects(items, missing, name)
 
 
 def _floats(series: Any) -> Array:
@@ -234,13 +239,16 @@ def of_objects(items: Sequence[Any], missing: Sequence[bool], name: str) -> Valu
     if types and all(issubclass(kind, (bool, np.bool_)) for kind in types):
         return Values("booleans", _filled(items, missing, float))
     if types and all(issubclass(kind, Real) or _is_decimal(kind) for kind in types):
-        return Values("numbers", _filled(items, missing, float))
+        return Values("numbers", _numbers(items, missing, name))
     if types and all(issubclass(kind, (datetime.date, np.datetime64)) for kind in types):
         return Values("times", _filled(items, missing, _second))
     if types and all(issubclass(kind, datetime.time) for kind in types):
         return Values("numbers", _filled(items, missing, _second_of_day))
     if types and all(issubclass(kind, datetime.timedelta) for kind in types):
         return Values("numbers", _filled(items, missing, lambda x: x.total_seconds()))
+    if any(issubclass(kind, _NO_VALUES) for kind in types):
+        row = next(row for row, item in enumerate(items) if isinstance(item, _NO_VALUES))
+        raise CellError(name, row, f"expected numbers, texts or times, got {shown(items[row])}")
     if types <= {str}:
         data = [None if gone else item for item, gone in zip(items, missing, strict=True)]
         return Values("texts", data)
@@ -255,6 +263,22 @@ def _is_decimal(kind: type) -> bool:
 def _filled(items: Sequence[Any], missing: Sequence[bool], number: Callable[[Any], float]) -> Array:
     pairs = zip(items, missing, strict=True)
     return np.array([math.nan if gone else number(item) for item, gone in pairs], np.float64)
+
+
+def _numbers(items: Sequence[Any], missing: Sequence[bool], name: str) -> Array:
+    try:
+        return _filled(items, missing, float)
+    except OverflowError:
+        for row, item in enumerate(items):
+            try:
+                float(item)
+            except OverflowError:
+                raise CellError(
+                    name, row, f"expected numbers that a float can hold, got {shown(item)}"
+                ) from None
+            except (TypeError, ValueError):  # a missing one
+                continue
+        raise
 
 
 def _second(value: Any) -> float:
@@ -277,6 +301,9 @@ def _text(value: Any) -> str:
         return value.decode("utf-8", "backslashreplace")
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value))
+    if isinstance(value, Integral):
+        whole = int(value)
+        return str(whole) if whole.bit_length() < 10_000 else hex(whole)  # Python writes no more
     if isinstance(value, Real) and math.isfinite(value) and float(value).is_integer():
         return str(int(float(value)))
     return str(value)
@@ -289,7 +316,7 @@ def as_numbers(values: Values, name: str) -> Array:
     """Numbers (N,), finite or NaN; texts that are numbers count as such."""
     if values.kind == "texts":
         data = np.array([_number(text, name, i) for i, text in enumerate(values.data)], np.float64)
-    elif values.kind == "times":
+    elif values.kind == "times" and not np.isnan(values.data).all():
         raise CellError(name, None, "expected numbers, got dates or times")
     else:
         data = values.data
@@ -312,10 +339,10 @@ def _number(text: str | None, name: str, row: int) -> float:
 def as_booleans(values: Values, name: str) -> Array:
     """0 and 1 and NaN."""
     if values.kind == "texts":
-        words = {"true": 1.0, "1": 1.0, "false": 0.0, "0": 0.0}
+        words = {"true": 1.0, "1": 1.0, "yes": 1.0, "false": 0.0, "0": 0.0, "no": 0.0}
         found = [None if t is None else words.get(t.lower(), -1.0) for t in values.data]
         data = np.array([math.nan if x is None else x for x in found], np.float64)
-    elif values.kind == "times":
+    elif values.kind == "times" and not np.isnan(values.data).all():
         raise CellError(name, None, "expected booleans, got dates or times")
     else:
         data = values.data
@@ -333,7 +360,7 @@ def as_texts(values: Values, name: str) -> list[str | None]:
         return list(values.data)
     if values.kind == "booleans":
         return [None if math.isnan(x) else str(bool(x)) for x in values.data.tolist()]
-    if values.kind == "times":
+    if values.kind == "times" and not np.isnan(values.data).all():
         raise CellError(name, None, "expected texts or categories, got dates or times")
     return [None if math.isnan(x) else _text(x) for x in values.data.tolist()]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -19,6 +20,7 @@ from ._frames import Table, Values
 
 Array = NDArray[Any]
 
+_NO_TIMES = "expected numbers or names of classes, got dates or times"
 _MOST = 1e300  # of targets: what is predicted from larger ones would be infinite
 
 
@@ -72,6 +74,8 @@ def as_array(y: Any, what: str = "y") -> Array:
     if series is not None:
         return _of_series(series, what)
     array = checks.as_array(y, what)
+    if array.dtype.kind == "f" and isinstance(y, (list, tuple)) and {*map(type, y)} == {int}:
+        array = np.array(y, dtype=object)  # of more than 63 bits
     if array.ndim == 2 and array.shape[1] == 1:
         warn(
             f"A column-vector {what} was passed when a 1d array was expected. Please change the "
@@ -87,12 +91,10 @@ def as_array(y: Any, what: str = "y") -> Array:
     if array.dtype.kind == "c":
         raise ValueError(f"{what}: expected numbers, got complex ones. Complex data not supported")
     if array.dtype.kind == "M":
-        raise TypeError(f"{what}: expected {_of(what)}, got times: {array.dtype}")
+        if what == "groups":
+            return np.array([None if np.isnat(x) else str(x) for x in array], dtype=object)
+        raise TypeError(f"{what}: {_NO_TIMES}: {array.dtype}")
     return array
-
-
-def _of(what: str) -> str:
-    return "numbers or names of classes" if what == "y" else "numbers or names"
 
 
 def _of_series(series: Any, what: str) -> Array:
@@ -115,8 +117,8 @@ def _of_series(series: Any, what: str) -> Array:
         y = _frames.values_of(series, what)
     if y.kind == "texts":
         return np.array(y.data, dtype=object)
-    if y.kind == "times":
-        raise TypeError(f"{what}: expected {_of(what)}, got dates or times")
+    if y.kind == "times" and what != "groups":
+        raise TypeError(f"{what}: {_NO_TIMES}")
     data: Array = y.data
     if y.kind == "booleans" and not np.isnan(data).any():
         return data.astype(bool)
@@ -229,6 +231,8 @@ def _of_one_kind(array: Array, name: str | None) -> Array:
     kinds = {type(item) for item in items}
     if kinds == {str}:
         return array
+    if kinds == {Decimal} and all(item == int(item) for item in items):
+        items, kinds = [int(item) for item in items], {int}
     if len(kinds) > 1 or not kinds <= {int, bool, float}:
         return np.array([_frames._text(item) for item in items], dtype=object)
     if kinds == {int}:

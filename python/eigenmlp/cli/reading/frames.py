@@ -12,7 +12,7 @@ from . import dates
 from .numeric import all_numbers
 from .source import shown_name
 from .text import Text
-from .words import MISSING, number
+from .words import MISSING, TRUTHS, number
 
 if TYPE_CHECKING:
     import polars as pl
@@ -76,13 +76,12 @@ class Reader:
             return cells
         if kind is None:
             return self._found(column, cells)
-        if kind == BOOLEANS and (made := _booleans(cells)) is not None:
-            return made
+        if kind == BOOLEANS:
+            return self._complete(column, cells, _truths(cells), "true or false", told=True)
         if kind == TIMES:
             made = self._times(column, cells, order)
             return self._complete(column, cells, made, _dates_in(order), told=True)
-        expected = "true or false" if kind == BOOLEANS else "a number"
-        made = self._complete(column, cells, self._numbers(cells), expected, told=True)
+        made = self._complete(column, cells, self._numbers(cells), "a number", told=True)
         return self._finite(column, made)
 
     def _found(self, column: int, cells: pl.Series) -> pl.Series:
@@ -230,13 +229,25 @@ def _dates_in(order: str) -> str:
 
 
 def _booleans(cells: pl.Series) -> pl.Series | None:
+    """False and true, if that is what all cells say; single letters have to be two."""
+    lower = cells.str.to_lowercase()
+    found = {*lower.drop_nulls().unique().to_list()} if lower.n_unique() <= 5 else {"?"}
+    if max(map(len, found), default=0) == 1 == len(found):
+        return None
+    fits = any(found <= words.keys() for words in TRUTHS)
+    return _truths(cells) if found and fits else None
+
+
+def _truths(cells: pl.Series) -> pl.Series:
+    """What words and digits say; null for others."""
     import polars as pl
 
+    said = {"0": False, "1": True, "0.0": False, "1.0": True}
+    for words in TRUTHS:
+        said |= words
+    keys, values = pl.Series([*said]), pl.Series([*said.values()])
     lower = cells.str.to_lowercase()
-    found = {*lower.drop_nulls().unique().to_list()} if lower.n_unique() <= 3 else {"?"}
-    if not found or not found <= {"true", "false"}:
-        return None
-    return (lower == "true").cast(pl.Boolean)
+    return lower.replace_strict(keys, values, default=None, return_dtype=pl.Boolean)
 
 
 def kind_of(dtype: pl.DataType) -> str:

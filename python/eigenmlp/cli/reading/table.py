@@ -68,6 +68,11 @@ class Table(ABC):
         return []
 
     @property
+    def assumed(self) -> tuple[str, bool]:
+        """What the first row of a text is taken for, or nothing; whether users should look."""
+        return "", False
+
+    @property
     def orders(self) -> dict[str, str]:
         """Of day, month and year, of columns that were read, where their cells told it."""
         return {}
@@ -133,6 +138,11 @@ class TextTable(Table):
     @property
     def notes(self) -> list[str]:
         return [*dict.fromkeys(self._reader.notes)]
+
+    @property
+    def assumed(self) -> tuple[str, bool]:
+        said = f"{self.name}: {self._text.assumed}" if self._text.assumed else ""
+        return said, self._text.is_odd
 
     @property
     def orders(self) -> dict[str, str]:
@@ -201,12 +211,15 @@ class ParquetTable(Table):
         return f"{self.name}: {at}column {self.names.index(name) + 1} ({shown(name)})"
 
 
-def open_table(name: str, options: ReadOptions) -> Table:
-    """The table of a file, or of standard input for ``-``; needs Polars."""
+def open_table(name: str, options: ReadOptions, expected: Sequence[str] = ()) -> Table:
+    """The table of a file, or of standard input for ``-``; needs Polars.
+
+    A first row with all `expected` names is a header, if the user does not say otherwise.
+    """
     content = contents(name)
     if not is_parquet(content):
         text = decoded(content, name, options.layout.encoding)
-        return TextTable(laid_out(text, name, options.layout), options)
+        return TextTable(laid_out(text, name, options.layout, expected), options)
     import polars as pl
 
     try:

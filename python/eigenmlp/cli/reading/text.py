@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from ..._basics.shown import shown
 from .source import shown_name
-from .words import counts_columns, is_header
+from .words import counts_columns, is_header, stands_out, steps
 
 _SAMPLE = 50  # rows that a separator is chosen by
 _SEPARATORS = "\t;|,"  # commas last: they may be decimal ones
@@ -31,7 +31,8 @@ class Layout:
 class Text:
     """UTF-8 with a record a line, comments made empty lines.
 
-    `content[start:]` are the rows; `names` come from the header, None without one.
+    `content[start:]` are the rows; `names` come from the header, None without one. `assumed` says
+    what the first row was taken for, if that is not plain; `is_odd` whether users should look.
     """
 
     name: str
@@ -40,6 +41,8 @@ class Text:
     separator: str
     names: tuple[str, ...] | None
     columns: int
+    assumed: str = ""
+    is_odd: bool = False
 
     @property
     def rows(self) -> bytes:
@@ -98,8 +101,10 @@ class Text:
                 )
 
 
-def laid_out(content: bytes, name: str, layout: Layout) -> Text:
+def laid_out(content: bytes, name: str, layout: Layout, expected: Sequence[str] = ()) -> Text:
     """Find separator, header and comments of a text from `source.decoded`.
+
+    A first row with all `expected` names is a header, whatever they look like.
 
     Raises
     ------
@@ -121,14 +126,32 @@ def laid_out(content: bytes, name: str, layout: Layout) -> Text:
     columns = len(_fields(data[0], separator))
     content, named_above = _without_comments(content, separator, columns)
 
-    start, names = 0, None
+    start, names, assumed, is_odd = 0, None, "", False
     if layout.header is not False:
-        start, names = _header(content, separator, forced=layout.header is True)
+        end, fields, line = _first_row(content, separator)
+        below = _below(content[end:], separator)
+        listed = ", ".join(fields[:5])[:60] + (", …" if len(fields) > 5 else "")
+        cleaned_fields = {*_cleaned(fields)}
+        if (
+            layout.header
+            or is_header(fields)
+            or (expected and cleaned_fields >= {*expected})
+            or counts_columns(fields, below)
+        ):
+            start, names = min(end, len(content)), fields
+        elif steps(fields, below) or _is_quoted_alone(line, content[end:]):
+            start, names, is_odd = min(end, len(content)), fields, True
+            assumed = f"the first row is taken for names: {listed}; --no-header takes it for data"
+        elif named_above is None and fields:
+            is_odd = stands_out(fields, below)
+            assumed = (
+                f"no header: the first row is taken for data: {listed}; --header takes it for names"
+            )
         names = names or named_above
     if re.compile(rb"\s*").fullmatch(content, start):
         raise ValueError(f"{shown_name(name)}: expected rows, found none but a header")
     if names is None:
-        return Text(name, content, start, separator, None, columns)
+        return Text(name, content, start, separator, None, columns, assumed, is_odd)
     cleaned = tuple(_cleaned(names))
     for place, column in enumerate(cleaned):
         if column and column in cleaned[:place]:
@@ -137,7 +160,7 @@ def laid_out(content: bytes, name: str, layout: Layout) -> Text:
                 f"{shown_name(name)}: the header: expected each name once, got {shown(column)} "
                 f"for columns {first_place + 1} and {place + 1}"
             )
-    return Text(name, content, start, separator, cleaned, len(cleaned))
+    return Text(name, content, start, separator, cleaned, len(cleaned), assumed, is_odd)
 
 
 def named(separator: str) -> str:
@@ -223,8 +246,8 @@ def _without_comments(
     return b"".join(parts), above
 
 
-def _header(content: bytes, separator: str, forced: bool) -> tuple[int, list[str] | None]:
-    """Where the rows begin, and the names before them."""
+def _first_row(content: bytes, separator: str) -> tuple[int, list[str], str]:
+    """Where the second row begins, the fields of the first, and how they are written."""
     end = 0
     lines: list[str] = []
     for line in _lines(content):
@@ -236,12 +259,15 @@ def _header(content: bytes, separator: str, forced: bool) -> tuple[int, list[str
         if "".join(lines).count('"') % 2 == 0 or len(lines) > _SAMPLE:
             break
     try:
-        fields = next(csv.reader(lines, delimiter=separator), [])
+        return end, next(csv.reader(lines, delimiter=separator), []), "\n".join(lines)
     except csv.Error:  # which names its line when rows are read
-        return 0, None
-    if forced or is_header(fields) or counts_columns(fields, _below(content[end:], separator)):
-        return min(end, len(content)), fields
-    return 0, None
+        return 0, [], ""
+
+
+def _is_quoted_alone(line: str, below: bytes) -> bool:
+    """Whether a row has quotes around all of its fields, and no other row around any."""
+    fields = re.fullmatch(r'\s*"[^"]*"(.)"[^"]*"(\1"[^"]*")*\s*', line)
+    return fields is not None and b'"' not in below
 
 
 def _below(content: bytes, separator: str) -> list[list[str]]:
