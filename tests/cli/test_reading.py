@@ -208,7 +208,10 @@ ORDERLY = "".join(f"{i},{i}\n" for i in range(30))
         (b"PK\3\4abc", "got a ZIP archive .an Excel workbook"),
         (b"PAR1 and no more", "expected a whole Parquet file"),
         (b"\x1f\x8b\x08\0\0\0", "expected a whole gzip file"),
-        (b"a,b\n1,2\n3,\0\n", "got a zero byte in line 3"),
+        (b"a,b\n1,2\n3,\0\n", "got a zero byte in line 3$"),
+        ("a,b\n1,2\n".encode("utf-16-le"), "zero byte in line 1 .text in UTF-16 is told by --enc"),
+        ('{"a": 1, "b": 2}\n', "got JSON"),
+        ('[{"a": 1}]\n', "got JSON"),
     ],
 )  # fmt: skip
 def test_refused(empty_folder, content, pattern):
@@ -225,6 +228,29 @@ def test_words_among_numbers_are_told_of(empty_folder):
     assert table.column("a").dtype == pl.String
     expected = "t.csv: line 22, column 1 ('a'): taken as words, as 'c1' is no number; 20 of 22"
     assert [note.startswith(expected) for note in table.notes] == [True]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["12%", "7 %"], ["$12.50", "-$7"], ["12 €", "7,50 €"], ["1.234.567", "7.654.321"],
+        ["1 000", "2 500"], ["\u22121.5", "\u22122"], ["$1,234.50", "$7"],
+    ],
+)  # fmt: skip
+def test_numbers_with_signs_are_told_of(empty_folder, cells):
+    with open("t.csv", "w", encoding="utf-8") as file:
+        file.write("a;b\n" + "".join(f"{cell};x\n" for cell in cells))
+    table = open_table("t.csv", ReadOptions())
+    assert table.column("a").to_list() == cells
+    (note,) = table.notes
+    assert note.startswith(f"t.csv: line 2, column 1 ('a'): taken as words, as '{cells[0]}' is no")
+
+
+def test_thousands_beside_decimal_commas(empty_folder):
+    with pytest.raises(
+        ValueError, match=r"line 2, column 1 .'a'.: .*'1\.234,5' .dots that separate"
+    ):
+        read("a;b\n1.234,5;x\n2.000;y\n7;z\n", point=",")
 
 
 def test_columns_of_words_beside_a_few_numbers_are_words(empty_folder):

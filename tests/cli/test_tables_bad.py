@@ -132,6 +132,10 @@ def test_what_is_read_is_not_written_over(empty_folder, refused, arguments):
             table(["2024-02-30", *["2024-01-05"] * 59], COUNT, header="d,y"),
             "line 2, column 1 .*'2024-02-30'",
         ),
+        (
+            table(COUNT, [""] * 60, header="a,y"),
+            r"column 2 .'y'.: expected a target, got nothing in all 60 rows: --target takes",
+        ),
         ("a,y\n1,p\n2,q\n", "too few rows to hold a fifth out: 2 in 2 classes"),
         ("a,y\n1,2.5\n", "expected a target of values that differ|too few rows"),
         ("just some words\nand no table of any kind\n", "got one column"),

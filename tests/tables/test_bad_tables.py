@@ -157,6 +157,28 @@ def test_unusable_tables_are_refused(name: str) -> None:
     refused(lambda: regressor().fit(X, y, *weights), text)
 
 
+NO_TABLES = {
+    "a name": ("t.csv", "expected a frame or an array .N, D., got 't.csv'"),
+    "nothing": (None, "expected a frame or an array .N, D., got None"),
+    "a dict": ({"a": [1, 2]}, "got {'a': .1, 2.}: use pandas.DataFrame"),
+    "dicts": ([{"a": 1}] * N, r"Expected 2D array, got 1D .* has shape \(120,\).* have fields"),
+    "fields": (np.zeros(N, [("a", "f8"), ("b", "i4")]), r"got 1D array .* or pandas\.DataFrame"),
+    "a vector": (np.zeros(N), r"Expected 2D array, got 1D array .*array\.reshape\(-1, 1\)"),
+    "names of PyArrow that come twice": (
+        pa.Table.from_arrays([pa.array([1.0] * N)] * 2, names=["a", "a"]),
+        "each column's name once, got 'a' again",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NO_TABLES)
+def test_what_is_no_table(name: str) -> None:
+    X, text = NO_TABLES[name]
+    with pytest.raises((TypeError, ValueError), match=text) as caught:
+        regressor().fit(X, PRICE)
+    assert len(str(caught.value)) < 400
+
+
 def test_one_class_only() -> None:
     refused(
         lambda: TableClassifier(**BRIEF).fit(FRAME, ["dear"] * N),

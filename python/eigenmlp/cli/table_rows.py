@@ -249,6 +249,11 @@ def _refuse_missing(table: Table, name: str, values: pl.Series) -> None:
     if gone.any():
         row = gone.arg_max() or 0
         count = int(gone.sum())
+        if count == table.rows > 1:
+            raise ValueError(
+                f"{table.where(name)}: expected a target, got nothing in all {count:,} rows: "
+                "--target takes another column"
+            )
         more = f", as in {count - 1:,} other rows" if count > 1 else ""
         cell = table.cell(name, row)
         came = f"{shown(cell)}, a missing value" if cell else "a missing value"

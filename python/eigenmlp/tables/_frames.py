@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import datetime
 import math
+import os
+import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -105,10 +107,12 @@ def read(X: Any, estimator: Any = None) -> Table:
 
 
 def _native(X: Any) -> Any:
+    if type(X).__name__ == "RecordBatch" and (arrow := sys.modules.get("pyarrow")) is not None:
+        X = arrow.Table.from_batches([X])
     try:
         return nw.from_native(X, pass_through=True)
     except Exception as error:  # such as for names that come twice
-        names = [*getattr(X, "columns", ())]
+        names = [*getattr(X, "column_names", getattr(X, "columns", ()))]
         twice = [name for name, count in Counter(map(str, names)).items() if count > 1]
         if twice:
             raise ValueError(
@@ -124,7 +128,8 @@ def _of_frame(frame: Any, X: Any) -> Table:
             f"X: expected a name for each column, got several levels: {shown(native_names[0])}"
         )
     names = [str(name) for name in native_names]
-    named = any(isinstance(name, str) for name in native_names)
+    labels = _whole_labels(native_names)
+    named = labels is None
     if not named:
         names = [f"x{place}" for place in range(len(names))]
     twice = [name for name, count in Counter(names).items() if count > 1]
@@ -137,7 +142,7 @@ def _of_frame(frame: Any, X: Any) -> Table:
         *(names, named, rows),
         lambda place: values_of(frame.get_column(keys[place]), names[place]),
         lambda place: frame.get_column(keys[place]),
-        _whole_labels(native_names),
+        labels,
     )
 
 
@@ -161,7 +166,23 @@ def _of_array(X: Any, estimator: Any) -> Table:
         isinstance(value, str) for row in X if isinstance(row, (list, tuple)) for value in row
     ):
         X = np.array(X, dtype=object)  # else NumPy makes texts of the numbers
-    X = check_array(X, dtype=None, ensure_all_finite=False, estimator=estimator)
+    if X is None or isinstance(X, (str, bytes, os.PathLike, Mapping)):
+        hint = ": use pandas.DataFrame(X)" if isinstance(X, Mapping) else ""
+        raise TypeError(f"X: expected a frame or an array (N, D), got {shown(X)}{hint}")
+    try:
+        X = check_array(X, dtype=None, ensure_all_finite=False, estimator=estimator)
+    except ValueError as error:
+        if not str(error).startswith("Expected 2D array"):
+            raise
+        array = np.asarray(X)
+        first = array.ravel()[:1].tolist()
+        of_fields = array.dtype.names is not None or isinstance(first and first[0], Mapping)
+        raise ValueError(
+            f"Expected 2D array, got {array.ndim}D array instead: X has shape {array.shape}. "
+            "Reshape your data either using array.reshape(-1, 1) if your data has a single feature "
+            "or array.reshape(1, -1) if it contains a single sample"
+            f"{'; or pandas.DataFrame(X), as its rows have fields' if of_fields else ''}."
+        ) from None
     if X.dtype.kind not in "biufOUSMm":
         raise TypeError(f"X: expected numbers, texts or times, got an array of {X.dtype}")
     names = [f"x{place}" for place in range(X.shape[1])]
@@ -215,7 +236,10 @@ def values_of(series: Any, name: str) -> Values:
         return Values("times", _floats(days.dt.timestamp("us")) / 1e6)
     if dtype == nw.Duration:
         return Values("numbers", _floats(series.dt.total_microseconds()) / 1e6)
-    missing = series.is_null().to_numpy().tolist()
+    try:
+        missing = series.is_null().to_numpy().tolist()
+    except ArithmeticError as error:  # of a signalling NaN
+        raise CellError(name, None, f"expected values to compare, got {error!r:.100}") from None
     if dtype in (nw.Categorical, nw.Enum):
         data = [
             None if gone else _text(x) for x, gone in zip(series.to_list(), missing, strict=True)

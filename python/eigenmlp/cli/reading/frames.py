@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 NUMBERS, BOOLEANS, TIMES, TEXTS = "numbers", "booleans", "times", "texts"
 _FEW = 0.01  # of a column's cells: so many that are none among numbers are mistakes
 _THOUSANDS = r"^[+-]?[1-9]\d{0,2}(,\d{3})+$"
+_DOTS = r"^[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?$"  # thousands, where commas are decimal ones
+# Numbers with a currency, a percent sign, spaces or commas between thousands, or a typeset minus.
+_SIGN, _MARKS = r"[-+\u2212]?", r"[ '\u2019,.\u00a0\u202f]"
+_SIGNED = (
+    rf"^{_SIGN}\p{{Sc}}?\s?{_SIGN}\d{{1,3}}({_MARKS}?\d{{3}})*([.,]\d+)?\s?[%\u2030]?\s?\p{{Sc}}?$"
+)
+_MOST_SIGNED = 0.9  # of a column's cells, which are told of then
 _COMMAS = rf"^[+-]?\d*,\d+$|{_THOUSANDS}"  # numbers with decimal ones, or with thousands' ones
 _ENOUGH = 20  # cells: one that is none among so many is a mistake
 
@@ -97,12 +104,14 @@ class Reader:
         few = there - fit <= max(_FEW * there, there >= _ENOUGH)
         if fit and (few or alone):
             return self._complete(column, cells, made, "a number as in most other rows")
-        if there and self.point == ".":
+        if there:
             odd = made.is_null() & cells.is_not_null()
-            commas = odd & cells.str.contains(_COMMAS).fill_null(False)
-            if commas.any() and int((odd & ~commas).sum()) <= _FEW * there:
-                left = cells.set(commas, None) if not fit else made
-                return self._complete(column, cells, left, "a number with a decimal point")
+            marks = _COMMAS if self.point == "." else _DOTS
+            marked = odd & cells.str.contains(marks).fill_null(False)
+            if marked.any() and int((odd & ~marked).sum()) <= _FEW * there:
+                left = cells.set(marked, None) if not fit else made
+                point = "point" if self.point == "." else "comma"
+                return self._complete(column, cells, left, f"a number with a decimal {point}")
         if 2 * fit > there:
             row = (made.is_null() & cells.is_not_null()).arg_max() or 0
             self.notes.append(
@@ -112,6 +121,12 @@ class Reader:
         truths = _booleans(cells)
         if truths is not None:
             return truths
+        if 2 * fit <= there and int(cells.str.contains(_SIGNED).sum() or 0) > _MOST_SIGNED * there:
+            row = (made.is_null() & cells.is_not_null()).arg_max() or 0
+            self.notes.append(
+                f"{self.text.where(self.text.line(row), column)}: taken as words, as "
+                f"{shown(cells[row])} is no number as programs write it: 1234.5 would be"
+            )
         if there and dates.likely(cells):
             made = self._times(column, cells)
             return self._complete(column, cells, made, "a date as 2024-02-29 or 2024-02-29 23:59")
@@ -161,6 +176,8 @@ class Reader:
                 remedy = "commas that separate thousands are not read: write 1234 for 1,234"
             else:
                 remedy = "--decimal , reads decimal commas"
+        elif self.point == "," and re.search(_DOTS, cells[row]):
+            remedy = "dots that separate thousands are not read: write 1234,5 for 1.234,5"
         raise ValueError(
             f"{self.text.where(line, column)}: expected {what}, got {shown(cells[row])} ({remedy})"
         )
