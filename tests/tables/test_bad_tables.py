@@ -242,12 +242,32 @@ PARAMETERS = [
     ("patience", 0, ValueError),
     ("max_categories", 10**6, ValueError),
     ("n_threads", 0, ValueError),
+    ("learning_rate", 1e300, ValueError),
+    ("random_state", -1, ValueError),
+    ("random_state", "0", ValueError),
+    ("random_state", np.random.default_rng(0), ValueError),
 ]
 
 
 @pytest.mark.parametrize(("name", "value", "kind"), PARAMETERS)
 def test_parameters_are_checked(name: str, value: Any, kind: type[Exception]) -> None:
     refused(lambda: regressor().set_params(**{name: value}).fit(FRAME, PRICE), name, kind)
+
+
+@pytest.mark.parametrize(
+    ("weight", "text"),
+    [
+        (3, 'class_weight: expected a dict, "balanced" or None, got 3'),
+        ("even", "class_weight: expected a dict, .*got 'even'"),
+        ({"dear": -1}, r"class_weight\['dear'\]: expected a finite number of at least 0, got -1"),
+        ({"dear": np.nan}, r"class_weight\['dear'\]: expected a finite number .* got nan"),
+        ({"dear": 0, "cheap": 0.0}, "class_weight: expected a weight above 0 .* got only {'dear'"),
+        ({"dear": "2"}, r"class_weight\['dear'\]: expected a number, got '2'"),
+    ],
+)
+def test_class_weights_that_cannot_be(weight: Any, text: str) -> None:
+    model = TableClassifier(**BRIEF, class_weight=weight)
+    refused(lambda: model.fit(FRAME, LABELS), text, (TypeError, ValueError))
 
 
 def test_nothing_changes_when_a_fit_is_refused() -> None:
@@ -311,6 +331,11 @@ def test_other_values_than_those_of_fit(name: str, library: str, model: TableReg
         frame = frame.astype(dict.fromkeys(mixed, str))  # numbers and texts, which pandas alone has
         frame = pl.from_pandas(frame) if library == "polars" else pa.Table.from_pandas(frame)
     refused(lambda: model.predict(frame), text)
+
+
+def test_scores_of_nothing(model: TableRegressor) -> None:
+    refused(lambda: model.score(FRAME, None), "y: expected one value for each row, .*got None")
+    refused(lambda: model.importance(FRAME[:1], PRICE[:1]), "X: expected at least two rows, .*got")
 
 
 def test_errors_tell_column_and_row_to_programs(model: TableRegressor) -> None:

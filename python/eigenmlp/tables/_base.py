@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from .._basics.shown import shown
 from .._basics.warned import warn
 from .._inputs import checks
 from .._inputs.targets import sample_weights
@@ -179,7 +180,7 @@ class TableEstimator(FittedTable):
         budget = _defaults.budget(self.members, self.time_limit)
         asked = {name: getattr(self, theirs) for name, theirs in _defaults.NAMES.items()}
         choices = _defaults.choices(table.rows, len(table.names), asked)
-        seed = int(check_random_state(self.random_state).randint(2**31))
+        seed = _seed(self.random_state)
         rng = np.random.default_rng(seed)
         teacher, dtype = Teacher(learnt["_guide"], weights, most, rng), choices[0].dtype
 
@@ -269,3 +270,18 @@ def _given_weights(sample_weight: Any, rows: int) -> Array | None:
     if not np.any(checks.numbers(sample_weight, "sample_weight")):
         raise ValueError("sample_weight: expected a weight above 0, got only zero weights")
     return sample_weights(sample_weight, rows)
+
+
+def _seed(random_state: Any) -> int:
+    """One of 31 bits, drawn as scikit-learn's estimators draw it."""
+    try:
+        rng = check_random_state(random_state)
+    except Exception:  # not only ValueError: it may be anything
+        hint = ""
+        if isinstance(random_state, np.random.Generator):
+            hint = ": use int(generator.integers(2**32))"
+        raise ValueError(
+            "random_state: expected an int from 0 to 2**32 - 1, a numpy.random.RandomState or "
+            f"None, got {shown(random_state)}{hint}"
+        ) from None
+    return int(rng.randint(2**31))

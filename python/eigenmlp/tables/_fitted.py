@@ -90,6 +90,8 @@ class FittedTable(BaseEstimator, ABC):
         rng = checks.generator(random_state, "random_state")
         X, y = self._pair(X, y)
         encoded = self._encoded(X)
+        if len(encoded[0]) < 2:
+            raise ValueError("X: expected at least two rows, whose values change places, got 1")
         y = self._targets_of(y, len(encoded[0]))
         with limited(self.n_threads):
             return _importance.permuted(

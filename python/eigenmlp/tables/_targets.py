@@ -73,6 +73,8 @@ def as_array(y: Any, what: str = "y") -> Array:
     series = _series(y)
     if series is not None:
         return _of_series(series, what)
+    if y is None:
+        raise ValueError(f"{what}: expected one value for each row, (N,), got None")
     array = checks.as_array(y, what)
     if array.dtype.kind == "f" and isinstance(y, (list, tuple)) and {*map(type, y)} == {int}:
         array = np.array(y, dtype=object)  # of more than 63 bits
