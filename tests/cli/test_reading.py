@@ -55,6 +55,13 @@ def read(content, kinds=None, missing=MISSING, date_format=None, texts=(), name=
         (",0,1,2\n0,5,6,x\n", ["column_1", *"012"], [(0, 5, 6, "x")]),
         ("0,1,2,y\n5,6,7,y\n", [f"column_{i}" for i in range(1, 5)],
          [(0, 1, 2, "y"), (5, 6, 7, "y")]),
+        ('"a\nb",1\nc,2\n', ["column_1", "column_2"], [("a\nb", 1), ("c", 2)]),
+        ("x;y|z;1\n" * 60 + 'a;"b\n' + "c\n" * 60 + '";2\n', ["column_1", "column_2", "column_3"],
+         [("x", "y|z", 1)] * 60 + [("a", "b\n" + "c\n" * 59 + "c", 2)]),
+        ("Ulm,red\nBonn,blue\nUlm,red\n", ["column_1", "column_2"],
+         [("Ulm", "red"), ("Bonn", "blue"), ("Ulm", "red")]),
+        ("town,color\nUlm,color\nBonn,red\n", ["town", "color"],
+         [("Ulm", "color"), ("Bonn", "red")]),
         ("column_2,,y\n1,2,x\n", ["column_2", "column_2_", "y"], [(1, 2, "x")]),
         (",b,\n1,x,y\n", ["column_1", "b", "column_3"], [(1, "x", "y")]),
         ("a,b\nMünchen,1\n", "ab", [("München", 1)]),
@@ -320,17 +327,26 @@ def test_numbers_for_names(empty_folder, text, names, rows):
         ("2019,2031,2007", True),  # far from what is below
         ("5,2,north", True),
         ("5,2,7", False),
+        ("0,3,south", False),
         ("5,2,1.5", False),
     ],
 )
 def test_a_first_row_that_stands_out_is_told_of(empty_folder, first, is_odd):
-    last = "south" if first.endswith("north") else "1"
+    last = "south" if first.endswith("th") else "1"
     with open("t.csv", "w", encoding="utf-8") as file:
         file.write(f"{first}\n" + "".join(f"{i % 9},{i % 5},{last}\n" for i in range(20)))
     table = open_table("t.csv", ReadOptions())
     assert (table.rows, table.assumed[1]) == (21, is_odd)
     assert open_table("t.csv", ReadOptions(Layout(header=False))).assumed == ("", False)
     assert open_table("t.csv", ReadOptions(Layout(header=True))).assumed == ("", False)
+
+
+def test_words_that_come_again_are_no_names(empty_folder):
+    with open("t.csv", "w", encoding="utf-8") as file:
+        file.write("Ulm,red\nBonn,blue\nUlm,red\n")
+    assert open_table("t.csv", ReadOptions()).assumed[1]
+    assert open_table("t.csv", ReadOptions(Layout(header=True))).names == ["Ulm", "red"]
+    assert open_table("t.csv", ReadOptions(), ["red"]).names == ["Ulm", "red"]
 
 
 def test_the_names_that_a_model_expects_are_a_header(empty_folder):

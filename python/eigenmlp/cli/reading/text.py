@@ -11,7 +11,7 @@ from itertools import islice
 
 from ..._basics.shown import shown
 from .source import shown_name
-from .words import counts_columns, is_header, stands_out, steps
+from .words import come_again, counts_columns, is_header, stands_out, steps
 
 _SAMPLE = 50  # rows that a separator is chosen by
 _SEPARATORS = "\t;|,"  # commas last: they may be decimal ones
@@ -123,7 +123,7 @@ def laid_out(content: bytes, name: str, layout: Layout, expected: Sequence[str] 
     if separator == " ":
         content = _single_spaces(content)
         data = [" ".join(line.split()) for line in data]
-    columns = len(_fields(data[0], separator))
+    columns = len(_records(data, separator)[0])
     content, named_above = _without_comments(content, separator, columns)
 
     start, names, assumed, is_odd = 0, None, "", False
@@ -134,7 +134,7 @@ def laid_out(content: bytes, name: str, layout: Layout, expected: Sequence[str] 
         cleaned_fields = {*_cleaned(fields)}
         if (
             layout.header
-            or is_header(fields)
+            or (is_header(fields) and not come_again(fields, below))
             or (expected and cleaned_fields >= {*expected})
             or counts_columns(fields, below)
         ):
@@ -143,7 +143,7 @@ def laid_out(content: bytes, name: str, layout: Layout, expected: Sequence[str] 
             start, names, is_odd = min(end, len(content)), fields, True
             assumed = f"the first row is taken for names: {listed}; --no-header takes it for data"
         elif named_above is None and fields:
-            is_odd = stands_out(fields, below)
+            is_odd = is_header(fields) or stands_out(fields, below)
             assumed = (
                 f"no header: the first row is taken for data: {listed}; --header takes it for names"
             )
@@ -185,17 +185,23 @@ def _fields(line: str, separator: str) -> list[str]:
         return line.split(separator)
 
 
+def _records(lines: list[str], separator: str) -> list[list[str]]:
+    """The fields of the records in some lines, of which the last may be the first part of one."""
+    try:
+        records = [row for row in csv.reader([f"{x}\n" for x in lines], delimiter=separator) if row]
+    except csv.Error:  # a field of more than 131,072 characters
+        return [line.split(separator) for line in lines[:1]]
+    in_quotes = "".join(lines).count('"') % 2 == 1
+    return records[:-1] if in_quotes and len(records) > 1 else records or [[]]
+
+
 def _separator(lines: list[str]) -> str:
     """The one that divides all rows alike; spaces only where nothing else is there."""
     text = "\n".join(lines)
     for candidate in _SEPARATORS:
         if candidate not in text:
             continue
-        # The last line may be the first part of a record with line ends inside quotes.
-        try:
-            counts = {len(row) for row in csv.reader(lines, delimiter=candidate) if row}
-        except csv.Error:  # a field of more than 131,072 characters
-            continue
+        counts = {len(row) for row in _records(lines, candidate)}
         if len(counts) == 1 and counts != {1}:
             return candidate
     if not any(candidate in text for candidate in _SEPARATORS):
@@ -272,8 +278,8 @@ def _is_quoted_alone(line: str, below: bytes) -> bool:
 
 def _below(content: bytes, separator: str) -> list[list[str]]:
     """Fields of some of the rows behind a header."""
-    lines = islice(_lines(content), _SAMPLE)
-    return [_fields(line, separator) for line in lines if line.strip()]
+    lines = [line for line in islice(_lines(content), _SAMPLE) if line.strip()]
+    return _records(lines, separator) if lines else []
 
 
 def _cleaned(names: list[str]) -> Iterator[str]:

@@ -93,6 +93,18 @@ def _step(cells: Sequence[str], places: Sequence[int]) -> int:
     return max(0, found.pop()) if len(found) == 1 else 0
 
 
+def come_again(fields: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Whether each of a first row's names is in its column below too: they are words of rows then.
+
+    Of two columns at least; one alone may well be called as what is in it.
+    """
+    names = [(i, field.strip()) for i, field in enumerate(fields) if field.strip()]
+    found = [{row[i].strip() for row in below if i < len(row)} for i, _ in names]
+    return len(names) > 1 and all(
+        name in cells for (_, name), cells in zip(names, found, strict=True)
+    )
+
+
 def stands_out(fields: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     """Whether a first row that is taken for data may well be names.
 
