@@ -253,6 +253,16 @@ def test_numbers_with_signs_are_told_of(empty_folder, cells):
     assert note.startswith(f"t.csv: line 2, column 1 ('a'): taken as words, as '{cells[0]}' is no")
 
 
+def test_codes_with_zeros_are_told_of(empty_folder):
+    with open("t.csv", "w", encoding="utf-8") as file:
+        file.write("zip,b\n2139,x\n01007,y\n")
+    table = open_table("t.csv", ReadOptions())
+    assert table.column("zip").to_list() == [2139, 1007]
+    assert table.notes == [
+        "t.csv: line 3, column 1 ('zip'): '01007' is taken as a number; --text 'zip' takes words"
+    ]
+
+
 def test_thousands_beside_decimal_commas(empty_folder):
     with pytest.raises(
         ValueError, match=r"line 2, column 1 .'a'.: .*'1\.234,5' .dots that separate"

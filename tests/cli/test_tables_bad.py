@@ -66,6 +66,7 @@ def table(*columns, header):
         ("--plain", r"line 2, column 1 \('key'\): expected a finite number, got 's0'"),
         ("--plain --target size", "--target: a plain network takes all columns in their order"),
         ("--test absent.csv --drop key", r"absent\.csv: expected a table, found no such file"),
+        ("--seed 4294967296", "--seed: expected at most 4294967295 for tables, got 4294967296"),
         ("--save no/where", "--save: cannot write no/where"),
     ],
 )

@@ -158,6 +158,8 @@ def _parameters(command: TrainCommand) -> dict[str, Any]:
                 f"--{option.replace('_', '-')}: models of tables are trained with {why}; --plain "
                 "trains the network of .npz files with it, on numbers alone"
             )
+    if command.seed >= 2**32:
+        raise ValueError(f"--seed: expected at most {2**32 - 1} for tables, got {command.seed}")
     if command.backend != "native":
         raise ValueError("--backend: models of tables are trained by the native one; or --plain")
     given = {

@@ -99,6 +99,7 @@ class Reader:
         made = self._numbers(cells)
         fit = len(made) - made.null_count()
         if there and fit == there:
+            self._tell_of_codes(column, cells)
             return self._finite(column, made)
         alone = self.text.names is None and there - fit == 1 and made[0] is None and fit > 1
         few = there - fit <= max(_FEW * there, there >= _ENOUGH)
@@ -131,6 +132,16 @@ class Reader:
             made = self._times(column, cells)
             return self._complete(column, cells, made, "a date as 2024-02-29 or 2024-02-29 23:59")
         return cells
+
+    def _tell_of_codes(self, column: int, cells: pl.Series) -> None:
+        """Zeros before digits, which numbers lose, as in 01007."""
+        codes = cells.str.contains(r"^0\d").fill_null(False)
+        if codes.any():
+            row = codes.arg_max() or 0
+            self.notes.append(
+                f"{self.text.where(self.text.line(row), column)}: {shown(cells[row])} is taken as "
+                f"a number; --text {shown(self.names[column])} takes words"
+            )
 
     def _numbers(self, cells: pl.Series) -> pl.Series:
         import polars as pl
