@@ -1,5 +1,6 @@
 """Each warning names the line that the user wrote, of estimators, networks and tables alike."""
 
+import tempfile
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -37,6 +38,11 @@ def bfloat16() -> Any:
     return em.MLP([2, 1], compute_dtype="bfloat16", loss="squared_error")
 
 
+def exported(model: Any) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        em.codegen.to_c(model, f"{folder}/m.c")
+
+
 WARNS: dict[str, tuple[Callable[[], Any], str]] = {
     "table, columns": (
         lambda: TableRegressor(**BRIEF).fit(FRAME.assign(same=1), Y),
@@ -67,6 +73,10 @@ WARNS: dict[str, tuple[Callable[[], Any], str]] = {
     "table, members": (
         lambda: TableRegressor(**BRIEF, members=2).fit(FRAME.assign(same=1), Y),
         "got 1 in every row",
+    ),
+    "table, exported": (
+        lambda: exported(TableRegressor(**BRIEF).fit(FRAME, 1e6 + 1e-3 * Y)),
+        "whose differences float32 can hold, got a mean of 1e+06 ± ",
     ),
     "max_iter": (lambda: clone(SHORT).fit(X, Y), "Maximum iterations"),
     "max_iter of a classifier": (

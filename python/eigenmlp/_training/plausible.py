@@ -77,7 +77,7 @@ def predictions(net: DenseNetwork, X: Any, T: Any, remedy: str = STANDARDIZE) ->
     rounding = _ROUNDING[net._dtype] * np.maximum(-low, high)
     if (high - low <= rounding).all() and not (_is_constant(sample) or _is_constant(targets)):
         _told_of_constant.add(net)
-        if (far := _beyond_digits(net)) is not None:
+        if (far := beyond_digits(net)) is not None:
             warn(
                 f"after training: expected targets whose differences {net._dtype} can hold, got "
                 f"{far}: all outputs are the same number; {_MORE_DIGITS}"
@@ -125,7 +125,7 @@ def trust(net: DenseNetwork) -> None:
     _told_of_constant.add(net)
 
 
-def _beyond_digits(net: DenseNetwork) -> str | None:
+def beyond_digits(net: DenseNetwork) -> str | None:
     """What to say of outputs whose unit is lost beside their shift."""
     shift, scale = np.broadcast_arrays(*np.atleast_1d(net.output_shift, net.output_scale))
     lost = np.flatnonzero(scale < _ROUNDING[net._dtype] * np.abs(shift))

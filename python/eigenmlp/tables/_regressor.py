@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
-from .._basics.warned import as_ours
+from .._basics.warned import as_ours, warn
 from .._inputs import checks
+from .._training import plausible
 from ..mlp import MLP
 from . import _intervals, _targets
 from ._base import TableEstimator
@@ -146,6 +147,11 @@ class TableRegressor(RegressorMixin, TableEstimator):
         units = {"output_shift": self._target_center, "output_scale": self._target_scale}
         copy = MLP(**{**net.config, **units, "init": "zeros"})
         copy.parameters = net.parameters
+        if (far := plausible.beyond_digits(copy)) is not None:
+            warn(
+                f"export: expected targets whose differences {copy.dtype} can hold, got {far}: "
+                "what the exported model gives is rounded; take a number off y before fit"
+            )
         return copy
 
     # ---- fitting
