@@ -11,7 +11,14 @@ from itertools import islice
 
 from ..._basics.shown import shown
 from .source import shown_name
-from .words import come_again, counts_columns, is_header, stands_out, steps
+from .words import (
+    come_again,
+    counts_columns,
+    is_header,
+    names_beside_numbers,
+    stands_out,
+    steps,
+)
 
 _SAMPLE = 50  # rows that a separator is chosen by
 _SEPARATORS = "\t;|,"  # commas last: they may be decimal ones
@@ -104,7 +111,8 @@ class Text:
 def laid_out(content: bytes, name: str, layout: Layout, expected: Sequence[str] = ()) -> Text:
     """Find separator, header and comments of a text from `source.decoded`.
 
-    A first row with all `expected` names is a header, whatever they look like.
+    A first row with all `expected` names is a header, whatever they look like, and tells the
+    separator.
 
     Raises
     ------
@@ -119,7 +127,8 @@ def laid_out(content: bytes, name: str, layout: Layout, expected: Sequence[str] 
     data = [line for line in first if not line.startswith("#")] or first
     if not data:
         raise ValueError(f"{shown_name(name)}: expected rows, found none")
-    separator = layout.separator or _separator(data[:_SAMPLE])
+    separator = layout.separator or _expected_by(data[:_SAMPLE], expected)
+    separator = separator or _separator(data[:_SAMPLE])
     if separator == " ":
         content = _single_spaces(content)
         data = [" ".join(line.split()) for line in data]
@@ -139,7 +148,11 @@ def laid_out(content: bytes, name: str, layout: Layout, expected: Sequence[str] 
             or counts_columns(fields, below)
         ):
             start, names = min(end, len(content)), fields
-        elif steps(fields, below) or _is_quoted_alone(line, content[end:]):
+        elif (
+            steps(fields, below)
+            or names_beside_numbers(fields, below)
+            or _is_quoted_alone(line, content[end:])
+        ):
             start, names, is_odd = min(end, len(content)), fields, True
             assumed = f"the first row is taken for names: {listed}; --no-header takes it for data"
         elif named_above is None and fields:
@@ -183,6 +196,14 @@ def _fields(line: str, separator: str) -> list[str]:
         return next(csv.reader([line], delimiter=separator), [])
     except csv.Error:
         return line.split(separator)
+
+
+def _expected_by(lines: list[str], expected: Sequence[str]) -> str | None:
+    """The separator by which the first record has all of some names."""
+    for candidate in _SEPARATORS if expected else "":
+        if {*_cleaned(_records(lines, candidate)[0])} >= {*expected}:
+            return candidate
+    return None
 
 
 def _records(lines: list[str], separator: str) -> list[list[str]]:

@@ -6,11 +6,14 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+from ..._inputs import dates
+
 # What other programs write for a value that is missing. Case tells NA from sodium's Na.
 MISSING = frozenset(
     {"", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-NaN", "-nan", "NaT", "None"}
     | {"NULL", "Null", "null", "nil", "?", "-", "--", ".", "1.#IND", "1.#QNAN", "-1.#IND"}
 )
+_ENOUGH = 6  # rows that tell what a column has
 _YEARS = range(1800, 2200)
 _LIKELY_MISSING = frozenset(word.lower() for word in MISSING)
 
@@ -91,6 +94,31 @@ def _step(cells: Sequence[str], places: Sequence[int]) -> int:
         return 0
     found = {int(cells[b]) - int(cells[a]) for a, b in pairwise(places)}
     return max(0, found.pop()) if len(found) == 1 else 0
+
+
+def names_beside_numbers(fields: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Whether whole numbers of a first row are names, as the words beside them are.
+
+    Words that do not come again in the rows `below`, one of them above truth values, dates, or a
+    few words that come again and again. Above numbers a word may be a mistake.
+    """
+    cells = [field.strip() for field in fields]
+    names = [i for i, cell in enumerate(cells) if _is_name(cell)]
+    rows = [[cell.strip() for cell in row] for row in below if len(row) == len(cells)]
+    whole = [cell.isascii() and cell.isdecimal() for cell in cells]
+    if len(rows) < _ENOUGH or not any(whole) or sum(whole) + len(names) < len(cells):
+        return False
+    if any(row[i] == cells[i] for row in rows for i in names):
+        return False
+    return any(_are_of_a_kind([row[i] for row in rows]) for i in names)
+
+
+def _are_of_a_kind(cells: Sequence[str]) -> bool:
+    there = [cell for cell in cells if cell not in MISSING]
+    if not there or any(number(cell) is not None for cell in there):
+        return False
+    of_few = len({*there}) * 3 <= len(there)
+    return of_few or all(truth(x) is not None for x in there) or all(map(dates.look_so, there))
 
 
 def come_again(fields: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
