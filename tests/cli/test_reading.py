@@ -44,6 +44,7 @@ def read(content, kinds=None, missing=MISSING, date_format=None, texts=(), name=
         ("# said\n#\na,b\n# more, here\n1,x\n#end\n", "ab", [(1, "x")]),
         ("# said\n# a,b\n1,2\n3,4\n", "ab", [(1, 2), (3, 4)]),
         ("c,n\n#ff0000,1\n# no\n#00ff00,2\n", "cn", [("#ff0000", 1), ("#00ff00", 2)]),
+        ("#said\nc\n#ff0000\n# no\n#\n#00ff00\n", "c", [("#ff0000",), ("#00ff00",)]),
         ('a,b\n"x\n#no comment",1\n', "ab", [("x\n#no comment", 1)]),
         ("a,b\n1,NA\n?,x\nnan,None\n", "ab", [(1, None), (None, "x"), (None, None)]),
         ("a,b\nTrue,yes\nfalse,no\nNA,yes\n", "ab", [(True, True), (False, False), (None, True)]),

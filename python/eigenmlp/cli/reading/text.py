@@ -247,7 +247,7 @@ def _without_comments(
     """Lines that begin with # emptied; of those before the rows the last, if it may be a header.
 
     A line such as ``#ff0000,3`` that has as many fields as the rows, and no space behind the #, is
-    a row; so is what stands inside quotes.
+    a row; so is what stands inside quotes. Where one column is all, only behind other rows.
     """
     if not (content.startswith(b"#") or b"\n#" in content):
         return content, None
@@ -262,7 +262,8 @@ def _without_comments(
         parts.append(between)
         at = match.start()
         fields = _fields(match.group().decode(), separator)
-        is_row = len(fields) == columns > 1 and not match.group().startswith(b"# ")
+        is_row = len(fields) == columns and re.match(rb"#[^ ]", match.group()) is not None
+        is_row = is_row and (begun or columns > 1)
         if quotes % 2 == 1 or is_row:
             continue
         at = match.end()
