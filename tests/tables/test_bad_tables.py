@@ -431,6 +431,13 @@ def test_targets_to_validate_with_that_are_far_away() -> None:
     )
 
 
+@pytest.mark.parametrize("value", [0.0, 1e-5, -3e7])
+@pytest.mark.parametrize("rows", [30, N])
+def test_a_target_that_does_not_vary_is_what_is_predicted(value: float, rows: int) -> None:
+    model = TableRegressor(**BRIEF).fit(FRAME[:rows], np.full(rows, value))
+    np.testing.assert_allclose(model.predict(FRAME), value, rtol=1e-4, atol=1e-4 * (not value))
+
+
 @pytest.mark.parametrize("low", [2**60, 2**64 - 3, -(2**63)])
 def test_classes_keep_all_their_digits(low: int) -> None:
     labels = [low + i % 3 for i in range(N)]

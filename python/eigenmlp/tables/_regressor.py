@@ -19,6 +19,7 @@ from ._errors import CellError
 
 Array = NDArray[Any]
 
+_CONSTANT = 1e-6  # of a target, that its scale is if it does not vary
 _FAR = 1e12  # deviations of targets: of more, the squared error is no number in float32
 
 
@@ -177,7 +178,8 @@ class TableRegressor(RegressorMixin, TableEstimator):
         size = float(np.abs(y).max()) or 1.0  # divided by first, so that no square overflows
         center = float(np.average(y / size, weights=weights) * size)
         deviation = np.sqrt(np.average(((y - center) / size) ** 2, weights=weights)) * size
-        scale = float(deviation) if deviation > 0 else 1.0
+        # Where all are the same, so is what is predicted.
+        scale = float(deviation) if deviation > 0 else _CONSTANT * (abs(center) or 1.0)
         learnt |= {"_center": center, "_scale": scale}
         learnt["_T"] = learnt["_guide"] = self._scaled(y, learnt, learnt["_name"])
         return weights
