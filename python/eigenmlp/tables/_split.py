@@ -67,7 +67,8 @@ def _by_groups(groups: Array, count: int, rng: np.random.Generator) -> Array:
     for group in order.tolist():
         fold_of[group] = int(np.argmin(filled))
         filled[fold_of[group]] += sizes[group]
-    nearest = int(np.argmin(np.abs(filled - len(groups) / count)))
+    off = np.where(filled > 0, np.abs(filled - len(groups) / count), np.inf)
+    nearest = int(np.argmin(off))
     swapped = np.arange(count)
     swapped[[0, nearest]] = nearest, 0
     found: Array = swapped[fold_of][inverse]
