@@ -171,6 +171,15 @@ def test_a_missing_target_is_refused(fit: Callable[[Any], Any], name: str) -> No
     assert "row 7" in message or "expected numbers, got" in message, message
 
 
+@pytest.mark.parametrize("name", [n for n in TEXTS if n not in NOT_OF_SKLEARN])
+def test_the_drop_in_says_which_label_is_missing(name: str) -> None:
+    y = ALL[name].copy()
+    y[7] = pd.NA
+    text = r"y: expected a value in every row, got a column of .* with 1 missing, .* row 7"
+    with pytest.raises(ValueError, match=text):
+        MLPClassifier(max_iter=2).fit(X, y)
+
+
 def test_times_are_no_values() -> None:
     days = pd.Series(pd.date_range("2024-01-01", periods=N))
     for y in (days, days.to_numpy(), days.astype(pd.ArrowDtype(pa.timestamp("us")))):

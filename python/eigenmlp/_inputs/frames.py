@@ -73,6 +73,20 @@ def refusal(value: Any, what: str) -> str | None:
     return None
 
 
+def gaps(value: Any, what: str) -> str | None:
+    """What to say of a column with missing values, whatever the others are."""
+    name = library(value)
+    if name is None or has(value, "collect"):
+        return None
+    column = next(_columns(*_native(value, name)), None)
+    if column is None or not (found := _gaps(_missing(column, _native(value, name)[1]))):
+        return None
+    return (
+        f"{what}: expected a value in every row, got {_described(column)}{found}: leave these rows "
+        "out"
+    )
+
+
 def _numbers(value: Any, name: str, what: str) -> Array:
     if has(value, "collect"):
         kind = type(value).__name__

@@ -114,6 +114,8 @@ def naming(X: Any, y: Any = None) -> Iterator[None]:
         found = frames.refusal(X, "X")
         if found is None and of_gaps:
             found = frames.refusal(y, "y")
+            if found is not None and found.startswith("y: expected numbers"):  # as texts may be
+                found = frames.gaps(y, "y") or found
         if found is None:
             raise
         raise ValueError(f"{words[:_WORDS]}{'.' * (words[-1:] != '.')} {found}") from None
