@@ -370,3 +370,67 @@ class TestEvaluateAndInfo:
     def test_info_of_a_network(self, model, capsys):
         found = as_json(capsys, "info", model)
         assert found["kind"] == "network" and found["layer_sizes"] == [64, 50, 10]
+
+
+class TestWhatPeopleWrite:
+    """The same thing in several spellings, in the rows of a model and in those to come."""
+
+    @pytest.mark.parametrize(
+        ("words", "other"),
+        [
+            (["TRUE", "true", "False", "FALSE"], "tRue"),
+            (["yes", "Yes", "NO", "no"], "YES"),
+            (["Y", "y", "N", "n"], "y"),
+        ],
+    )
+    def test_truths(self, empty_folder, capsys, words, other):
+        """As a column they are two values, as a target two classes."""
+        often = [0, 0, 2, 2, 0, 1, 2, 3]  # the first spelling of each more often
+        rows = [[words[often[i % 8]], str(i % 7), words[often[(i + 3) % 8]]] for i in range(80)]
+        name = write("t.csv", rows, ["on", "x", "kind"])
+        found = as_json(capsys, "train", name, *QUICK)
+        assert found["columns"][0]["kind"] == "booleans"
+        assert [one["label"] for one in found["classes"]] == sorted({words[0], words[2]})
+        other_rows = [[word, "3", label] for word in words for label in words] * 2
+        write("p.csv", other_rows, ["on", "x", "kind"])
+        judged = as_json(capsys, "evaluate", found["model"], "p.csv")
+        assert judged["rows"] == 32 and len(judged["classes"]) == 2
+        write("q.csv", [[other, "3"], [words[0], "3"]], ["on", "x"])
+        first, second = output(capsys, "predict", found["model"], "q.csv", "--proba").split()[1:]
+        assert first == second
+
+    def test_classes_that_differ_in_case(self, empty_folder, capsys):
+        rows = [[str(i % 7), ["Ulm", "ulm", "Bonn"][i % 3]] for i in range(60)]
+        found = as_json(capsys, "train", write("t.csv", rows, ["x", "town"]), *QUICK)
+        assert any("'Ulm' and 'ulm', which differ in case" in said for said in found["warnings"])
+
+    def test_an_order_of_dates_is_kept(self, empty_folder, capsys):
+        """A row alone does not tell it, and need not."""
+        rows = [[f"{i % 12 + 1:02d}/{i % 28 + 1:02d}/26", str(i % 2)] for i in range(60)]
+        found = as_json(capsys, "train", write("t.csv", rows, ["day", "y"]), *QUICK)
+        assert found["columns"] == [{"name": "day", "kind": "times"}]
+        write("a.csv", [["03/04/26"]], ["day"])
+        write("b.csv", [["2026-03-04"]], ["day"])
+        first, second = (
+            output(capsys, "predict", found["model"], name, "--proba")
+            for name in ("a.csv", "b.csv")
+        )
+        assert first == second
+        write("c.csv", [["13/04/26"]], ["day"])
+        assert main(["predict", found["model"], "c.csv"]) == 2
+        assert "or the month first as trained on, got '13/04/26'" in capsys.readouterr().err
+
+    def test_years_for_names(self, empty_folder, capsys):
+        """No row of the file is lost, nor is one made of its names."""
+        rows = [[str(i % 7 + 0.5), str(i % 5), str(i % 2)] for i in range(60)]
+        found = as_json(capsys, "train", write("t.csv", rows, ["2019", "2020", "2021"]), *QUICK)
+        assert found["train_rows"] + found["rows"] == 60 and found["target"] == "2021"
+        assert "the first row is taken for names: 2019, 2020, 2021" in found["warnings"][0]
+        write("p.csv", [["4", "1.5"]], ["2020", "2019"])
+        assert len(output(capsys, "predict", found["model"], "p.csv").split()) == 1
+        bare = write("b.csv", rows, None)
+        found = as_json(capsys, "train", bare, *QUICK)
+        assert found["train_rows"] + found["rows"] == 60
+        assert "no header: the first row is taken for data: 0.5, 0, 0; --header" in output(
+            capsys, "train", bare, *QUICK
+        )

@@ -66,6 +66,7 @@ def table(*columns, header):
         ("--plain", r"line 2, column 1 \('key'\): expected a finite number, got 's0'"),
         ("--plain --target size", "--target: a plain network takes all columns in their order"),
         ("--test absent.csv --drop key", r"absent\.csv: expected a table, found no such file"),
+        ("--seed 4294967296", "--seed: expected at most 4294967295 for tables, got 4294967296"),
         ("--save no/where", "--save: cannot write no/where"),
     ],
 )
@@ -131,6 +132,10 @@ def test_what_is_read_is_not_written_over(empty_folder, refused, arguments):
         (
             table(["2024-02-30", *["2024-01-05"] * 59], COUNT, header="d,y"),
             "line 2, column 1 .*'2024-02-30'",
+        ),
+        (
+            table(COUNT, [""] * 60, header="a,y"),
+            r"column 2 .'y'.: expected a target, got nothing in all 60 rows: --target takes",
         ),
         ("a,y\n1,p\n2,q\n", "too few rows to hold a fifth out: 2 in 2 classes"),
         ("a,y\n1,2.5\n", "expected a target of values that differ|too few rows"),

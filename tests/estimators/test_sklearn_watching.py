@@ -92,6 +92,14 @@ def test_validation_data_that_cannot_be_used(digits: Any) -> None:
         MLPClassifier(solver="lbfgs").fit(X, y, validation_data=(X, y))
 
 
+def test_validation_data_of_which_no_score_is_a_number() -> None:
+    X = np.linspace(-1, 1, 30)[:, None]
+    y = X[:, 0].copy()
+    y[7] = -1e300
+    with pytest.raises(ValueError, match=r"up to ±1e\+150, got \[?-1e\+300\]? in row 7"):
+        eigenmlp.sklearn.MLPRegressor(max_iter=2).fit(X, X[:, 0], validation_data=(X, y))
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_callbacks(digits: Any, solver: str) -> None:
     """They see the estimator as it is after each epoch, and may end the training."""

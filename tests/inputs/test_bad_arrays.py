@@ -1,5 +1,6 @@
 """X, y, weights, parameters and outputs that cannot be used are refused, and change nothing."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 import eigenmlp as em
+from eigenmlp._basics.shown import shown
 from support.names import LOSS_NAMES as LOSSES
 from support.refusals import (
     INF,
@@ -268,3 +270,14 @@ def test_class_weights_need_labels(reads: str, backend: str) -> None:
     net = make(backend, em.losses.SoftmaxCrossEntropy(class_weight=[1, 2]))
     call = lambda: READS_Y[reads](net, PROBABILITIES)  # noqa: E731
     refused(net, call, ValueError, r"expected integer labels \(N,\) with class_weight, got")
+
+
+@pytest.mark.parametrize("odd", [10**400, -(2**63) - 1, "\ud800", None, 1j])
+def test_objects_that_are_no_numbers_are_told_with_their_place(odd: Any) -> None:
+    rows = np.array([[1, 2, 3]] * N, dtype=object)
+    rows[2, 1] = odd
+    text = re.escape(f"got an array of object with {shown(odd)} at ")
+    refused(make(), lambda: make().fit(rows, LABELS), TypeError, rf"X: .*{text}X\[2, 1\]")
+    labels = np.array(LABELS, dtype=object)
+    labels[4] = odd
+    refused(make(), lambda: make().fit(X, labels), TypeError, rf"y: .*{text}y\[4\]")

@@ -1,6 +1,7 @@
 """Frames of pandas, Polars and PyArrow: taken wherever an array is, or refused by column."""
 
 import decimal
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -239,3 +240,28 @@ assert not {"pandas", "polars", "pyarrow", "narwhals"} & set(sys.modules)
 """
     done = in_subprocess(program)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("odd", [10**400, "\ud800", [1]])
+def test_objects_of_pandas_that_are_no_numbers(odd: Any) -> None:
+    pandas = pytest.importorskip("pandas")
+    values = pandas.Series([*A[:7], odd, *A[8:]], dtype=object)
+    net = em.MLP([1, 1], loss="squared_error", seed=0)
+    for call in (
+        lambda: net.fit(pandas.DataFrame({"a": values}), C),
+        lambda: net.fit(C[:, None], values),
+    ):
+        refused(net, call, TypeError, r"column.* of object, .* in row 7 \(from 0\)")
+
+
+def test_integers_that_no_float_holds_in_the_estimators() -> None:
+    sklearn = pytest.importorskip("eigenmlp.sklearn")
+    rows = [[1.0, 2], *[[3.0, 4 + i] for i in range(N - 2)], [5.0, 10**400]]
+    targets = [*C[1:], 10**400]
+    for X, y, place in ((rows, C, "X[23, 1]"), (ROWS, targets, "y[23]")):
+        with pytest.raises(ValueError, match=f"a float can hold, got 1000.* at {re.escape(place)}"):
+            sklearn.MLPRegressor(max_iter=1).fit(X, y)
+    with pytest.raises(ValueError, match=r"Unknown label type: y: expected .*got 1000.* in row 23"):
+        sklearn.MLPClassifier(max_iter=1).fit(ROWS, [*LABELS[1:].tolist(), 10**400])
+    with pytest.raises(ValueError, match=r"y: expected numbers, got '\\ud800' in row 23"):
+        sklearn.MLPRegressor(max_iter=1).fit(ROWS, [*map(str, C[1:]), "\ud800"])

@@ -279,3 +279,28 @@ def test_numbers_that_leave_float32_are_refused(backend: str) -> None:
     net = em.MLP([1, 1], loss="squared_error", input_scale=[1e30], backend=backend)
     with pytest.raises(ValueError, match=r"X: .*after standardising, got 1e\+20 at \[1, 0\]"):
         net.forward([[1.0], [1e20]])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size", "text"),
+    [
+        ("float32", 3.4e38, "X: expected columns whose deviation float32 can divide by, got 2.94"),
+        ("float64", 1.7e308, "X: expected finite float64 numbers after standardising, got 1.7"),
+    ],
+)
+def test_columns_that_cannot_be_standardised(dtype: str, size: float, text: str) -> None:
+    """They are refused by where they are, and nothing is measured."""
+    y = np.r_[np.zeros(3), np.ones(9)]
+    X = np.c_[y, np.where(y > 0, -size, size)].astype(dtype)
+    net = em.MLP([2, 3, 1], loss="squared_error", standardize=True, dtype=dtype, seed=0)
+    before = net.parameters
+    for call in (lambda: net.fit(X, y, epochs=1), lambda: net.standardize(X, y)):
+        with pytest.raises(ValueError, match=text):
+            call()
+    assert np.all(net.input_shift == 0) and np.all(net.input_scale == 1)
+    assert net.parameters.tobytes() == before.tobytes()
+    net.fit(X[:, :1].repeat(2, axis=1), y, epochs=1)
+    if dtype == "float32":
+        other = em.MLP([1, 1], loss="squared_error", standardize=True, seed=0)
+        with pytest.raises(ValueError, match="y: expected finite float32 numbers after standardis"):
+            other.fit(y[:, None], X[:, 1], epochs=1)

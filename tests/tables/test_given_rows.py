@@ -9,7 +9,7 @@ import pytest
 from sklearn.base import clone
 
 import eigenmlp as em
-from eigenmlp.tables import TableClassifier, TableRegressor
+from eigenmlp.tables import TableClassifier, TableRegressor, _split
 from support.tables import ONE_CHOICE
 
 RNG = np.random.default_rng(0)
@@ -160,7 +160,9 @@ def test_unseen_classes_and_groups_are_refused() -> None:
     message = r"validation: column 'y', row 7: expected one of the classes \['high', 'low'\]"
     with pytest.raises(ValueError, match=message):
         TableClassifier(**QUICK).fit(TRAIN, KIND[:200], validation=(VALID, labels))
-    with pytest.raises(ValueError, match="groups: expected none where validation rows are given"):
+    with pytest.raises(
+        ValueError, match="groups: expected None where rows to validate with are given, got both"
+    ):
         fitted(TableRegressor(**QUICK), groups=np.arange(200))
 
 
@@ -187,3 +189,14 @@ def test_activation_and_momentum_are_the_networks(tmp_path: Any) -> None:
     for name, value in (("activation", "wave"), ("beta_1", 1.0), ("beta_1", -0.1)):
         with pytest.raises(ValueError, match=name):
             fitted(clone(model).set_params(**{name: value}))
+
+
+@pytest.mark.parametrize("sizes", [[90, 10], [10, 30, 60], [25] * 4, [97, 1, 1, 1], [50, 50]])
+def test_groups_to_validate_with_are_about_a_fifth(sizes: list[int]) -> None:
+    """The fold that validates is the one whose size is nearest to that."""
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    fold = _split.folds(np.zeros(100), 5, False, groups, np.random.default_rng(0))
+    assert all(len({*fold[groups == group].tolist()}) == 1 for group in range(len(sizes)))
+    shares = [int((fold == one).sum()) for one in range(5)]
+    assert shares[0] > 0
+    assert abs(shares[0] - 20) == min(abs(share - 20) for share in shares if share)

@@ -52,6 +52,9 @@ def test_a_regressor_comes_back(bins: int, tmp_path: Path) -> None:
     for name in ("training_", "feature_names_in_", "n_features_in_", "validation_score_"):
         np.testing.assert_equal(getattr(other, name), getattr(model, name))
     assert other.history_.val_loss == model.history_.val_loss
+    assert other.leaderboard() == model.leaderboard()
+    assert other.leaderboard()[0]["loss"] == min(model.history_.val_loss)
+    assert other.settings_ == model.settings_
 
 
 @pytest.mark.parametrize("classes", [[3, 5, 8], ["a", "b", "ü"], [0.5, 1.5], [False, True]])
@@ -175,3 +178,25 @@ def test_numbers_for_names_have_to_be_as_many(tmp_path: Path) -> None:
         rewritten(tmp_path / "m", tmp_path / "c", lambda table, x=labels: table.update(labels=x))
         with pytest.raises(ValueError, match="labels: expected 3 integers"):
             TableRegressor.load(tmp_path / "c")
+
+
+def test_an_older_file_tells_what_its_training_does(saved: Path, tmp_path: Path) -> None:
+    """Files had no description of a network that is alone."""
+    rewritten(saved, tmp_path / "m", lambda table: table.pop("member"))
+    model = TableRegressor.load(tmp_path / "m")
+    (line,) = model.leaderboard()
+    assert line["loss"] == min(model.training_["val_loss"]) and line["seconds"] > 0
+    assert not hasattr(model, "settings_")
+
+
+def test_an_order_of_dates_comes_back(tmp_path: Path) -> None:
+    days = FRAME.assign(day=[f"{i % 12 + 1}/{i % 28 + 1}/26" for i in range(N)])
+    model = TableRegressor(**QUICK).fit(days, Y)
+    model.save(tmp_path / "m")
+    other = TableRegressor.load(tmp_path / "m")
+    row = days[:1].assign(day="3/4/26")
+    assert other.predict(row) == model.predict(row)
+    assert other.predict(row) == model.predict(row.assign(day=pd.Timestamp(2026, 3, 4)))
+    rewritten(tmp_path / "m", tmp_path / "n", lambda t: t["columns"][-1].update(order="dym"))
+    with pytest.raises(ValueError, match=r"order: expected one of .*got 'dym'"):
+        TableRegressor.load(tmp_path / "n")

@@ -132,6 +132,27 @@ def test_order_of_columns_with_numbers_for_names(labels: list[int], tmp_path: Pa
         np.testing.assert_array_equal(one.predict(frame.set_axis([9, 8, 6], axis=1)), expected)
 
 
+@pytest.mark.parametrize(
+    "names",
+    [[0.5, 1.5, 2.5], [*pd.date_range("2024", periods=3)], ["a", None, 3], [True, 0.5, "b"]],
+)
+def test_order_of_columns_with_other_names(names: list[Any]) -> None:
+    """Whatever a name is, columns have their place by it."""
+    frame = pd.DataFrame(RNG.normal(size=(N, 3)), columns=names)
+    model = TableRegressor(**QUICK).fit(frame, 3 * frame.iloc[:, 0].rename("y"))
+    np.testing.assert_array_equal(model.predict(frame.iloc[:, ::-1]), model.predict(frame))
+    with pytest.raises(ValueError, match="expected the columns of fit, got none named"):
+        model.predict(frame.set_axis([9.5, 8.5, 6.5], axis=1))
+
+
+def test_batches_of_pyarrow_keep_their_names() -> None:
+    columns = {"a": RNG.normal(size=N), "b": RNG.normal(size=N)}
+    batch = pa.RecordBatch.from_pydict(columns)
+    model = TableRegressor(**QUICK).fit(batch, PRICE)
+    assert model.feature_names_in_.tolist() == ["a", "b"]
+    np.testing.assert_array_equal(model.predict(batch.select(["b", "a"])), model.predict(batch))
+
+
 def test_order_of_columns_does_not_matter(model: TableRegressor) -> None:
     expected = model.predict(FRAMES["polars"])
     for frame in (FRAMES["pandas"][[*COLUMNS][::-1]], FRAMES["polars"].select([*COLUMNS][::-1])):

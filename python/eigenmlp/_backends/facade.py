@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
+from .._basics.warned import warn
 from .._core.loading import core, level
 from ..losses import Loss, SquaredError
 from ..optimizers import Optimizer
@@ -28,7 +28,7 @@ def warn_without_bfloat16() -> None:
         "operands in float32, which brings no speed; AMX, AVX-512-BF16 or BFDOT would"
     )
     _warned.append(text)
-    warnings.warn(text, stacklevel=4)
+    warn(text)
 
 
 def make_network(

@@ -145,7 +145,8 @@ def numbers(value: ArrayLike, what: str) -> Array:
         value = shared(value, what)
     array = as_array(value, what)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{what}: expected numbers, got an array of {array.dtype!s:.80}")
+        came = f"an array of {array.dtype!s:.80}{_first_other(array, what)}"
+        raise TypeError(f"{what}: expected numbers, got {came}")
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     return array if array.flags.aligned else array.copy()
@@ -155,6 +156,18 @@ def _is_plain(array: Array) -> bool:
     """Whether an array is numbers already as the processor reads them."""
     dtype = array.dtype
     return dtype.kind in "biuf" and dtype.isnative and array.flags.aligned
+
+
+def _first_other(array: Array, what: str) -> str:
+    """Of an array of objects the first that is no number of 64 bits, and where."""
+    if array.dtype.kind != "O":
+        return ""
+    for place, item in enumerate(array.ravel()):
+        whole = isinstance(item, (int, np.integer)) and -(2**63) <= item < 2**64
+        if not whole and not isinstance(item, (float, np.floating, np.bool_)):
+            where = ", ".join(map(str, np.unravel_index(place, array.shape)))
+            return f" with {shown(item)} at {what}[{where}]"
+    return ""
 
 
 def as_array(value: Any, what: str) -> Array:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._basics.shown import shown
 from .foreign import has
 
 Array = NDArray[Any]
@@ -72,6 +73,20 @@ def refusal(value: Any, what: str) -> str | None:
     return None
 
 
+def gaps(value: Any, what: str) -> str | None:
+    """What to say of a column with missing values, whatever the others are."""
+    name = library(value)
+    if name is None or has(value, "collect"):
+        return None
+    column = next(_columns(*_native(value, name)), None)
+    if column is None or not (found := _gaps(_missing(column, _native(value, name)[1]))):
+        return None
+    return (
+        f"{what}: expected a value in every row, got {_described(column)}{found}: leave these rows "
+        "out"
+    )
+
+
 def _numbers(value: Any, name: str, what: str) -> Array:
     if has(value, "collect"):
         kind = type(value).__name__
@@ -114,7 +129,20 @@ def _check_kinds(columns: list[_Column], name: str, what: str) -> None:
             "number the labels, as numpy.unique(y, return_inverse=True)[1] does; "
             "eigenmlp.sklearn.MLPClassifier takes them as they are"
         )
-    raise TypeError(f"{what}: expected numbers, got {_described(first)}{gaps}{more}: {use}")
+    raise TypeError(
+        f"{what}: expected numbers, got {_described(first)}{_odd(first)}{gaps}{more}: {use}"
+    )
+
+
+def _odd(column: _Column) -> str:
+    """Of a column of pandas' objects the first that is no number of 64 bits, and its row."""
+    if column.dtype != "object":
+        return ""
+    for row, item in enumerate(column.values):
+        whole = isinstance(item, (int, np.integer)) and -(2**63) <= item < 2**64
+        if not whole and not isinstance(item, (float, np.floating, np.bool_)):
+            return f", {shown(item)} in row {row} (from 0)"
+    return ""
 
 
 def _check_finite(column: _Column, array: Array, what: str) -> None:
@@ -207,8 +235,8 @@ def _columns(value: Any, name: str) -> Iterator[_Column]:
 
 def _column(label: Any, values: Any, name: str) -> _Column:
     dtype = values.type if name == "pyarrow" else values.dtype
-    shown = None if label is None else _short(repr(label))
-    return _Column(shown, _short(str(dtype)), values, _is_number(dtype, name))
+    text = None if label is None else _short(repr(label))
+    return _Column(text, _short(str(dtype)), values, _is_number(dtype, name))
 
 
 def _short(text: str) -> str:

@@ -75,10 +75,12 @@ class LayersInUnits(Layers):
         return self
 
     def _measure(self, rows: Any, T: Any) -> None:
-        of_values = self._loss_object.of_values
-        self._set_units(
-            replace(self._units, **units.measured(rows, T if of_values else None, self._dtype))
-        )
+        T = T if self._loss_object.of_values else None
+        new = replace(self._units, **units.measured(rows, T, self._dtype))
+        new.check_inputs(rows, self._dtype)
+        if T is not None:
+            new.check_targets(T, self._dtype)
+        self._set_units(new)
         self._standardize, self._to_be_measured = True, False
 
     def _set_units(self, new: Units) -> None:

@@ -152,6 +152,11 @@ def measured(X: Any, T: Array | None, dtype: str) -> dict[str, Array]:
         units = {"input_shift": mean, "input_scale": 1 / deviation}
     if T is not None:
         units["output_shift"], units["output_scale"] = moments(T, dtype)
+    if (wide := np.flatnonzero(units["input_scale"] < np.finfo(dtype).tiny)).size:
+        raise ValueError(
+            f"X: expected columns whose deviation {dtype} can divide by, got "
+            f"{deviation[wide[0]]:.3g} in column {wide[0]}"
+        )
     return units
 
 

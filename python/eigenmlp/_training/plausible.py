@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 import weakref
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._basics.warned import warn
 from .._network.network import DenseNetwork
 
 Array = NDArray[Any]
@@ -54,7 +53,7 @@ def columns(net: DenseNetwork, X: Any, remedy: str = STANDARDIZE) -> None:
         return
     found = _of_deviations(A, deviations) or _of_means(means)
     if found is not None:
-        _warn(
+        warn(
             f"X: expected columns of about one size, got {found}; with a difference of more than "
             f"{_RATIO:,.0f} a network hardly learns: {remedy}"
         )
@@ -78,13 +77,13 @@ def predictions(net: DenseNetwork, X: Any, T: Any, remedy: str = STANDARDIZE) ->
     rounding = _ROUNDING[net._dtype] * np.maximum(-low, high)
     if (high - low <= rounding).all() and not (_is_constant(sample) or _is_constant(targets)):
         _told_of_constant.add(net)
-        if (far := _beyond_digits(net)) is not None:
-            _warn(
+        if (far := beyond_digits(net)) is not None:
+            warn(
                 f"after training: expected targets whose differences {net._dtype} can hold, got "
                 f"{far}: all outputs are the same number; {_MORE_DIGITS}"
             )
             return
-        _warn(
+        warn(
             f"after training: expected outputs that depend on the row, got the same for all of "
             f"{len(Y)} different rows: the network has learnt a constant, as where columns or "
             "targets are large, the learning rate is too high, or all weights began as 0: "
@@ -126,7 +125,7 @@ def trust(net: DenseNetwork) -> None:
     _told_of_constant.add(net)
 
 
-def _beyond_digits(net: DenseNetwork) -> str | None:
+def beyond_digits(net: DenseNetwork) -> str | None:
     """What to say of outputs whose unit is lost beside their shift."""
     shift, scale = np.broadcast_arrays(*np.atleast_1d(net.output_shift, net.output_scale))
     lost = np.flatnonzero(scale < _ROUNDING[net._dtype] * np.abs(shift))
@@ -171,15 +170,3 @@ def _of_means(means: Array) -> str | None:
     if not means[high] - means[low] > _RATIO:
         return None
     return f"means from {means[low]:.3g} (column {low}) to {means[high]:.3g} (column {high})"
-
-
-def _warn(message: str) -> None:
-    """At the line of the caller outside of this library and of scikit-learn."""
-    level, frame = 1, sys._getframe()
-    while frame.f_back is not None and _is_inside(str(frame.f_globals.get("__name__"))):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, UserWarning, stacklevel=level)
-
-
-def _is_inside(module: str) -> bool:
-    return module.partition(".")[0] in ("eigenmlp", "sklearn")

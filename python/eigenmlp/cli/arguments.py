@@ -300,7 +300,12 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--text", type=values.names, default=(), metavar="A,B", help="columns that are words"
     )
-    group.add_argument("--date-format", type=values.date_format, metavar="F", help="as %%d/%%m/%%Y")
+    group.add_argument(
+        "--date-format",
+        type=values.date_format,
+        metavar="F",
+        help="as %%d/%%m/%%Y, if rows do not tell",
+    )
     group.add_argument("--encoding", type=values.encoding, metavar="NAME", help="of text (UTF-8)")
 
 

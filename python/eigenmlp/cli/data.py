@@ -29,6 +29,7 @@ class Table:
 
     X: Array
     y: Array | None
+    assumed: tuple[str, bool] = ("", False)  # what its first row was taken for (`Report.tell_of`)
 
 
 @dataclass(frozen=True)
@@ -180,9 +181,10 @@ def _read_numbers(name: str, inputs: int | None, read: ReadOptions) -> Table:
     text = laid_out(decoded(content, name, read.layout.encoding), name, read.layout)
     table = numbers(text, read.layout.point)  # (N, D) or (N, D + 1)
     columns = table.shape[1]
+    assumed = (f"{shown_name(name)}: {text.assumed}" if text.assumed else "", text.is_odd)
     if inputs is not None and columns == inputs:
-        return Table(table, None)
+        return Table(table, None, assumed)
     if columns < 2:
         raise ValueError(f"{shown_name(name)}: expected inputs and, last, a target; got one column")
     y = whole(table[:, -1])
-    return Table(table[:, :-1], table[:, -1:] if y is None else y)
+    return Table(table[:, :-1], table[:, -1:] if y is None else y, assumed)

@@ -55,6 +55,11 @@ def kinds(model: Any) -> dict[str, str | None]:
     return {name: used.get(name, TEXTS) for name in features(model)}
 
 
+def orders(model: Any) -> dict[str, str]:
+    """Of day, month and year in columns of dates, where the training rows told it."""
+    return {c.name: c.order for c in model.columns_ if c.kind == "time" and c.order}
+
+
 def needs_tables(what: str) -> ImportError:
     return ImportError(f"{what} needs Polars, scikit-learn and narwhals: {INSTALL}")
 

@@ -18,6 +18,7 @@ from eigenmlp import datasets
 
 from .commands import TrainCommand
 from .data import Split, Table, as_values, read_table
+from .report import Report
 from .targets import HOLD_OUT, are_classes, whole
 
 Array = npt.NDArray[Any]
@@ -26,11 +27,12 @@ INSTALL = "pip install polars scikit-learn narwhals"
 _FAR = 100.0  # deviations from zero to a column's mean: float32 would lose digits in the bias
 
 
-def load_plain(command: TrainCommand, of_values: bool) -> Split:
+def load_plain(command: TrainCommand, of_values: bool, report: Report) -> Split:
     """Rows to train and to test on; targets are classes 0 to K - 1, or values (N, 1) float64."""
     options, name = command.table, command.source.name
     _refuse_names(command)
     table = read_table(Path(name), read=options.read)
+    report.tell_of(*table.assumed)
     assert table.y is not None  # without `inputs` there is a target
     y = table.y.reshape(len(table.y))
     classify = options.task == "classify" or (
@@ -48,6 +50,7 @@ def load_plain(command: TrainCommand, of_values: bool) -> Split:
         split = Split(table.X[train], y[train], table.X[test], y[test])
     else:
         held = read_table(Path(options.test), read=options.read)
+        report.warn_of(*held.assumed)
         split = Split(table.X, y, held.X, _test_targets(held, table, y, options.test))
     return split if classify else replace(
         split, y=as_values(split.y), y_test=as_values(split.y_test)

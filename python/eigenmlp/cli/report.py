@@ -37,6 +37,17 @@ class Report:
         if launched.is_first():
             print(f"eigenmlp: warning: {text}", file=sys.stderr)
 
+    def tell_of(self, assumed: str, is_odd: bool) -> None:
+        """What was taken for granted, if anything: a warning where users should look."""
+        self.warn_of(assumed, is_odd)
+        if assumed and not is_odd:
+            self.say(assumed)
+
+    def warn_of(self, assumed: str, is_odd: bool) -> None:
+        """The same, but only where users should look."""
+        if is_odd:
+            self.warn(assumed)
+
     @contextmanager
     def python_warnings(self) -> Iterator[None]:
         """What the library warns of, as one line each."""

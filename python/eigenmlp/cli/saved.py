@@ -60,7 +60,7 @@ def predict(command: PredictCommand) -> None:
 
 
 def _evaluate_table(model: Any, command: EvaluateCommand, report: Report) -> dict[str, Any]:
-    table = tables.open_table(command.source.name, command.read)
+    table = tables.open_table(command.source.name, command.read, models.features(model))
     target = str(model.target_name_)
     if command.target is not None:
         target = table.place(command.target, "--target")
@@ -81,7 +81,7 @@ def _predict_table(model: Any, command: PredictCommand) -> Predictions:
     if command.proba and not hasattr(model, "classes_"):
         raise ValueError(f"--proba: goes with classes, {command.model} predicts values")
     report = Report(False)
-    table = tables.open_table(command.source.name, command.read)
+    table = tables.open_table(command.source.name, command.read, models.features(model))
     identity = None
     if command.id is not None:
         identity = table.place(command.id, "--id")
@@ -102,6 +102,7 @@ def _frame(
     target: str | None = None,
 ) -> Any:
     """The model's columns of the table; the others are told of, but those that are known."""
+    report.warn_of(*table.assumed)
     kinds = models.kinds(model)
     names = table_rows.aligned(table, [*kinds], read.layout.header is False, target)
     ignored = [name for name in table.names if name not in {*names, *known}]
@@ -112,7 +113,9 @@ def _frame(
         listed = ", ".join(map(repr, ignored[:5]))
         report.warn(f"{table.name}: columns that the model does not know, ignored: {listed}{more}")
     theirs = dict(zip(names, kinds.values(), strict=True))
-    frame = table_rows.features_of(table, names, theirs)
+    of_fit = models.orders(model)
+    orders = {name: of_fit[one] for name, one in zip(names, kinds, strict=True) if one in of_fit}
+    frame = table_rows.features_of(table, names, theirs, orders)
     frame.columns = [*kinds]
     return frame
 
@@ -136,6 +139,7 @@ def _evaluate_network(net: em.MLP, command: EvaluateCommand, report: Report) -> 
     table = load_test_rows(command.source, command.seed, command.read)
     if table.y is None:
         raise ValueError(f"{name}: expected arrays X and y, got X only")
+    report.warn_of(*table.assumed)
     _check_inputs(net, table, name)
 
     loss = str(net.config["loss"])
@@ -166,6 +170,7 @@ def _predict_network(net: em.MLP, command: PredictCommand) -> Predictions:
     else:
         path, inputs = Path(command.source.name), net.layer_sizes[0]
         table = read_table(path, inputs, command.read)
+    Report(False).warn_of(*table.assumed)
     _check_inputs(net, table, command.source.name)
     if not command.proba:
         return Predictions(net.predict(table.X))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,9 @@ import numpy.typing as npt
 
 from .._basics.shown import shown
 from .commands import TableOptions
-from .reading.frames import TEXTS
+from .reading.frames import BOOLEANS, TEXTS, kind_of
 from .reading.table import Table, framed
+from .reading.words import truth
 from .report import Report
 from .targets import are_classes, whole
 
@@ -59,9 +61,11 @@ def chosen_columns(table: Table, options: TableOptions, report: Report) -> tuple
     return target, features
 
 
-def features_of(table: Table, names: Sequence[str], kinds: Kinds) -> pl.DataFrame:
+def features_of(
+    table: Table, names: Sequence[str], kinds: Kinds, orders: dict[str, str] | None = None
+) -> pl.DataFrame:
     """These columns, none of which is missing in all rows where it is to be learnt from."""
-    frame = framed(table, names, kinds)
+    frame = framed(table, names, kinds, orders)
     for name in names:
         if name not in kinds and frame[name].null_count() == table.rows:
             raise ValueError(
@@ -79,7 +83,9 @@ def refuse_copies(table: Table, frame: pl.DataFrame, y: Array, target: str) -> N
         values = frame[name]
         if values.null_count() or values.dtype.is_numeric() != (y.dtype.kind in "if"):
             continue
-        same = values.dtype.is_numeric() or str(values.dtype) == "String"
+        if kind_of(values.dtype) == TEXTS:
+            values = table.raw(name)
+        same = values.dtype.is_numeric() or kind_of(values.dtype) == TEXTS
         if same and np.array_equal(values.to_numpy(), y):
             raise ValueError(
                 f"{table.where(name)}: expected features, got the target {shown(target)} again: "
@@ -110,7 +116,15 @@ def target_of(table: Table, name: str, task: str | None) -> tuple[Array, str]:
             f"{table.where(name)}: expected a target of classes or numbers, got dates: --target "
             "takes another column"
         )
-    return _texts(table, name), "classify"
+    cells = _texts(table, name)
+    return (_in_one_spelling(cells) if kind_of(values.dtype) == BOOLEANS else cells), "classify"
+
+
+def _in_one_spelling(cells: Array) -> Array:
+    """Words for false and true (N,), each as it is written most often."""
+    counts = Counter(cells.tolist())
+    often = {truth(word): word for word, _ in reversed(counts.most_common())}
+    return np.array([often[truth(word)] for word in cells.tolist()], dtype=object)
 
 
 def check_target(table: Table, name: str, y: Array, task: str) -> None:
@@ -130,6 +144,20 @@ def check_target(table: Table, name: str, y: Array, task: str) -> None:
         )
 
 
+def alike(table: Table, name: str, classes: Array) -> str:
+    """What to say of classes that differ in case alone, if there are such."""
+    written: dict[str, object] = {}
+    for label in classes.tolist():
+        key = str(label).lower()
+        if key in written:
+            return (
+                f"{table.where(name)}: {shown(written[key])} and {shown(label)}, which differ in "
+                "case alone, are two classes"
+            )
+        written[key] = label
+    return ""
+
+
 def codes_of(table: Table, name: str, classes: Array) -> Array:
     """The target's place among the classes of a model (N,)."""
     if classes.dtype.kind in "iuf":
@@ -139,6 +167,9 @@ def codes_of(table: Table, name: str, classes: Array) -> Array:
     else:
         _refuse_missing(table, name, table.column(name, TEXTS))
         cells = _texts(table, name)
+        truths = {truth(label): label for label in classes.tolist()}
+        if len(truths) == len(classes) == 2 and None not in truths:  # in any spelling
+            cells = np.array([truths.get(truth(x), x) for x in cells.tolist()], dtype=object)
     places = {label: place for place, label in enumerate(classes.tolist())}
     codes = np.array([places.get(cell, -1) for cell in cells.tolist()], np.int64)
     if (codes < 0).any():
@@ -218,6 +249,11 @@ def _refuse_missing(table: Table, name: str, values: pl.Series) -> None:
     if gone.any():
         row = gone.arg_max() or 0
         count = int(gone.sum())
+        if count == table.rows > 1:
+            raise ValueError(
+                f"{table.where(name)}: expected a target, got nothing in all {count:,} rows: "
+                "--target takes another column"
+            )
         more = f", as in {count - 1:,} other rows" if count > 1 else ""
         cell = table.cell(name, row)
         came = f"{shown(cell)}, a missing value" if cell else "a missing value"

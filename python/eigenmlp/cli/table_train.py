@@ -62,6 +62,7 @@ def train_table(command: TrainCommand, curve: LossCurve | None, report: Report) 
     check_writable(command.save, "--save")
 
     table = open_table(name, options.read)
+    report.tell_of(*table.assumed)
     target, features = table_rows.chosen_columns(table, options, report)
     y, task = table_rows.target_of(table, target, options.task)
     table_rows.check_target(table, target, y, task)
@@ -74,15 +75,17 @@ def train_table(command: TrainCommand, curve: LossCurve | None, report: Report) 
     table_rows.refuse_copies(table, frame, y, target)
     kinds: table_rows.Kinds = {name: kind_of(frame[name].dtype) for name in features}
     classes = np.unique(y) if task == "classify" else None
+    if classes is not None and (said := table_rows.alike(table, target, classes)):
+        report.warn(said)
 
     train, test = _split(command, Rows(frame, y, table), task)
     valid = None
     if options.test is not None:
-        test = _other_file(options.test, command, target, kinds, classes)
+        test = _other_file(options.test, command, target, kinds, classes, table.orders, report)
     elif classes is not None:
         test = Rows(test.frame, np.searchsorted(classes, test.y), table, test.places)
     if options.valid is not None:
-        valid = _other_file(options.valid, command, target, kinds, classes)
+        valid = _other_file(options.valid, command, target, kinds, classes, table.orders, report)
 
     what = "values" if classes is None else f"{len(classes):,} classes"
     report.say(
@@ -96,6 +99,7 @@ def train_table(command: TrainCommand, curve: LossCurve | None, report: Report) 
     start = time.perf_counter()
     model = _fitted(parameters, command, train, valid, classes, target, report)
     seconds = time.perf_counter() - start
+    model._keep_orders(table.orders)
     balanced = options.class_weight is not None
     judged = _judged(model, train, test, balanced, report)
     validated = None if valid is None else _judged(model, train, valid, balanced, report)
@@ -154,6 +158,8 @@ def _parameters(command: TrainCommand) -> dict[str, Any]:
                 f"--{option.replace('_', '-')}: models of tables are trained with {why}; --plain "
                 "trains the network of .npz files with it, on numbers alone"
             )
+    if command.seed >= 2**32:
+        raise ValueError(f"--seed: expected at most {2**32 - 1} for tables, got {command.seed}")
     if command.backend != "native":
         raise ValueError("--backend: models of tables are trained by the native one; or --plain")
     given = {
@@ -185,13 +191,17 @@ def _other_file(
     target: str,
     kinds: table_rows.Kinds,
     classes: Array | None,
+    orders: dict[str, str],
+    report: Report,
 ) -> Rows:
     """Rows of another file with the columns of the first."""
-    table = open_table(name, command.table.read)
+    table = open_table(name, command.table.read, [*kinds, target])
+    report.warn_of(*table.assumed)
     by_place = command.table.read.layout.header is False
     names = table_rows.aligned(table, [*kinds], by_place, target)
     theirs = dict(zip(names, kinds.values(), strict=True))
-    frame = table_rows.features_of(table, names, theirs)
+    told = {name: orders[one] for name, one in zip(names, kinds, strict=True) if one in orders}
+    frame = table_rows.features_of(table, names, theirs, told)
     frame.columns = [*kinds]
     if classes is not None:
         return Rows(frame, table_rows.codes_of(table, target, classes), table)

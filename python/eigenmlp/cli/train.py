@@ -95,7 +95,7 @@ def _train_network(
     if command.source.is_table:
         if recipe.compute_dtype == "bfloat16":
             raise ValueError("--compute-dtype: bfloat16 has too few digits for a table's units")
-        split = load_plain(command, of_values)
+        split = load_plain(command, of_values, report)
     else:
         split = load_split(command.source, command.seed, of_values)
     if loss is None:

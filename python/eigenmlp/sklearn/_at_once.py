@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from .._basics.warned import warn
 from .._training.pool import Advance, Job, Pool
 from .._training.progress import progress_bar
 from .._training.training import Surroundings
@@ -64,7 +65,7 @@ def told_once(what: str) -> Iterator[None]:
     told = Counter((one.category, str(one.message)) for one in caught)
     for (category, text), count in told.items():
         more = f" ({count} {what})" if count > 1 else ""
-        warnings.warn(f"{text}{more}", category, stacklevel=5)
+        warn(f"{text}{more}", category)
 
 
 def _nothing() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, TypeGuard
 
 import numpy as np
@@ -13,6 +15,8 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
+from .._basics.shown import shown
+from .._basics.warned import as_ours
 from .._inputs.mapped import intact
 from .._network.loss_outputs import sigmoid, softmax
 from ._base import BaseMLP, with_some_weight
@@ -206,7 +210,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             labels = self.predict(X)
             if labels.shape == y.shape:  # accuracy_score's checks take as long as small networks
                 return float(np.mean(labels == y))
-        return float(super().score(X, y, sample_weight))
+        with as_ours():
+            return float(super().score(X, y, sample_weight))
 
     def predict_proba(self, X: Any) -> Array:
         """Probabilities (N, classes) of rows X (N, D)."""
@@ -231,7 +236,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """At the first call of `partial_fit`: which classes there are."""
         intact(classes, "classes")
         known = getattr(self, "classes_", None)
-        multilabel = type_of_target(y).startswith("multilabel")
+        with as_ours():
+            multilabel = type_of_target(y).startswith("multilabel")
         if known is not None:
             if classes is not None and not np.array_equal(known, unique_labels(classes)):
                 raise ValueError(
@@ -253,7 +259,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             self._begin_classes(y, classes)
         X, y = self._checked_pair(X, y, reset)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            self._label_binarizer = LabelBinarizer().fit(y)
+            with as_ours(), _of_labels(y):
+                self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
         else:
             self._check_classes(y, incremental)
@@ -315,6 +322,26 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+@contextmanager
+def _of_labels(y: Array) -> Iterator[None]:
+    """An error that says what labels of objects are, which scikit-learn does not."""
+    try:
+        yield
+    except ValueError as error:
+        if y.dtype.kind != "O" or not str(error).startswith("Unknown label type"):
+            raise
+        others = (
+            (row, item)
+            for row, item in enumerate(y.tolist())
+            if not isinstance(item, str) and not (isinstance(item, int) and abs(item) < 2**63)
+        )
+        row, item = next(others, (0, y.tolist()[0]))
+        raise ValueError(
+            "Unknown label type: y: expected classes as texts, booleans or numbers of 64 bits, got "
+            f"{shown(item)} in row {row}: use y.astype(str)"
+        ) from None
 
 
 def _are_whole(labels: object) -> TypeGuard[Array]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -17,6 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from .._basics.shown import shown
+from .._basics.warned import warn
 from .._inputs.mapped import intact
 from .._training import selection
 from ..threads import limited
@@ -222,10 +222,9 @@ class BaseEnsemble(RowsMixin, BaseEstimator, ABC):
         if not there:
             raise ValueError(f"estimator: all {len(works)} members diverged: {_REMEDY}")
         for place in gone:
-            warnings.warn(
+            warn(
                 f"member {place} of {len(works)} diverged and is left out: {_REMEDY}",
                 RuntimeWarning,
-                stacklevel=4,
             )
         self.members_ = [works[i].estimator for i in there]
         kept = [Y for Y in (outputs[i] for i in there) if Y is not None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import scipy.optimize
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from .._basics.warned import warn
 from . import _outside
 
 if TYPE_CHECKING:
@@ -69,11 +69,10 @@ def fit(estimator: Fitted, problem: Problem) -> None:
     estimator.n_iter_ = min(int(result.nit), estimator.max_iter)
     estimator.loss_ = np.float64(result.fun)
     if result.status != 0 and not (watched and result.status == 99):
-        warnings.warn(
+        warn(
             f"lbfgs failed to converge after {estimator.n_iter_} iteration(s) "
             f"(status={result.status}):\n{result.message}\n"
             f"More iterations (max_iter={estimator.max_iter}) or scaled inputs may help: "
             "https://scikit-learn.org/stable/modules/preprocessing.html",
             ConvergenceWarning,
-            stacklevel=5,
         )

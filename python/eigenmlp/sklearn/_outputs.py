@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from .._basics.shown import shown
+from .._basics.warned import as_ours
 from .._inputs import frames, sparse
 from .._inputs.mapped import intact
 from ..mlp import MLP
@@ -28,7 +30,7 @@ class RowsMixin:
     def _checked_rows(self, X: Any) -> Any:
         """Rows that the core reads as they are."""
         intact(X, "X")
-        with brief(), naming(X):
+        with brief(), naming(X), as_ours():
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
             return readable(X)
 
@@ -36,7 +38,7 @@ class RowsMixin:
         """Rows to train on that the core reads as they are, and targets; one column is flat."""
         intact(X, "X")
         intact(y, "y")
-        with naming(X, y):
+        with naming(X, y), as_ours():
             X, y = validate_data(
                 self,
                 X,
@@ -48,7 +50,8 @@ class RowsMixin:
                 **options,
             )
         if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+            with as_ours():
+                y = column_or_1d(y, warn=True)
         return readable(X), y
 
 
@@ -101,17 +104,38 @@ def naming(X: Any, y: Any = None) -> Iterator[None]:
     """Errors of scikit-learn's checks of frames, with the column that is meant."""
     try:
         yield
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         words = str(error).partition("\n")[0]
-        of_gaps = " contains " in words  # NaN or infinity
+        if isinstance(error, OverflowError):
+            raise ValueError(f"{words[:_WORDS]}: {_too_large(X, y)}") from None
+        of_gaps = " contains " in words or "NA is ambiguous" in words  # NaN or infinity
         if not (of_gaps or "convert" in words or isinstance(error, TypeError)):
             raise
         found = frames.refusal(X, "X")
         if found is None and of_gaps:
             found = frames.refusal(y, "y")
+            if found is not None and found.startswith("y: expected numbers"):  # as texts may be
+                found = frames.gaps(y, "y") or found
         if found is None:
             raise
         raise ValueError(f"{words[:_WORDS]}{'.' * (words[-1:] != '.')} {found}") from None
+
+
+def _too_large(X: Any, y: Any) -> str:
+    """Which integer no float can hold."""
+    for name, value in (("X", X), ("y", y)):
+        array = np.asarray(value, dtype=object)
+        for place, item in enumerate(array.ravel()):
+            try:
+                float(item)
+            except OverflowError:
+                where = ", ".join(map(str, np.unravel_index(place, array.shape)))
+                return (
+                    f"expected numbers that a float can hold, got {shown(item)} at {name}[{where}]"
+                )
+            except (TypeError, ValueError):
+                continue
+    return "expected numbers that a float can hold"
 
 
 def _shortened(error: TypeError | ValueError) -> TypeError | ValueError:

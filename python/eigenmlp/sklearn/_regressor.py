@@ -11,6 +11,9 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
+from .._basics.shown import shown
+from .._basics.warned import as_ours
+from .._inputs import frames
 from .._inputs.description import described
 from .._inputs.mapped import intact
 from .._inputs.words import canonical
@@ -183,7 +186,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """R² of `predict` on rows X (N, D) with targets y, as scikit-learn computes it."""
         intact(y, "y")
         intact(sample_weight, "sample_weight")
-        return float(super().score(X, y, sample_weight))
+        with as_ours():
+            return float(super().score(X, y, sample_weight))
 
     def _values(self, Y: Array) -> Array:
         """From outputs (N, K)."""
@@ -195,8 +199,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _validate_input(
         self, X: Any, y: Any, incremental: bool, reset: bool, classes: Any
     ) -> tuple[Any, Array, Any]:
+        _check_numeric(y)
         X, y = self._checked_pair(X, y, reset, y_numeric=True)
-        T = y if y.dtype in (np.float32, np.float64) else y.astype(X.dtype)
+        T = y if y.dtype in (np.float32, np.float64) else _as_numbers(y, X.dtype)
         if self._described_loss().name == "poisson" and T.min() < 0:
             raise ValueError(f"y: expected counts of at least 0 with poisson, got {T.min()}")
         return X, T.reshape(len(T), -1), y
@@ -242,3 +247,35 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         if Y.ndim > np.ndim(y):  # several quantiles: the mean of their scores
             y = np.broadcast_to(np.reshape(y, (-1, 1)), Y.shape)
         return float(r2_score(y, Y, sample_weight=sample_weight))
+
+
+def _check_numeric(y: Any) -> None:
+    """Refuse a column of another library that is of no numbers, and times, by what they are."""
+    if (found := frames.refusal(y, "y")) is not None:
+        try:
+            if np.isfinite(np.asarray(y, dtype=object).astype(np.float64)).all():
+                return  # numbers as objects or categories
+        except OverflowError:
+            return  # which is said with its row
+        except (TypeError, ValueError):
+            pass
+        if found.startswith("y: expected numbers"):
+            raise ValueError(found)
+    kind = getattr(getattr(y, "dtype", None), "kind", "f")
+    if kind in "Mm":
+        raise TypeError(f"y: expected numbers, got an array of {y.dtype}")
+
+
+def _as_numbers(y: Array, dtype: Any) -> Array:
+    try:
+        return y.astype(dtype)
+    except (TypeError, ValueError) as error:
+        for row, item in enumerate(y.tolist()):
+            try:
+                float(item)
+            except (TypeError, ValueError):
+                words = f"{error!s:.100}"
+                raise ValueError(
+                    f"{words}. y: expected numbers, got {shown(item)} in row {row}"
+                ) from None
+        raise

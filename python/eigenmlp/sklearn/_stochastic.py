@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from .._basics.warned import warn
 from .._inputs import mapped
 from .._training.progress import Bar, progress_bar
 from .._training.training import both
@@ -45,16 +45,15 @@ def fit(
                     break
             else:
                 if not incremental and estimator.n_iter_ == estimator.max_iter:
-                    warnings.warn(
+                    warn(
                         f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) "
                         "reached and the optimization hasn't converged yet.",
                         ConvergenceWarning,
-                        stacklevel=5,
                     )
     except KeyboardInterrupt:
         if _outside.check() is not None:  # it is not for this one alone
             raise
-        warnings.warn("Training interrupted by user.", stacklevel=5)
+        warn("Training interrupted by user.")
     finally:
         estimator._parameters_changed()
         lost = run.diverged is not None and not run.is_finite()
@@ -71,7 +70,7 @@ def fit(
             "Solver produced non-finite parameter weights. The input data may contain large "
             f"values and need to be preprocessed. Here {run.diverged}"
         ) from run.diverged
-    warnings.warn(str(run.diverged), RuntimeWarning, stacklevel=5)
+    warn(str(run.diverged), RuntimeWarning)
 
 
 class _Run:
@@ -275,10 +274,7 @@ def _batch_size(asked: int | str, rows: int) -> int:
     if asked == "auto":
         return min(200, rows)
     if int(asked) > rows:
-        warnings.warn(
-            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-            stacklevel=7,
-        )
+        warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
     return min(int(asked), rows)
 
 

@@ -11,6 +11,7 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import train_test_split
 from sklearn.utils.multiclass import unique_labels
 
+from .._basics.shown import shown
 from .._inputs.foreign import is_sparse
 from .._inputs.mapped import intact
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from ._fitted import Fitted
 
 Array = NDArray[Any]
+
+_LARGEST = 1e150  # of targets: squares of larger ones are no numbers
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,14 @@ def given(estimator: Fitted, validation_data: tuple[Any, Any] | None) -> Validat
 
 def expect_scores(estimator: Fitted, validation: Validation) -> None:
     """Refuse targets that cannot be scored, before the first step."""
+    y = validation.y
+    if not is_classifier(estimator) and y.dtype.kind == "f":
+        far = np.flatnonzero(np.abs(y.reshape(len(y), -1)).max(axis=1) > _LARGEST)
+        if far.size:
+            raise ValueError(
+                f"validation_data: expected targets like those of training, up to ±{_LARGEST:g}, "
+                f"got {shown(y[far[0]].tolist())} in row {far[0]}"
+            )
     try:
         if is_classifier(estimator) and validation.y.ndim == 1:
             unique_labels(vars(estimator)["classes_"], validation.y)  # strings among numbers?

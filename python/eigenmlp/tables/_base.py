@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from .._basics.shown import shown
+from .._basics.warned import warn
 from .._inputs import checks
 from .._inputs.targets import sample_weights
 from ..history import History
@@ -150,18 +152,21 @@ class TableEstimator(FittedTable):
         began = time.perf_counter()
         most = checks.integer(self.max_categories, "max_categories", 1, _defaults.MOST_CATEGORIES)
         table, y, target = _targets.separated(_frames.read(X, self), y, type(self).__name__)
+        if groups is not None and validation is not None:
+            raise ValueError(
+                "groups: expected None where rows to validate with are given, got both: leave out "
+                "validation, or groups"
+            )
         if isinstance(groups, str):
-            table, groups, _ = _targets.separated(table, groups, "groups")
+            table, groups, _ = _targets.separated(table, groups, "fit", "groups")
         if table.rows < 2:
             raise ValueError("X: expected at least two rows, got 1 sample")
-        if groups is not None and validation is not None:
-            raise ValueError("groups: expected none where validation rows are given, got some")
         columns = table.names, table.named, target, type(self).__name__, table.labels
         valid = _given_rows.read(
-            validation, table, target, self, lambda rows: places_of(rows, *columns, level=-1)
+            validation, table, target, self, lambda rows: places_of(rows, *columns)
         )
         learnt = self._learn_targets(y, table.rows, target)
-        group = _group_array(groups, table.rows)
+        group = None if groups is None else _split.group_array(groups, table.rows)
         given = _given_weights(sample_weight, table.rows)
         there = None
         if given is not None and (given == 0).any():
@@ -169,16 +174,18 @@ class TableEstimator(FittedTable):
             table, given = table.rows_at(there), given[there]
             group = None if group is None else group[there]
             learnt = self._learn_targets(self._labels_at(learnt, there), table.rows, target)
-        weights = self._row_weights(learnt, given)
+        kept = None if there is None else there.tolist()
+        with counted_as(kept):
+            weights = self._row_weights(learnt, given)
         budget = _defaults.budget(self.members, self.time_limit)
         asked = {name: getattr(self, theirs) for name, theirs in _defaults.NAMES.items()}
         choices = _defaults.choices(table.rows, len(table.names), asked)
-        seed = int(check_random_state(self.random_state).randint(2**31))
+        seed = _seed(self.random_state)
         rng = np.random.default_rng(seed)
         teacher, dtype = Teacher(learnt["_guide"], weights, most, rng), choices[0].dtype
 
         def encode(bins: int) -> tuple[Encoder, Array, dict[str, str]]:
-            with counted_as(None if there is None else there.tolist()):
+            with counted_as(kept):
                 encoder, rows, left_out = _encoder.learn(table, teacher, bins, dtype)
             if valid is not None:
                 rows = np.concatenate([rows, valid.encoded(encoder, dtype)])
@@ -191,6 +198,11 @@ class TableEstimator(FittedTable):
             weights = self._joined(learnt, weights, valid)
         elif choices[0].folds:
             fold = _split.folds(learnt["_codes"], choices[0].folds, self._classifies, group, rng)
+        elif group is not None:
+            warn(
+                f"groups: expected {_defaults.TINY} rows or more, got {table.rows}: so few are all "
+                "trained on, and groups tell nothing"
+            )
         outputs, loss = self._outputs_and_loss(learnt)
         fitter = _fitting.Fitter(fold, crosses, outputs, loss, seed, self.progress)
         if budget is None:
@@ -252,19 +264,24 @@ class TableEstimator(FittedTable):
         """The targets of some rows, as `_learn_targets` takes them."""
 
 
-def _group_array(groups: Any, rows: int) -> Array | None:
-    if groups is None:
-        return None
-    array = _targets.as_array(groups)
-    _targets.check_rows(len(array), rows, "groups")
-    if array.dtype.kind == "O":
-        array = np.array([_frames._text(item) for item in array.tolist()])
-    return array
-
-
 def _given_weights(sample_weight: Any, rows: int) -> Array | None:
     if sample_weight is None:
         return None
     if not np.any(checks.numbers(sample_weight, "sample_weight")):
         raise ValueError("sample_weight: expected a weight above 0, got only zero weights")
     return sample_weights(sample_weight, rows)
+
+
+def _seed(random_state: Any) -> int:
+    """One of 31 bits, drawn as scikit-learn's estimators draw it."""
+    try:
+        rng = check_random_state(random_state)
+    except Exception:  # not only ValueError: it may be anything
+        hint = ""
+        if isinstance(random_state, np.random.Generator):
+            hint = ": use int(generator.integers(2**32))"
+        raise ValueError(
+            "random_state: expected an int from 0 to 2**32 - 1, a numpy.random.RandomState or "
+            f"None, got {shown(random_state)}{hint}"
+        ) from None
+    return int(rng.randint(2**31))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.class_weight import compute_class_weight
 
+from .._basics.shown import shown
 from .._files import classes as classes_file
+from .._inputs import checks
 from .._network.loss_outputs import softmax
 from . import _targets
 from ._base import TableEstimator
@@ -162,8 +165,9 @@ class TableClassifier(ClassifierMixin, TableEstimator):
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The share of rows that are classified right; `y` may be the name of a column."""
         X, y = self._pair(X, y)
-        labels = _targets.as_array(y)
-        return float(accuracy_score(labels, self.predict(X), sample_weight=sample_weight))
+        found = np.argmax(self._forward(X), axis=1)
+        codes = _targets.codes_among(self.classes_, y, len(found), self.target_name_, others=True)
+        return float(accuracy_score(codes, found, sample_weight=sample_weight))
 
     # ---- fitting
 
@@ -172,8 +176,8 @@ class TableClassifier(ClassifierMixin, TableEstimator):
     def _learn_targets(self, y: Any, rows: int, name: str | None) -> dict[str, Any]:
         classes, codes = _targets.classes(y, rows, name)
         K = len(classes)
-        shown = np.arange(1 if K == 2 else 0, K) if K <= _GUIDES else np.arange(0)
-        guide = (codes[:, None] == shown).astype(np.float64)
+        guides = np.arange(1 if K == 2 else 0, K) if K <= _GUIDES else np.arange(0)
+        guide = (codes[:, None] == guides).astype(np.float64)
         return {"classes_": classes, "_T": codes, "_codes": codes, "_guide": guide}
 
     def _labels_at(self, learnt: dict[str, Any], rows: Array) -> Array:
@@ -184,12 +188,18 @@ class TableClassifier(ClassifierMixin, TableEstimator):
         if self.class_weight is None:
             return weights
         classes, codes = learnt["classes_"], learnt["_codes"]
+        _check_class_weight(self.class_weight)
         of_class = compute_class_weight(
             self.class_weight, classes=classes, y=classes[codes], sample_weight=weights
         )
         learnt["_of_class"] = of_class
-        product: Array = of_class[codes]
-        return product if weights is None else product * weights
+        product: Array = of_class[codes] if weights is None else of_class[codes] * weights
+        if not product.any():
+            raise ValueError(
+                "class_weight: expected a weight above 0 of a class that has rows, got only "
+                f"{shown(self.class_weight)}"
+            )
+        return product
 
     def _join(self, learnt: dict[str, Any], y: Any, rows: int, name: str | None) -> Array | None:
         codes = _targets.codes_among(learnt["classes_"], y, rows, name)
@@ -228,3 +238,14 @@ class TableClassifier(ClassifierMixin, TableEstimator):
         self.validation_score_ = state["validation_score"]
 
     validation_score_: float | None
+
+
+def _check_class_weight(class_weight: Any) -> None:
+    """What scikit-learn would say in other words, or not at all."""
+    if isinstance(class_weight, Mapping):
+        for label, weight in class_weight.items():
+            checks.number(weight, f"class_weight[{shown(label)}]", 0.0)
+    elif not (isinstance(class_weight, str) and class_weight == "balanced"):
+        raise ValueError(
+            f'class_weight: expected a dict, "balanced" or None, got {shown(class_weight)}'
+        )

@@ -202,13 +202,14 @@ class Time(Column):
     name: str
     number: Number
     cycles: tuple[tuple[float, int], ...]  # seconds of a period, and how many of its harmonics
+    order: str = ""  # of day, month and year in texts, where that is not certain (`dates`)
 
     @property
     def width(self) -> int:
         return self.number.width + 2 * sum(harmonics for _, harmonics in self.cycles)
 
     def taken(self, values: Values) -> Array:
-        return _frames.as_times(values, self.name)
+        return _frames.as_times(values, self.name, self.order)
 
     def encode(self, taken: Array, out: Array) -> None:
         at = self.number.width
@@ -222,4 +223,5 @@ class Time(Column):
                     at += 1
 
     def details(self) -> dict[str, Any]:
-        return {**self.number.details(), "cycles": [list(cycle) for cycle in self.cycles]}
+        details = {**self.number.details(), "cycles": [list(cycle) for cycle in self.cycles]}
+        return {**details, "order": self.order} if self.order else details

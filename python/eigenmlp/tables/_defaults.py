@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +13,7 @@ from ..activations import ACTIVATIONS
 TINY, SMALL = 50, 3000  # rows below which a table is so
 _ENCODED = 1 << 30  # bytes of encoded rows: with more, bins are fewer
 MANY = 32  # columns above which those of small tables have no bins
+_LARGEST = 1e38  # that float32 can hold
 MOST_CATEGORIES = 10_000  # of a column that are remembered
 
 TIME_LIMIT = 60.0  # seconds for members="auto"
@@ -110,5 +110,5 @@ def _checked(name: str, value: Any) -> Any:
     if name == "activation":
         return described(value, ACTIVATIONS, says).text
     if name in ("lr", "weight_decay", "dropout", "beta_1"):
-        return checks.number(value, says, 0.0, 1.0 if name in ("dropout", "beta_1") else math.inf)
+        return checks.number(value, says, 0.0, 1.0 if name in ("dropout", "beta_1") else _LARGEST)
     return checks.integer(value, says, 0 if name == "bins" else 1, 10**6)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
@@ -11,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._basics.shown import shown
-from .._inputs import checks
+from .._basics.warned import warn
+from .._inputs import checks, dates
 from ._columns import Boolean, Category, Column, Number, Time
 from ._frames import Table, Values
 from ._learning import Learnt, Teacher
@@ -87,11 +87,7 @@ def warn_of(left_out: dict[str, str]) -> None:
         return
     listed = "; ".join(f"{why} of {shown(name)[:40]}" for name, why in [*left_out.items()][:3])
     more = f"; and {len(left_out) - 3} more" if len(left_out) > 3 else ""
-    warnings.warn(
-        f"X: expected columns whose values tell something, {listed}{more}: these are left out",
-        UserWarning,
-        stacklevel=4,
-    )
+    warn(f"X: expected columns whose values tell something, {listed}{more}: these are left out")
 
 
 # ---- as JSON
@@ -133,7 +129,8 @@ def _column(one: dict[str, Any], name: str) -> Column:
               for p, h in one["cycles"]]  # fmt: skip
     if len(cycles) > 8:
         raise ValueError(f"cycles: expected at most 8, got {len(cycles)}")
-    return Time(name, _number(one, name), tuple(cycles))
+    order = checks.known(one.get("order", ""), ["", *dates.ORDERS], "order")
+    return Time(name, _number(one, name), tuple(cycles), order)
 
 
 def _number(one: dict[str, Any], name: str) -> Number:

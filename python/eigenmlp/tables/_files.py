@@ -45,7 +45,7 @@ def save(estimator: Any, path: str | Path) -> None:
     if estimator._labels is not None:
         table["labels"] = estimator._labels
     if "network_" in vars(estimator) and len(estimator.members_) == 1:  # as it always was
-        table["columns"] = table["columns"][0]
+        table["columns"], table["member"] = table["columns"][0], _described(estimator.members_[0])
         net = estimator.network_
         model_file.write_model(path, net.config, network_file.named_arrays(net), table=table)
         return
@@ -75,7 +75,8 @@ def load(kind: type[Any], path: str | Path) -> Any:
     with model_file.sensible(path):
         several = "members" in table
         if (
-            table.keys() - {"labels"} != _KEYS | ({"members", "curve"} if several else set())
+            table.keys() - {"labels", "member"}
+            != _KEYS | ({"members", "curve"} if several else set())
             or table["format"] != _FORMAT
         ):
             raise ValueError(
@@ -105,8 +106,9 @@ def load(kind: type[Any], path: str | Path) -> Any:
         if not isinstance(described, list) or not 1 <= len(described) <= len(nets):
             raise ValueError(f"columns: expected 1 to {len(nets)} lists, got {shown(described)}")
         encoders = [_encoder.restored(columns, names) for columns in described]
-        members = _members(table["members"] if several else [_ALONE], nets, encoders)
         training = _checked_training(table["training"])
+        alone = table.get("member", _alone(training))
+        members = _members(table["members"] if several else [alone], nets, encoders)
         history = History(loss=list(training["loss"]), val_loss=list(training["val_loss"]))
         history.rows = training["rows"]
         estimator.__dict__ |= {
@@ -125,22 +127,27 @@ def load(kind: type[Any], path: str | Path) -> Any:
             "_labels": labels,
         }
         estimator.__dict__ |= of_one(members, encoders)
+        if members[0].settings is not None:  # older files have none of one network
+            estimator.settings_ = members[0].settings
         if named:
             estimator.feature_names_in_ = np.array(names, dtype=object)
         estimator._restore(table["state"])
         return estimator
 
 
-_ALONE: dict[str, Any] = {
-    "number": 0,
-    "networks": 1,
-    "encoder": 0,
-    "settings": None,
-    "loss": None,
-    "weight": 1.0,
-    "seconds": 0.0,
-    "epoch": 0,
-}
+def _alone(training: dict[str, Any]) -> dict[str, Any]:
+    """The one network of an older file, as far as its training tells."""
+    losses, best = training["val_loss"], training["best_epoch"]
+    return {
+        "number": 0,
+        "networks": 1,
+        "encoder": 0,
+        "settings": None,
+        "loss": losses[best - 1] if 0 < best <= len(losses) else None,
+        "weight": 1.0,
+        "seconds": training["seconds"],
+        "epoch": best,
+    }
 
 
 def _members(found: Any, nets: list[Any], encoders: list[Encoder]) -> list[Member]:

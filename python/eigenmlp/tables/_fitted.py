@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,12 +15,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .._basics.shown import shown
+from .._basics.warned import warn
 from .._inputs import checks
 from ..history import History
 from ..mlp import MLP
 from ..threads import limited
 from . import _files, _frames, _importance, _members, _targets
-from ._columns import Column
+from ._columns import Column, Time
 from ._encoder import Encoder
 from ._frames import Table
 from ._importance import Listing
@@ -89,6 +90,8 @@ class FittedTable(BaseEstimator, ABC):
         rng = checks.generator(random_state, "random_state")
         X, y = self._pair(X, y)
         encoded = self._encoded(X)
+        if len(encoded[0]) < 2:
+            raise ValueError("X: expected at least two rows, whose values change places, got 1")
         y = self._targets_of(y, len(encoded[0]))
         with limited(self.n_threads):
             return _importance.permuted(
@@ -187,6 +190,16 @@ class FittedTable(BaseEstimator, ABC):
             return X, _targets.separated(table, y, type(self).__name__)[1]
         return X, y
 
+    def _keep_orders(self, orders: dict[str, str]) -> None:
+        """Of day, month and year in texts that the columns were before `fit`, for those to come."""
+        for encoder in self._encoders:
+            encoder.columns = [
+                replace(column, order=orders[column.name])
+                if isinstance(column, Time) and column.name in orders
+                else column
+                for column in encoder.columns
+            ]
+
     # ---- files
 
     def save(self, path: str | Path) -> None:
@@ -229,13 +242,10 @@ def places_of(
     target: str | None,
     estimator: str,
     labels: list[int] | None = None,
-    level: int = 0,
 ) -> list[int]:
     """Where the columns of `fit`, of such names, are in a table: by name, if both have names.
 
     Frames that have the same numbers for names, in whatever order, have their columns by these.
-
-    `level` are the calls between the user's and this one, beyond those of `predict`.
     """
     if table.named and named:
         where = {name: place for place, name in enumerate(table.names)}
@@ -247,11 +257,7 @@ def places_of(
             )
         extra = [n for n in table.names if n not in {*names} and n != target]
         if extra:
-            warnings.warn(
-                f"X: expected the columns of fit, got also {shown(extra)}, which are ignored",
-                UserWarning,
-                stacklevel=7 + level,
-            )
+            warn(f"X: expected the columns of fit, got also {shown(extra)}, which are ignored")
         return [where[name] for name in names]
     if len(table.names) != len(names):
         raise ValueError(
@@ -260,11 +266,9 @@ def places_of(
         )
     if table.named != named:
         had, has = ("names", "none") if named else ("none", "names")
-        warnings.warn(
+        warn(
             f"X: expected columns as those of fit, which had {had}, got {has}: they are taken "
-            "in their order",
-            UserWarning,
-            stacklevel=6 + level,
+            "in their order"
         )
     if labels and table.labels and {*labels} == {*table.labels}:
         return [table.labels.index(label) for label in labels]

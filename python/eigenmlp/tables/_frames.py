@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import datetime
 import math
+import os
+import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
-from numbers import Real
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import narwhals.stable.v2 as nw
@@ -20,11 +22,13 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
 from .._basics.shown import shown
+from .._inputs import dates
 from .._inputs.mapped import intact
 from ._errors import CellError
 
 Array = NDArray[Any]
 
+_NO_VALUES = (complex, list, tuple, dict, set, frozenset, np.ndarray, np.complexfloating)
 _EPOCH = datetime.datetime(1970, 1, 1)
 
 
@@ -33,6 +37,7 @@ class Values(NamedTuple):
 
     kind: str  # numbers, booleans, texts or times
     data: Any
+    of_words: bool = False  # texts that the user says are names of categories, and no dates
 
 
 class Table:
@@ -47,31 +52,45 @@ class Table:
         named: bool,
         rows: int,
         column: Callable[[int], Values],
+        given: Callable[[int], Any],
         labels: list[int] | None = None,
     ) -> None:
         self.names, self.named, self.rows, self.labels = names, named, rows, labels
-        self._column = column
+        self._column, self._given = column, given
 
     def __getitem__(self, place: int) -> Values:
         return self._column(place)
+
+    def given(self, place: int) -> Any:
+        """A column as it came, of a library or of NumPy."""
+        return self._given(place)
 
     def without(self, name: str) -> Table:
         """The other columns."""
         left = [place for place, other in enumerate(self.names) if other != name]
         _check_size(self.rows, len(left), f" beside {shown(name)}")
         names = [self.names[place] for place in left]
-        return Table(names, self.named, self.rows, lambda place: self._column(left[place]))
+        return Table(
+            *(names, self.named, self.rows),
+            lambda place: self._column(left[place]),
+            lambda place: self._given(left[place]),
+        )
 
     def rows_at(self, rows: Array) -> Table:
         """Some of the rows."""
 
         def column(place: int) -> Values:
-            kind, data = self._column(place)
-            if isinstance(data, list):
-                return Values(kind, [data[row] for row in rows.tolist()])
-            return Values(kind, data[rows])
+            values = self._column(place)
+            if isinstance(values.data, list):
+                return values._replace(data=[values.data[row] for row in rows.tolist()])
+            return values._replace(data=values.data[rows])
 
-        return Table(self.names, self.named, len(rows), column, self.labels)
+        return Table(
+            *(self.names, self.named, len(rows)),
+            column,
+            lambda place: self._given(place)[rows],
+            self.labels,
+        )
 
 
 def is_frame(X: Any) -> bool:
@@ -88,10 +107,12 @@ def read(X: Any, estimator: Any = None) -> Table:
 
 
 def _native(X: Any) -> Any:
+    if type(X).__name__ == "RecordBatch" and (arrow := sys.modules.get("pyarrow")) is not None:
+        X = arrow.Table.from_batches([X])
     try:
         return nw.from_native(X, pass_through=True)
     except Exception as error:  # such as for names that come twice
-        names = [*getattr(X, "columns", ())]
+        names = [*getattr(X, "column_names", getattr(X, "columns", ()))]
         twice = [name for name, count in Counter(map(str, names)).items() if count > 1]
         if twice:
             raise ValueError(
@@ -107,7 +128,8 @@ def _of_frame(frame: Any, X: Any) -> Table:
             f"X: expected a name for each column, got several levels: {shown(native_names[0])}"
         )
     names = [str(name) for name in native_names]
-    named = any(isinstance(name, str) for name in native_names)
+    labels = _whole_labels(native_names)
+    named = labels is None
     if not named:
         names = [f"x{place}" for place in range(len(names))]
     twice = [name for name, count in Counter(names).items() if count > 1]
@@ -117,8 +139,10 @@ def _of_frame(frame: Any, X: Any) -> Table:
     _check_size(rows, columns)
     keys = frame.columns
     return Table(
-        *(names, named, rows, lambda i: values_of(frame.get_column(keys[i]), names[i])),
-        labels=_whole_labels(native_names),
+        *(names, named, rows),
+        lambda place: values_of(frame.get_column(keys[place]), names[place]),
+        lambda place: frame.get_column(keys[place]),
+        labels,
     )
 
 
@@ -142,11 +166,31 @@ def _of_array(X: Any, estimator: Any) -> Table:
         isinstance(value, str) for row in X if isinstance(row, (list, tuple)) for value in row
     ):
         X = np.array(X, dtype=object)  # else NumPy makes texts of the numbers
-    X = check_array(X, dtype=None, ensure_all_finite=False, estimator=estimator)
+    if X is None or isinstance(X, (str, bytes, os.PathLike, Mapping)):
+        hint = ": use pandas.DataFrame(X)" if isinstance(X, Mapping) else ""
+        raise TypeError(f"X: expected a frame or an array (N, D), got {shown(X)}{hint}")
+    try:
+        X = check_array(X, dtype=None, ensure_all_finite=False, estimator=estimator)
+    except ValueError as error:
+        if not str(error).startswith("Expected 2D array"):
+            raise
+        array = np.asarray(X)
+        first = array.ravel()[:1].tolist()
+        of_fields = array.dtype.names is not None or isinstance(first and first[0], Mapping)
+        raise ValueError(
+            f"Expected 2D array, got {array.ndim}D array instead: X has shape {array.shape}. "
+            "Reshape your data either using array.reshape(-1, 1) if your data has a single feature "
+            "or array.reshape(1, -1) if it contains a single sample"
+            f"{'; or pandas.DataFrame(X), as its rows have fields' if of_fields else ''}."
+        ) from None
     if X.dtype.kind not in "biufOUSMm":
         raise TypeError(f"X: expected numbers, texts or times, got an array of {X.dtype}")
     names = [f"x{place}" for place in range(X.shape[1])]
-    return Table(names, False, len(X), lambda i: _of_vector(X[:, i], names[i]))
+    return Table(
+        *(names, False, len(X)),
+        lambda place: _of_vector(X[:, place], names[place]),
+        lambda place: X[:, place],
+    )
 
 
 def _of_vector(x: Array, name: str) -> Values:
@@ -192,8 +236,20 @@ def values_of(series: Any, name: str) -> Values:
         return Values("times", _floats(days.dt.timestamp("us")) / 1e6)
     if dtype == nw.Duration:
         return Values("numbers", _floats(series.dt.total_microseconds()) / 1e6)
-    missing = series.is_null().to_numpy().tolist()
-    return of_objects(series.to_list(), missing, name)
+    try:
+        missing = series.is_null().to_numpy().tolist()
+    except ArithmeticError as error:  # of a signalling NaN
+        raise CellError(name, None, f"expected values to compare, got {error!r:.100}") from None
+    if dtype in (nw.Categorical, nw.Enum):
+        data = [
+            None if gone else _text(x) for x, gone in zip(series.to_list(), missing, strict=True)
+        ]
+        return Values("texts", data, of_words=True)
+    items = series.to_list()
+    there = {type(item) for item, gone in zip(items, missing, strict=True) if not gone}
+    if {kind.__name__ for kind in there} == {"Period"}:  # a quarter or the like of pandas
+        return Values("times", _filled(items, missing, lambda x: _second(x.start_time)))
+    return of_objects(items, missing, name)
 
 
 def _floats(series: Any) -> Array:
@@ -207,13 +263,16 @@ def of_objects(items: Sequence[Any], missing: Sequence[bool], name: str) -> Valu
     if types and all(issubclass(kind, (bool, np.bool_)) for kind in types):
         return Values("booleans", _filled(items, missing, float))
     if types and all(issubclass(kind, Real) or _is_decimal(kind) for kind in types):
-        return Values("numbers", _filled(items, missing, float))
+        return Values("numbers", _numbers(items, missing, name))
     if types and all(issubclass(kind, (datetime.date, np.datetime64)) for kind in types):
         return Values("times", _filled(items, missing, _second))
     if types and all(issubclass(kind, datetime.time) for kind in types):
         return Values("numbers", _filled(items, missing, _second_of_day))
     if types and all(issubclass(kind, datetime.timedelta) for kind in types):
         return Values("numbers", _filled(items, missing, lambda x: x.total_seconds()))
+    if any(issubclass(kind, _NO_VALUES) for kind in types):
+        row = next(row for row, item in enumerate(items) if isinstance(item, _NO_VALUES))
+        raise CellError(name, row, f"expected numbers, texts or times, got {shown(items[row])}")
     if types <= {str}:
         data = [None if gone else item for item, gone in zip(items, missing, strict=True)]
         return Values("texts", data)
@@ -228,6 +287,22 @@ def _is_decimal(kind: type) -> bool:
 def _filled(items: Sequence[Any], missing: Sequence[bool], number: Callable[[Any], float]) -> Array:
     pairs = zip(items, missing, strict=True)
     return np.array([math.nan if gone else number(item) for item, gone in pairs], np.float64)
+
+
+def _numbers(items: Sequence[Any], missing: Sequence[bool], name: str) -> Array:
+    try:
+        return _filled(items, missing, float)
+    except OverflowError:
+        for row, item in enumerate(items):
+            try:
+                float(item)
+            except OverflowError:
+                raise CellError(
+                    name, row, f"expected numbers that a float can hold, got {shown(item)}"
+                ) from None
+            except (TypeError, ValueError):  # a missing one
+                continue
+        raise
 
 
 def _second(value: Any) -> float:
@@ -250,6 +325,9 @@ def _text(value: Any) -> str:
         return value.decode("utf-8", "backslashreplace")
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value))
+    if isinstance(value, Integral):
+        whole = int(value)
+        return str(whole) if whole.bit_length() < 10_000 else hex(whole)  # Python writes no more
     if isinstance(value, Real) and math.isfinite(value) and float(value).is_integer():
         return str(int(float(value)))
     return str(value)
@@ -262,7 +340,7 @@ def as_numbers(values: Values, name: str) -> Array:
     """Numbers (N,), finite or NaN; texts that are numbers count as such."""
     if values.kind == "texts":
         data = np.array([_number(text, name, i) for i, text in enumerate(values.data)], np.float64)
-    elif values.kind == "times":
+    elif values.kind == "times" and not np.isnan(values.data).all():
         raise CellError(name, None, "expected numbers, got dates or times")
     else:
         data = values.data
@@ -285,10 +363,10 @@ def _number(text: str | None, name: str, row: int) -> float:
 def as_booleans(values: Values, name: str) -> Array:
     """0 and 1 and NaN."""
     if values.kind == "texts":
-        words = {"true": 1.0, "1": 1.0, "false": 0.0, "0": 0.0}
+        words = {"true": 1.0, "1": 1.0, "yes": 1.0, "false": 0.0, "0": 0.0, "no": 0.0}
         found = [None if t is None else words.get(t.lower(), -1.0) for t in values.data]
         data = np.array([math.nan if x is None else x for x in found], np.float64)
-    elif values.kind == "times":
+    elif values.kind == "times" and not np.isnan(values.data).all():
         raise CellError(name, None, "expected booleans, got dates or times")
     else:
         data = values.data
@@ -306,41 +384,48 @@ def as_texts(values: Values, name: str) -> list[str | None]:
         return list(values.data)
     if values.kind == "booleans":
         return [None if math.isnan(x) else str(bool(x)) for x in values.data.tolist()]
-    if values.kind == "times":
+    if values.kind == "times" and not np.isnan(values.data).all():
         raise CellError(name, None, "expected texts or categories, got dates or times")
     return [None if math.isnan(x) else _text(x) for x in values.data.tolist()]
 
 
-def as_times(values: Values, name: str) -> Array:
-    """Seconds since 1970 and NaN; texts are parsed as ISO 8601 has them."""
+def as_times(values: Values, name: str, order: str = "") -> Array:
+    """Seconds since 1970 and NaN; texts are parsed, in an order of `dates` if there is one."""
     if values.kind == "times":
         return np.asarray(values.data, np.float64)
     if values.kind == "texts":
-        return parsed_times(values.data, name)
+        return parsed_times(values.data, name, order)[0]
     if np.isnan(values.data).all():
         return np.asarray(values.data, np.float64)
     raise CellError(name, None, f"expected dates or times, got {values.kind}")
 
 
-def parsed_times(texts: Sequence[str | None], name: str) -> Array:
-    """Seconds since 1970 of texts such as 2024-02-29 or 2024-02-29 23:59:00."""
-    seconds: dict[str | None, float] = {None: math.nan}
-    for row, text in enumerate(texts):
-        if text not in seconds:
-            try:
-                seconds[text] = _second(_parsed(text or ""))
-            except ValueError as error:
-                raise CellError(
-                    name,
-                    row,
-                    "expected dates as 2024-02-29 or 2024-02-29 23:59:00, or none, got "
-                    f"{shown(text)} ({error!s:.60})",
-                ) from None
-    return np.array([seconds[text] for text in texts], np.float64)
-
-
-def _parsed(text: str) -> datetime.datetime:
-    text = text.strip().replace("/", "-")
-    if text.endswith(("Z", "z")):  # which fromisoformat takes from Python 3.11 on
-        text = text[:-1] + "+00:00"
-    return datetime.datetime.fromisoformat(text)
+def parsed_times(texts: Sequence[str | None], name: str, order: str = "") -> tuple[Array, str]:
+    """Seconds since 1970 of texts that are dates, and the order of days, months and years."""
+    try:
+        found, order = dates.read({text for text in texts if text is not None}, order)
+    except dates.Undecided as error:
+        row = texts.index(error.text)
+        raise CellError(
+            name,
+            row,
+            f"{error}: make dates of them before, as pandas.to_datetime(…, format="
+            f'"{error.forms[0]}") does, or a category for words',
+        ) from None
+    seconds: dict[str | None, float] = {text: when / 1e6 for text, when in found.items()}
+    seconds[None] = math.nan
+    try:
+        return np.array([seconds[text] for text in texts], np.float64), order
+    except KeyError:
+        row = next(row for row, text in enumerate(texts) if text not in seconds)
+        of_fit = {
+            "dmy": ", the day first,",
+            "mdy": ", the month first,",
+            "ymd": ", the year first,",
+        }
+        raise CellError(
+            name,
+            row,
+            f"expected dates as 2024-02-29 or 2024-02-29 23:59:00{of_fit.get(order, '')} or none, "
+            f"got {shown(texts[row])}",
+        ) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._basics.shown import shown
+from .._inputs import dates
 from . import _frames
 from ._columns import Boolean, Category, Column, Number, Time, codes_of
 from ._defaults import MOST_CATEGORIES
@@ -20,7 +20,6 @@ Array = NDArray[Any]
 
 DAY, WEEK, YEAR = 86_400.0, 604_800.0, 31_556_952.0  # seconds
 _PERIODS = ((DAY, 2), (WEEK, 3), (YEAR, 2))  # and harmonics: 3 tell all seven days
-_DATE = re.compile(r"\s*\d{4}[-/]\d{2}[-/]\d{2}([T ]\d{2}:\d{2}.*)?\s*")
 _MOST_DATES = 0.9  # of a column's texts that look like dates: then all should be
 _LONGEST = 1 << 20  # characters of a column's categories together
 _FOLDS = 5
@@ -52,12 +51,14 @@ class Teacher:
 
     def learn(self, name: str, values: Values, bins: int) -> Learnt:
         """A column of the kind that its values are of; numbers have so many bins."""
-        if values.kind == "texts" and _are_dates(values.data, name):
-            values = Values("times", _frames.parsed_times(values.data, name))
+        order = ""
+        if values.kind == "texts" and not values.of_words and _are_dates(values.data, name):
+            seconds, order = _frames.parsed_times(values.data, name)
+            values = Values("times", seconds)
         if values.kind == "texts":
             return self.category(name, values)
         if values.kind == "times":
-            return self.time(name, _frames.as_times(values, name), bins)
+            return self.time(name, _frames.as_times(values, name), bins, order)
         if values.kind == "booleans":
             return self.boolean(name, _frames.as_booleans(values, name))
         return self.number(name, _frames.as_numbers(values, name), bins)
@@ -92,7 +93,7 @@ class Teacher:
             return Learnt(None, why_not=why)
         return Learnt(Boolean(name, bool(np.isnan(x).any())), x)
 
-    def time(self, name: str, x: Array, bins: int) -> Learnt:
+    def time(self, name: str, x: Array, bins: int, order: str) -> Learnt:
         there = x[~np.isnan(x)]
         if why := _tells_nothing(there, len(x)):
             return Learnt(None, why_not=why)
@@ -102,7 +103,7 @@ class Teacher:
             for period, harmonics in _PERIODS
             if span >= period and np.ptp(np.mod(there, period)) > 0
         )
-        return Learnt(Time(name, self._number(name, x, bins), cycles), x)
+        return Learnt(Time(name, self._number(name, x, bins), cycles, order), x)
 
     def category(self, name: str, values: Values) -> Learnt:
         texts = _frames.as_texts(values, name)
@@ -196,7 +197,7 @@ def _are_dates(texts: list[str | None], name: str) -> bool:
     gone = counts.pop(None, 0)
     if not counts:
         return False
-    good = {text for text in counts if text is not None and _DATE.fullmatch(text)}
+    good = {text for text in counts if text is not None and dates.look_so(text)}
     share = sum(counts[text] for text in good) / (len(texts) - gone)
     if share < _MOST_DATES:
         return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._basics.warned import warn
 from .._network.loss_outputs import softmax
 from .._training import selection
 from .._training.pool import Advance, Job, Pool
@@ -91,9 +91,7 @@ class Packer:
         if not self._done:
             raise next(iter(self._diverged.values()))
         for place, error in sorted(self._diverged.items()):
-            warnings.warn(
-                f"member {place} is left out: {error!s:.300}", RuntimeWarning, stacklevel=4
-            )
+            warn(f"member {place} is left out: {error!s:.300}", RuntimeWarning)
         return self._chosen()
 
     # ---- one member

@@ -9,12 +9,18 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
+from .._basics.warned import as_ours, warn
 from .._inputs import checks
+from .._training import plausible
 from ..mlp import MLP
 from . import _intervals, _targets
 from ._base import TableEstimator
+from ._errors import CellError
 
 Array = NDArray[Any]
+
+_CONSTANT = 1e-6  # of a target, that its scale is if it does not vary
+_FAR = 1e12  # deviations of targets: of more, the squared error is no number in float32
 
 
 class TableRegressor(RegressorMixin, TableEstimator):
@@ -129,13 +135,24 @@ class TableRegressor(RegressorMixin, TableEstimator):
         X, y = self._pair(X, y)
         predicted = self.predict(X)
         targets = _targets.numbers(y, len(predicted), None)
-        return float(r2_score(targets, predicted, sample_weight=sample_weight))
+        return self._r2(targets, predicted, self._target_scale, sample_weight)
+
+    @staticmethod
+    def _r2(y: Array, predicted: Array, unit: float, sample_weight: Any = None) -> float:
+        """In a unit in which neither large nor small targets' squares are lost."""
+        with as_ours():
+            return float(r2_score(y / unit, predicted / unit, sample_weight=sample_weight))
 
     def _network(self) -> MLP:
         net = super()._network()
         units = {"output_shift": self._target_center, "output_scale": self._target_scale}
         copy = MLP(**{**net.config, **units, "init": "zeros"})
         copy.parameters = net.parameters
+        if (far := plausible.beyond_digits(copy)) is not None:
+            warn(
+                f"export: expected targets whose differences {copy.dtype} can hold, got {far}: "
+                "what the exported model gives is rounded; take a number off y before fit"
+            )
         return copy
 
     # ---- fitting
@@ -148,7 +165,8 @@ class TableRegressor(RegressorMixin, TableEstimator):
     validation_score_: float | None
 
     def _learn_targets(self, y: Any, rows: int, name: str | None) -> dict[str, Any]:
-        return {"_codes": _targets.numbers(y, rows, name), "_guide": None, "_T": None}
+        values = _targets.numbers(y, rows, name)
+        return {"_codes": values, "_guide": None, "_T": None, "_name": name}
 
     def _labels_at(self, learnt: dict[str, Any], rows: Array) -> Array:
         targets: Array = learnt["_codes"][rows]
@@ -157,17 +175,33 @@ class TableRegressor(RegressorMixin, TableEstimator):
     def _row_weights(self, learnt: dict[str, Any], weights: Array | None) -> Array | None:
         """And the target's scale, which goes by them."""
         y = learnt["_codes"]
-        size = float(np.abs(y).max()) or 1.0
+        size = float(np.abs(y).max()) or 1.0  # divided by first, so that no square overflows
         center = float(np.average(y / size, weights=weights) * size)
         deviation = np.sqrt(np.average(((y - center) / size) ** 2, weights=weights)) * size
-        scale = float(deviation) if deviation > 0 else 1.0
-        T = ((y - center) / scale)[:, None]
-        learnt |= {"_T": T, "_guide": T, "_center": center, "_scale": scale}
+        # Where all are the same, so is what is predicted.
+        scale = float(deviation) if deviation > 0 else _CONSTANT * (abs(center) or 1.0)
+        learnt |= {"_center": center, "_scale": scale}
+        learnt["_T"] = learnt["_guide"] = self._scaled(y, learnt, learnt["_name"])
         return weights
+
+    @staticmethod
+    def _scaled(y: Array, learnt: dict[str, Any], name: str | None) -> Array:
+        """Targets (N, 1) as the network has them."""
+        T = (y - learnt["_center"]) / learnt["_scale"]
+        far = np.flatnonzero(~(np.abs(T) <= _FAR))
+        if far.size:
+            row = int(far[0])
+            raise CellError(
+                name or "y",
+                row,
+                f"expected targets of about the size of those trained on, {learnt['_center']:.3g} "
+                f"± {learnt['_scale']:.3g}, got {y[row]}",
+            )
+        return np.asarray(T[:, None])
 
     def _join(self, learnt: dict[str, Any], y: Any, rows: int, name: str | None) -> Array | None:
         values = _targets.numbers(y, rows, name)
-        T = ((values - learnt["_center"]) / learnt["_scale"])[:, None]
+        T = self._scaled(values, learnt, name)
         learnt["_codes"] = np.concatenate([learnt["_codes"], values])
         learnt["_T"] = np.concatenate([learnt["_T"], T])
         return None
@@ -179,7 +213,8 @@ class TableRegressor(RegressorMixin, TableEstimator):
         return _targets.numbers(y, rows, None)
 
     def _score_of(self, outputs: Array, y: Any) -> float:
-        return float(r2_score(y, outputs[:, 0] * self._target_scale + self._target_center))
+        predicted = outputs[:, 0] * self._target_scale + self._target_center
+        return self._r2(y, predicted, self._target_scale)
 
     def _after(
         self, learnt: dict[str, Any], off: Array | None, deviation: Array | None
@@ -192,12 +227,12 @@ class TableRegressor(RegressorMixin, TableEstimator):
             predicted = off[there, 0] * learnt["_scale"] + learnt["_center"]
             residual = y - predicted
             if deviation is not None:
-                wide = deviation[there] * learnt["_scale"]
-                spread = _intervals.spread(residual, wide)
+                unit, wide = learnt["_scale"], deviation[there]
+                spread = _intervals.spread(residual / unit, wide) * unit
                 if spread:
-                    residual = residual / _intervals.unit(wide, spread)
+                    residual = residual / _intervals.unit(wide * unit, spread)
             residuals, count = _intervals.kept(residual)
-            score = float(r2_score(y, predicted)) if len(y) > 1 else None
+            score = self._r2(y, predicted, learnt["_scale"]) if len(y) > 1 else None
         return {
             "validation_score_": score,
             "_target_center": learnt["_center"],

@@ -8,8 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._basics.shown import shown
+from . import _frames, _targets
 
 Array = NDArray[Any]
+
+
+def group_array(groups: Any, rows: int) -> Array:
+    """What groups rows (N,) are of, as numbers or names; none is missing."""
+    array = _targets.as_array(groups, "groups")
+    _targets.check_rows(len(array), rows, "groups")
+    row = _targets.missing_at(array)
+    if row is not None:
+        raise ValueError(
+            f"groups: expected a group in every row, got {shown(array.tolist()[row])} in row {row}"
+        )
+    if array.dtype.kind == "O":
+        array = np.array([_frames._text(item) for item in array.tolist()])
+    return array
 
 
 def folds(
@@ -36,7 +51,9 @@ def folds(
 
 
 def _by_groups(groups: Array, count: int, rng: np.random.Generator) -> Array:
-    """The largest group first, each into the fold of the fewest rows."""
+    """The largest group first, each into the fold of the fewest rows. Fold 0, which alone may be
+    the one to validate with, is that whose share of the rows is nearest to what it should be.
+    """
     names, inverse, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     if len(names) < 2:
         raise ValueError(
@@ -50,5 +67,9 @@ def _by_groups(groups: Array, count: int, rng: np.random.Generator) -> Array:
     for group in order.tolist():
         fold_of[group] = int(np.argmin(filled))
         filled[fold_of[group]] += sizes[group]
-    found: Array = fold_of[inverse]
+    off = np.where(filled > 0, np.abs(filled - len(groups) / count), np.inf)
+    nearest = int(np.argmin(off))
+    swapped = np.arange(count)
+    swapped[[0, nearest]] = nearest, 0
+    found: Array = swapped[fold_of][inverse]
     return found

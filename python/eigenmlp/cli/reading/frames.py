@@ -12,7 +12,7 @@ from . import dates
 from .numeric import all_numbers
 from .source import shown_name
 from .text import Text
-from .words import MISSING, number
+from .words import MISSING, TRUTHS, number
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 NUMBERS, BOOLEANS, TIMES, TEXTS = "numbers", "booleans", "times", "texts"
 _FEW = 0.01  # of a column's cells: so many that are none among numbers are mistakes
 _THOUSANDS = r"^[+-]?[1-9]\d{0,2}(,\d{3})+$"
+_DOTS = r"^[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?$"  # thousands, where commas are decimal ones
+# Numbers with a currency, a percent sign, spaces or commas between thousands, or a typeset minus.
+_SIGN, _MARKS = r"[-+\u2212]?", r"[ '\u2019,.\u00a0\u202f]"
+_SIGNED = (
+    rf"^{_SIGN}\p{{Sc}}?\s?{_SIGN}\d{{1,3}}({_MARKS}?\d{{3}})*([.,]\d+)?\s?[%\u2030]?\s?\p{{Sc}}?$"
+)
+_MOST_SIGNED = 0.9  # of a column's cells, which are told of then
 _COMMAS = rf"^[+-]?\d*,\d+$|{_THOUSANDS}"  # numbers with decimal ones, or with thousands' ones
 _ENOUGH = 20  # cells: one that is none among so many is a mistake
 
@@ -37,10 +44,12 @@ class Reader:
     ) -> None:
         self.text, self.names, self.point = text, names, point
         self.notes: list[str] = []  # what users may not expect
+        self.orders: dict[str, str] = {}  # of day, month and year in columns where it was found out
         self._missing = [*missing]
         self._date_format = date_format
         plain = all(number(word) is None for word in missing - {"nan", "-nan", "NaN", "-NaN"})
-        self._numbers_alone = all_numbers(text, point) if plain else None
+        at_once = plain and date_format is None  # which may be of dates without marks
+        self._numbers_alone = all_numbers(text, point) if at_once else None
         self.rows = len(self._cells if self._numbers_alone is None else self._numbers_alone)
 
     @cached_property
@@ -56,8 +65,9 @@ class Reader:
         """The column's cells as they are written; missing ones are null."""
         return self._cells[:, column].rename(self.names[column])
 
-    def read(self, column: int, kind: str | None = None) -> pl.Series:
-        """The column as values of this kind, or of the kind that its cells have.
+    def read(self, column: int, kind: str | None = None, order: str = "") -> pl.Series:
+        """The column as values of this kind, or of the kind that its cells have; dates in `order`,
+        if it says one.
 
         Raises
         ------
@@ -73,31 +83,36 @@ class Reader:
             return cells
         if kind is None:
             return self._found(column, cells)
-        if kind == BOOLEANS and (made := _booleans(cells)) is not None:
-            return made
+        if kind == BOOLEANS:
+            return self._complete(column, cells, _truths(cells), "true or false", told=True)
         if kind == TIMES:
-            made = self._times(column, cells)
-            return self._complete(column, cells, made, "a date as 2024-02-29", told=True)
-        expected = "true or false" if kind == BOOLEANS else "a number"
-        made = self._complete(column, cells, self._numbers(cells), expected, told=True)
+            made = self._times(column, cells, order)
+            return self._complete(column, cells, made, _dates_in(order), told=True)
+        made = self._complete(column, cells, self._numbers(cells), "a number", told=True)
         return self._finite(column, made)
 
     def _found(self, column: int, cells: pl.Series) -> pl.Series:
         there = len(cells) - cells.null_count()
+        if self._date_format is not None and there and dates.likely(cells, self._date_format):
+            made = self._times(column, cells)
+            return self._complete(column, cells, made, f"a date as {self._date_format}")
         made = self._numbers(cells)
         fit = len(made) - made.null_count()
         if there and fit == there:
+            self._tell_of_codes(column, cells)
             return self._finite(column, made)
         alone = self.text.names is None and there - fit == 1 and made[0] is None and fit > 1
         few = there - fit <= max(_FEW * there, there >= _ENOUGH)
         if fit and (few or alone):
             return self._complete(column, cells, made, "a number as in most other rows")
-        if there and self.point == ".":
+        if there:
             odd = made.is_null() & cells.is_not_null()
-            commas = odd & cells.str.contains(_COMMAS).fill_null(False)
-            if commas.any() and int((odd & ~commas).sum()) <= _FEW * there:
-                left = cells.set(commas, None) if not fit else made
-                return self._complete(column, cells, left, "a number with a decimal point")
+            marks = _COMMAS if self.point == "." else _DOTS
+            marked = odd & cells.str.contains(marks).fill_null(False)
+            if marked.any() and int((odd & ~marked).sum()) <= _FEW * there:
+                left = cells.set(marked, None) if not fit else made
+                point = "point" if self.point == "." else "comma"
+                return self._complete(column, cells, left, f"a number with a decimal {point}")
         if 2 * fit > there:
             row = (made.is_null() & cells.is_not_null()).arg_max() or 0
             self.notes.append(
@@ -107,10 +122,26 @@ class Reader:
         truths = _booleans(cells)
         if truths is not None:
             return truths
+        if 2 * fit <= there and int(cells.str.contains(_SIGNED).sum() or 0) > _MOST_SIGNED * there:
+            row = (made.is_null() & cells.is_not_null()).arg_max() or 0
+            self.notes.append(
+                f"{self.text.where(self.text.line(row), column)}: taken as words, as "
+                f"{shown(cells[row])} is no number as programs write it: 1234.5 would be"
+            )
         if there and dates.likely(cells):
             made = self._times(column, cells)
             return self._complete(column, cells, made, "a date as 2024-02-29 or 2024-02-29 23:59")
         return cells
+
+    def _tell_of_codes(self, column: int, cells: pl.Series) -> None:
+        """Zeros before digits, which numbers lose, as in 01007."""
+        codes = cells.str.contains(r"^0\d").fill_null(False)
+        if codes.any():
+            row = codes.arg_max() or 0
+            self.notes.append(
+                f"{self.text.where(self.text.line(row), column)}: {shown(cells[row])} is taken as "
+                f"a number; --text {shown(self.names[column])} takes words"
+            )
 
     def _numbers(self, cells: pl.Series) -> pl.Series:
         import polars as pl
@@ -124,9 +155,12 @@ class Reader:
         # A number that is NaN, however written, is missing.
         return cells.cast(pl.Float64, strict=False)
 
-    def _times(self, column: int, cells: pl.Series) -> pl.Series:
+    def _times(self, column: int, cells: pl.Series, order: str = "") -> pl.Series:
         try:
-            return dates.parsed(cells, self._date_format)
+            times, order = dates.parsed(cells, self._date_format, order)
+            if order:
+                self.orders[self.names[column]] = order
+            return times
         except ValueError as error:
             place = cells.is_not_null().arg_max()
             where = self.text.where(self.text.line(place or 0), column)
@@ -153,6 +187,8 @@ class Reader:
                 remedy = "commas that separate thousands are not read: write 1234 for 1,234"
             else:
                 remedy = "--decimal , reads decimal commas"
+        elif self.point == "," and re.search(_DOTS, cells[row]):
+            remedy = "dots that separate thousands are not read: write 1234,5 for 1.234,5"
         raise ValueError(
             f"{self.text.where(line, column)}: expected {what}, got {shown(cells[row])} ({remedy})"
         )
@@ -214,14 +250,32 @@ def _of_one_length(text: Text, dense: bytes, rows: int) -> bool:
     return unquoted and dense.count(text.separator.encode()) == rows * (text.columns - 1)
 
 
+def _dates_in(order: str) -> str:
+    """What a date is expected to be."""
+    first = {"dmy": "the day", "mdy": "the month", "ymd": "the year"}.get(order)
+    return "a date as 2024-02-29" + (f", or {first} first as trained on" if first else "")
+
+
 def _booleans(cells: pl.Series) -> pl.Series | None:
+    """False and true, if that is what all cells say; single letters have to be two."""
+    lower = cells.str.to_lowercase()
+    found = {*lower.drop_nulls().unique().to_list()} if lower.n_unique() <= 5 else {"?"}
+    if max(map(len, found), default=0) == 1 == len(found):
+        return None
+    fits = any(found <= words.keys() for words in TRUTHS)
+    return _truths(cells) if found and fits else None
+
+
+def _truths(cells: pl.Series) -> pl.Series:
+    """What words and digits say; null for others."""
     import polars as pl
 
+    said = {"0": False, "1": True, "0.0": False, "1.0": True}
+    for words in TRUTHS:
+        said |= words
+    keys, values = pl.Series([*said]), pl.Series([*said.values()])
     lower = cells.str.to_lowercase()
-    found = {*lower.drop_nulls().unique().to_list()} if lower.n_unique() <= 3 else {"?"}
-    if not found or not found <= {"true", "false"}:
-        return None
-    return (lower == "true").cast(pl.Boolean)
+    return lower.replace_strict(keys, values, default=None, return_dtype=pl.Boolean)
 
 
 def kind_of(dtype: pl.DataType) -> str:

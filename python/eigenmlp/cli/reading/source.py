@@ -28,6 +28,9 @@ _OTHERS = (
     (b"\xfd7zXZ", "an xz archive (unpack it first)"),
     (b"<!DOCTYPE", "a web page"),
     (b"<html", "a web page"),
+    (b'{"', "JSON"),
+    (b"[{", "JSON"),
+    (b"[\n", "JSON"),
 )
 
 
@@ -88,7 +91,9 @@ def decoded(content: bytes, name: str, encoding: str | None) -> bytes:
     content = content.removeprefix(b"\xef\xbb\xbf")
     if b"\0" in content:
         line = content.count(b"\n", 0, content.index(b"\0")) + 1
-        raise ValueError(f"{shown_name(name)}: {_EXPECTED}; got a zero byte in line {line}")
+        wide = 4 * content.count(b"\0") >= len(content)
+        hint = " (text in UTF-16 is told by --encoding, as utf-16-le)" if wide else ""
+        raise ValueError(f"{shown_name(name)}: {_EXPECTED}; got a zero byte in line {line}{hint}")
     if b"\r" in content:
         content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return content

@@ -45,8 +45,10 @@ class Table(ABC):
     _unnamed = False  # whether the header gives the first column no name
 
     @abstractmethod
-    def column(self, name: str, kind: str | None = None) -> pl.Series:
-        """The column as values of a kind (`frames`), or of that which its cells have."""
+    def column(self, name: str, kind: str | None = None, order: str = "") -> pl.Series:
+        """The column as values of a kind (`frames`), or of that which its cells have; dates with
+        day, month and year in this order, if it says one.
+        """
 
     @abstractmethod
     def raw(self, name: str) -> pl.Series:
@@ -64,6 +66,16 @@ class Table(ABC):
     def notes(self) -> list[str]:
         """What users may not expect of the columns that were read."""
         return []
+
+    @property
+    def assumed(self) -> tuple[str, bool]:
+        """What the first row of a text is taken for, or nothing; whether users should look."""
+        return "", False
+
+    @property
+    def orders(self) -> dict[str, str]:
+        """Of day, month and year, of columns that were read, where their cells told it."""
+        return {}
 
     def place(self, what: str, option: str) -> str:
         """The name of the column that a name or an index (0 first, -1 last) means."""
@@ -115,8 +127,10 @@ class TextTable(Table):
         self._reader = Reader(text, self.names, layout.point, options.missing, options.date_format)
         self.rows = self._reader.rows
 
-    def column(self, name: str, kind: str | None = None) -> pl.Series:
-        return self._reader.read(self.names.index(name), TEXTS if name in self._texts else kind)
+    def column(self, name: str, kind: str | None = None, order: str = "") -> pl.Series:
+        if name not in self._texts:
+            return self._reader.read(self.names.index(name), kind, order)
+        return _as_words(self._reader.read(self.names.index(name), TEXTS))
 
     def cell(self, name: str, row: int) -> str:
         return self._text.cell(row, self.names.index(name))
@@ -124,6 +138,15 @@ class TextTable(Table):
     @property
     def notes(self) -> list[str]:
         return [*dict.fromkeys(self._reader.notes)]
+
+    @property
+    def assumed(self) -> tuple[str, bool]:
+        said = f"{self.name}: {self._text.assumed}" if self._text.assumed else ""
+        return said, self._text.is_odd
+
+    @property
+    def orders(self) -> dict[str, str]:
+        return self._reader.orders
 
     def raw(self, name: str) -> pl.Series:
         return self._reader.raw(self.names.index(name))
@@ -151,12 +174,12 @@ class ParquetTable(Table):
         if not self.rows or not self.names:
             raise ValueError(f"{self.name}: expected rows, found none")
 
-    def column(self, name: str, kind: str | None = None) -> pl.Series:
+    def column(self, name: str, kind: str | None = None, order: str = "") -> pl.Series:
         import polars as pl
 
         values = self._frame[name]
         if name in self._texts:
-            return self.raw(name)
+            return _as_words(self.raw(name))
         if values.dtype.is_nested() or values.dtype in (pl.Binary, pl.Object):
             raise ValueError(
                 f"{self.where(name)}: expected numbers, truth values, texts or times, got "
@@ -165,7 +188,7 @@ class ParquetTable(Table):
         if values.dtype.is_decimal():
             values = values.cast(pl.Float64)
         if values.dtype in (pl.Categorical, pl.Enum):
-            values = values.cast(pl.String)
+            return _as_words(values.cast(pl.String))
         if values.dtype.is_float():
             values = values.fill_nan(None)
             if values.is_infinite().any():
@@ -188,12 +211,15 @@ class ParquetTable(Table):
         return f"{self.name}: {at}column {self.names.index(name) + 1} ({shown(name)})"
 
 
-def open_table(name: str, options: ReadOptions) -> Table:
-    """The table of a file, or of standard input for ``-``; needs Polars."""
+def open_table(name: str, options: ReadOptions, expected: Sequence[str] = ()) -> Table:
+    """The table of a file, or of standard input for ``-``; needs Polars.
+
+    A first row with all `expected` names is a header, if the user does not say otherwise.
+    """
     content = contents(name)
     if not is_parquet(content):
         text = decoded(content, name, options.layout.encoding)
-        return TextTable(laid_out(text, name, options.layout), options)
+        return TextTable(laid_out(text, name, options.layout, expected), options)
     import polars as pl
 
     try:
@@ -229,8 +255,22 @@ def _all_named(names: Sequence[str]) -> list[str]:
     return found
 
 
-def framed(table: Table, names: Sequence[str], kinds: dict[str, str | None]) -> pl.DataFrame:
-    """These columns, as values of these kinds."""
+def _as_words(cells: pl.Series) -> pl.Series:
+    """Of a type that says that they are no dates."""
     import polars as pl
 
-    return pl.DataFrame([table.column(name, kinds.get(name)).rename(name) for name in names])
+    return cells.cast(pl.Categorical)
+
+
+def framed(
+    table: Table,
+    names: Sequence[str],
+    kinds: dict[str, str | None],
+    orders: dict[str, str] | None = None,
+) -> pl.DataFrame:
+    """These columns, as values of these kinds, dates in these orders."""
+    import polars as pl
+
+    told = orders or {}
+    columns = [table.column(name, kinds.get(name), told.get(name, "")) for name in names]
+    return pl.DataFrame([c.rename(name) for c, name in zip(columns, names, strict=True)])

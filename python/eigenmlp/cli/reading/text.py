@@ -5,13 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from ..._basics.shown import shown
 from .source import shown_name
-from .words import counts_columns, is_header
+from .words import (
+    come_again,
+    counts_columns,
+    is_header,
+    names_beside_numbers,
+    stands_out,
+    steps,
+)
 
 _SAMPLE = 50  # rows that a separator is chosen by
 _SEPARATORS = "\t;|,"  # commas last: they may be decimal ones
@@ -31,7 +38,8 @@ class Layout:
 class Text:
     """UTF-8 with a record a line, comments made empty lines.
 
-    `content[start:]` are the rows; `names` come from the header, None without one.
+    `content[start:]` are the rows; `names` come from the header, None without one. `assumed` says
+    what the first row was taken for, if that is not plain; `is_odd` whether users should look.
     """
 
     name: str
@@ -40,6 +48,8 @@ class Text:
     separator: str
     names: tuple[str, ...] | None
     columns: int
+    assumed: str = ""
+    is_odd: bool = False
 
     @property
     def rows(self) -> bytes:
@@ -98,8 +108,11 @@ class Text:
                 )
 
 
-def laid_out(content: bytes, name: str, layout: Layout) -> Text:
+def laid_out(content: bytes, name: str, layout: Layout, expected: Sequence[str] = ()) -> Text:
     """Find separator, header and comments of a text from `source.decoded`.
+
+    A first row with all `expected` names is a header, whatever they look like, and tells the
+    separator.
 
     Raises
     ------
@@ -114,21 +127,44 @@ def laid_out(content: bytes, name: str, layout: Layout) -> Text:
     data = [line for line in first if not line.startswith("#")] or first
     if not data:
         raise ValueError(f"{shown_name(name)}: expected rows, found none")
-    separator = layout.separator or _separator(data[:_SAMPLE])
+    separator = layout.separator or _expected_by(data[:_SAMPLE], expected)
+    separator = separator or _separator(data[:_SAMPLE])
     if separator == " ":
         content = _single_spaces(content)
         data = [" ".join(line.split()) for line in data]
-    columns = len(_fields(data[0], separator))
+    columns = len(_records(data, separator)[0])
     content, named_above = _without_comments(content, separator, columns)
 
-    start, names = 0, None
+    start, names, assumed, is_odd = 0, None, "", False
     if layout.header is not False:
-        start, names = _header(content, separator, forced=layout.header is True)
+        end, fields, line = _first_row(content, separator)
+        below = _below(content[end:], separator)
+        listed = ", ".join(fields[:5])[:60] + (", …" if len(fields) > 5 else "")
+        cleaned_fields = {*_cleaned(fields)}
+        if (
+            layout.header
+            or (is_header(fields) and not come_again(fields, below))
+            or (expected and cleaned_fields >= {*expected})
+            or counts_columns(fields, below)
+        ):
+            start, names = min(end, len(content)), fields
+        elif (
+            steps(fields, below)
+            or names_beside_numbers(fields, below)
+            or _is_quoted_alone(line, content[end:])
+        ):
+            start, names, is_odd = min(end, len(content)), fields, True
+            assumed = f"the first row is taken for names: {listed}; --no-header takes it for data"
+        elif named_above is None and fields:
+            is_odd = is_header(fields) or stands_out(fields, below)
+            assumed = (
+                f"no header: the first row is taken for data: {listed}; --header takes it for names"
+            )
         names = names or named_above
     if re.compile(rb"\s*").fullmatch(content, start):
         raise ValueError(f"{shown_name(name)}: expected rows, found none but a header")
     if names is None:
-        return Text(name, content, start, separator, None, columns)
+        return Text(name, content, start, separator, None, columns, assumed, is_odd)
     cleaned = tuple(_cleaned(names))
     for place, column in enumerate(cleaned):
         if column and column in cleaned[:place]:
@@ -137,7 +173,7 @@ def laid_out(content: bytes, name: str, layout: Layout) -> Text:
                 f"{shown_name(name)}: the header: expected each name once, got {shown(column)} "
                 f"for columns {first_place + 1} and {place + 1}"
             )
-    return Text(name, content, start, separator, cleaned, len(cleaned))
+    return Text(name, content, start, separator, cleaned, len(cleaned), assumed, is_odd)
 
 
 def named(separator: str) -> str:
@@ -162,17 +198,31 @@ def _fields(line: str, separator: str) -> list[str]:
         return line.split(separator)
 
 
+def _expected_by(lines: list[str], expected: Sequence[str]) -> str | None:
+    """The separator by which the first record has all of some names."""
+    for candidate in _SEPARATORS if expected else "":
+        if {*_cleaned(_records(lines, candidate)[0])} >= {*expected}:
+            return candidate
+    return None
+
+
+def _records(lines: list[str], separator: str) -> list[list[str]]:
+    """The fields of the records in some lines, of which the last may be the first part of one."""
+    try:
+        records = [row for row in csv.reader([f"{x}\n" for x in lines], delimiter=separator) if row]
+    except csv.Error:  # a field of more than 131,072 characters
+        return [line.split(separator) for line in lines[:1]]
+    in_quotes = "".join(lines).count('"') % 2 == 1
+    return records[:-1] if in_quotes and len(records) > 1 else records or [[]]
+
+
 def _separator(lines: list[str]) -> str:
     """The one that divides all rows alike; spaces only where nothing else is there."""
     text = "\n".join(lines)
     for candidate in _SEPARATORS:
         if candidate not in text:
             continue
-        # The last line may be the first part of a record with line ends inside quotes.
-        try:
-            counts = {len(row) for row in csv.reader(lines, delimiter=candidate) if row}
-        except csv.Error:  # a field of more than 131,072 characters
-            continue
+        counts = {len(row) for row in _records(lines, candidate)}
         if len(counts) == 1 and counts != {1}:
             return candidate
     if not any(candidate in text for candidate in _SEPARATORS):
@@ -197,7 +247,7 @@ def _without_comments(
     """Lines that begin with # emptied; of those before the rows the last, if it may be a header.
 
     A line such as ``#ff0000,3`` that has as many fields as the rows, and no space behind the #, is
-    a row; so is what stands inside quotes.
+    a row; so is what stands inside quotes. Where one column is all, only behind other rows.
     """
     if not (content.startswith(b"#") or b"\n#" in content):
         return content, None
@@ -212,7 +262,8 @@ def _without_comments(
         parts.append(between)
         at = match.start()
         fields = _fields(match.group().decode(), separator)
-        is_row = len(fields) == columns > 1 and not match.group().startswith(b"# ")
+        is_row = len(fields) == columns and re.match(rb"#[^ ]", match.group()) is not None
+        is_row = is_row and (begun or columns > 1)
         if quotes % 2 == 1 or is_row:
             continue
         at = match.end()
@@ -223,8 +274,8 @@ def _without_comments(
     return b"".join(parts), above
 
 
-def _header(content: bytes, separator: str, forced: bool) -> tuple[int, list[str] | None]:
-    """Where the rows begin, and the names before them."""
+def _first_row(content: bytes, separator: str) -> tuple[int, list[str], str]:
+    """Where the second row begins, the fields of the first, and how they are written."""
     end = 0
     lines: list[str] = []
     for line in _lines(content):
@@ -236,18 +287,21 @@ def _header(content: bytes, separator: str, forced: bool) -> tuple[int, list[str
         if "".join(lines).count('"') % 2 == 0 or len(lines) > _SAMPLE:
             break
     try:
-        fields = next(csv.reader(lines, delimiter=separator), [])
+        return end, next(csv.reader(lines, delimiter=separator), []), "\n".join(lines)
     except csv.Error:  # which names its line when rows are read
-        return 0, None
-    if forced or is_header(fields) or counts_columns(fields, _below(content[end:], separator)):
-        return min(end, len(content)), fields
-    return 0, None
+        return 0, [], ""
+
+
+def _is_quoted_alone(line: str, below: bytes) -> bool:
+    """Whether a row has quotes around all of its fields, and no other row around any."""
+    fields = re.fullmatch(r'\s*"[^"]*"(.)"[^"]*"(\1"[^"]*")*\s*', line)
+    return fields is not None and b'"' not in below
 
 
 def _below(content: bytes, separator: str) -> list[list[str]]:
     """Fields of some of the rows behind a header."""
-    lines = islice(_lines(content), _SAMPLE)
-    return [_fields(line, separator) for line in lines if line.strip()]
+    lines = [line for line in islice(_lines(content), _SAMPLE) if line.strip()]
+    return _records(lines, separator) if lines else []
 
 
 def _cleaned(names: list[str]) -> Iterator[str]:
