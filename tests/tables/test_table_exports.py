@@ -1,9 +1,6 @@
 """Models of tables, and pipelines of scalers, as ONNX and as C: the same answers."""
 
 import ctypes
-import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, Stan
 import eigenmlp as em
 from eigenmlp.sklearn import MLPClassifier, MLPRegressor
 from eigenmlp.tables import TableClassifier, TableRegressor
+from support.c_library import compiled, each
 from support.onnx_runtime import runtime
 from support.tables import ONE_CHOICE
 
@@ -45,7 +43,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:X. expected columns of about one size"),
 ]
-CC = next(filter(None, map(shutil.which, filter(None, [os.environ.get("CC"), "cc", "gcc"]))), None)
 
 
 def inputs(model: Any, frame: pd.DataFrame) -> dict[str, Any]:
@@ -111,18 +108,6 @@ def test_a_model_of_an_array_has_one_input(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, model.predict(mixed), rtol=1e-5, atol=1e-4)
 
 
-def compiled(given: Any, folder: Path, **options: Any) -> Any:
-    if CC is None:
-        pytest.skip("no C compiler: neither $CC nor cc nor gcc")
-    source, library = folder / "model.c", folder / "model.so"
-    em.codegen.to_c(given, source, **options)
-    warnings = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wdouble-promotion"]
-    command = [CC, "-std=c99", "-O1", *warnings, "-shared", "-fPIC", source, "-o", library, "-lm"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0 and not done.stderr, done.stderr
-    return ctypes.CDLL(str(library))
-
-
 def rows_of(frame: pd.DataFrame) -> Any:
     """Numbers as C takes them."""
     columns = []
@@ -134,13 +119,6 @@ def rows_of(frame: pd.DataFrame) -> Any:
         else:
             columns.append(values.astype("Float64").to_numpy(np.float64, na_value=np.nan))
     return np.ascontiguousarray(np.stack(columns, axis=1))
-
-
-def each(function: Any, X: Any, outputs: int, dtype: Any) -> Any:
-    Y = np.zeros((len(X), outputs), dtype)
-    for x, y in zip(X, Y, strict=True):
-        function(x.ctypes.data_as(ctypes.c_void_p), y.ctypes.data_as(ctypes.c_void_p))
-    return Y
 
 
 @pytest.mark.parametrize("bins", [0, 5])

@@ -174,4 +174,21 @@ def _category(nodes: _Nodes, column: Any, value: str) -> str:
     return nodes("Gather", lookup, flat, axis=0)
 
 
-_KINDS = {"number": _number, "boolean": _boolean, "time": _time, "category": _category}
+def _code(nodes: _Nodes, column: Any, value: str) -> str:
+    """Of the numbers that are categories at most one equals the value, else the half is largest."""
+    number = _number(nodes, column.number, value)
+    equal = nodes.flag(nodes("Equal", value, column.values[None, :]))
+    gone = nodes.flag(nodes("IsNaN", value))
+    half = nodes("Add", nodes("Mul", gone, 0.0), 0.5)
+    place = nodes("ArgMax", nodes.beside([equal, half, gone]), axis=1, keepdims=0)
+    lookup = nodes.array(column.category.lookup().astype(nodes.writer.net.dtype))
+    return nodes.beside([number, nodes("Gather", lookup, place, axis=0)])
+
+
+_KINDS = {
+    "number": _number,
+    "boolean": _boolean,
+    "time": _time,
+    "category": _category,
+    "code": _code,
+}

@@ -11,6 +11,7 @@ number       (x - center) / scale, softly limited; how far x is through each of 
 boolean      -1 or 1; whether it was missing, if any was                               1 (+ 1)
 category     a row of a lookup table: 1 for what it is, and the targets' means of      by the table
              its rows where there are too many for that
+code         as number, and as category: whole numbers whose neighbours are no likes  as both
 time         as number; sin and cos of the day, the week and the year                  as number + …
 ===========  =======================================================================  =============
 """
@@ -192,6 +193,43 @@ def codes_of(texts: list[str | None], categories: tuple[str, ...]) -> Array:
     C = len(categories)
     places[None] = C + 1
     return np.fromiter((places.get(text, C) for text in texts), np.int64, len(texts))
+
+
+@dataclass(frozen=True)
+class Code(Column):
+    """Whole numbers that are names too, as those of towns: as numbers, then as categories.
+
+    The categories are the numbers as `repr` has them.
+    """
+
+    kind = "code"
+    name: str
+    number: Number
+    category: Category
+
+    @property
+    def width(self) -> int:
+        return self.number.width + self.category.width
+
+    @property
+    def values(self) -> Array:
+        """The categories' numbers (C,), in their order."""
+        return np.array([float(text) for text in self.category.categories])
+
+    def taken(self, values: Values) -> Array:
+        return _frames.as_numbers(values, self.name)
+
+    def encode(self, taken: Array, out: Array) -> None:
+        self.number.encode(taken, out[:, : self.number.width])
+        values = self.values
+        order = np.argsort(values)
+        place = order[np.minimum(np.searchsorted(values, taken, sorter=order), len(order) - 1)]
+        place = np.where(values[place] == taken, place, len(values))
+        place[np.isnan(taken)] = len(values) + 1
+        out[:, self.number.width :] = self.category.lookup()[place]
+
+    def details(self) -> dict[str, Any]:
+        return {**self.number.details(), "category": self.category.details()}
 
 
 @dataclass(frozen=True)

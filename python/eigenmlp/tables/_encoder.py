@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from .._basics.shown import shown
 from .._basics.warned import warn
 from .._inputs import checks, dates
-from ._columns import Boolean, Category, Column, Number, Time
+from ._columns import Boolean, Category, Code, Column, Number, Time
 from ._frames import Table, Values
 from ._learning import Learnt, Teacher
 
@@ -118,13 +119,15 @@ def restored(described: Any, names: list[str]) -> Encoder:
 
 
 def _column(one: dict[str, Any], name: str) -> Column:
-    kind = checks.known(one.get("kind"), ["number", "boolean", "category", "time"], "kind")
+    kind = checks.known(one.get("kind"), ["number", "boolean", "category", "code", "time"], "kind")
     if kind == "number":
         return _number(one, name)
     if kind == "boolean":
         return Boolean(name, checks.checked_bool(one["indicator"], "indicator"))
     if kind == "category":
         return _category(one, name)
+    if kind == "code":
+        return _code(one, name)
     cycles = [(checks.number(p, "cycles", 1.0), checks.integer(h, "cycles", 1, 8))
               for p, h in one["cycles"]]  # fmt: skip
     if len(cycles) > 8:
@@ -158,6 +161,19 @@ def _category(one: dict[str, Any], name: str) -> Category:
     if means and (len(means) != len(categories) + 2 or len({len(row) for row in means}) > 1):
         raise ValueError(f"means: expected {len(categories) + 2} rows of one length")
     return Category(name, tuple(categories), shown_, others, missing, means)
+
+
+def _code(one: dict[str, Any], name: str) -> Code:
+    described = one["category"]
+    if not isinstance(described, dict):
+        raise ValueError(f"category: expected a description, got {shown(described)}")
+    category = _category(described, name)
+    for text in category.categories:
+        if len(text) > 30 or not re.fullmatch(r"-?\d+\.0", text) or repr(float(text)) != text:
+            raise ValueError(f"categories: expected whole numbers as floats, got {shown(text)}")
+    if not category.categories:
+        raise ValueError("categories: expected at least one, got none")
+    return Code(name, _number(one, name), category)
 
 
 def _list(value: Any, what: str) -> list[Any]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .._basics.shown import shown
 from .._inputs import dates
 from . import _frames
-from ._columns import Boolean, Category, Column, Number, Time, codes_of
+from ._columns import Boolean, Category, Code, Column, Number, Time, codes_of
 from ._defaults import MOST_CATEGORIES
 from ._errors import CellError
 from ._frames import Values
@@ -23,6 +23,9 @@ _PERIODS = ((DAY, 2), (WEEK, 3), (YEAR, 2))  # and harmonics: 3 tell all seven d
 _MOST_DATES = 0.9  # of a column's texts that look like dates: then all should be
 _LONGEST = 1 << 20  # characters of a column's categories together
 _FOLDS = 5
+_ALL = slice(None)
+_BINS, _CLEARLY = 32, 0.98  # by which numbers are compared with their neighbours
+_MOST_CODES, _ROWS_OF_CODE, _ROWS_LOOKED_AT = 1000, 10, 50_000
 _ALONE = 0.9  # of the rows have a text of their own: that tells nothing of other rows
 
 
@@ -67,7 +70,44 @@ class Teacher:
         there = x[~np.isnan(x)]
         if why := _tells_nothing(there, len(x)):
             return Learnt(None, why_not=why)
-        return Learnt(self._number(name, x, bins), x)
+        number = self._number(name, x, bins)
+        if not (number.edges and self._are_codes(x)):
+            return Learnt(number, x)
+        named, place = np.unique(there, return_inverse=True)
+        texts: list[str | None] = [None] * len(x)
+        names = [repr(float(value)) for value in named]
+        for row, i in zip(np.flatnonzero(~np.isnan(x)).tolist(), place.tolist(), strict=True):
+            texts[row] = names[i]
+        found = self._category(name, texts)
+        if not isinstance(found.column, Category):
+            return Learnt(number, x)
+        return Learnt(Code(name, number, found.column), x, found.own)
+
+    def _are_codes(self, x: Array) -> bool:
+        """Whether numbers are names: whole, with rows enough for each, and telling clearly more of
+        the targets one by one than by bins of neighbours.
+
+        What they tell is the error of the targets' means of other rows. Measured: 0.81 of that by
+        bins for the numbers of Vietnam's communes, 0.91 for sizes of disks, 0.99 and more for ages,
+        years, counts and distances.
+        """
+        rows = np.flatnonzero(~np.isnan(x))
+        rows = rows[:: -(-len(rows) // _ROWS_LOOKED_AT)]
+        there = x[rows]
+        if not self.targets.shape[1] or np.abs(there).max() > 2.0**53 or (there % 1 != 0).any():
+            return False
+        named, place = np.unique(there, return_inverse=True)
+        if not _BINS + 1 < len(named) <= min(_MOST_CODES, len(rows) // _ROWS_OF_CODE):
+            return False
+        edges = np.unique(np.quantile(there, np.linspace(0.0, 1.0, _BINS + 1)))
+        bins = np.searchsorted(edges[1:-1], there, side="right")
+        return self._error(place, rows) < _CLEARLY * self._error(bins, rows)
+
+    def _error(self, codes: Array, rows: Array) -> float:
+        """The squared error of the targets of some rows by the means of the other folds' rows."""
+        own = self._own_means(codes, int(codes.max()) + 1, rows)
+        errors = ((self.targets[rows] - own) ** 2).sum(axis=1)
+        return float(np.average(errors, weights=self.weights[rows]))
 
     def _number(self, name: str, x: Array, bins: int) -> Number:
         missing = np.isnan(x)
@@ -106,7 +146,9 @@ class Teacher:
         return Learnt(Time(name, self._number(name, x, bins), cycles, order), x)
 
     def category(self, name: str, values: Values) -> Learnt:
-        texts = _frames.as_texts(values, name)
+        return self._category(name, _frames.as_texts(values, name))
+
+    def _category(self, name: str, texts: list[str | None]) -> Learnt:
         counts = Counter(text for text in texts if text is not None)
         gone = len(texts) - counts.total()
         if not counts:
@@ -144,25 +186,29 @@ class Teacher:
         """How many rows a category needs for a column of its own."""
         return 1 if distinct <= 16 else min(10, max(2, rows // 1000))
 
-    def _means(self, codes: Array, count: int, rows: Array | None = None) -> Array:
-        """The targets' means by code (count, M), drawn to the mean of all as if 10 rows had it."""
-        if rows is None:
-            rows = np.ones(len(codes), bool)
+    def _means(self, codes: Array, count: int, rows: Array | slice = _ALL) -> Array:
+        """The targets' means by code (count, M), drawn to the mean of all as if 10 rows had it.
+
+        `codes` are those of the `rows`.
+        """
         weights, targets = self.weights[rows], self.targets[rows]
         overall = np.average(targets, axis=0, weights=weights)
         sums = np.stack(
-            [np.bincount(codes[rows], weights * t, count) for t in (targets - overall).T], axis=1
+            [np.bincount(codes, weights * t, count) for t in (targets - overall).T], axis=1
         )
-        sizes = np.bincount(codes[rows], weights, count) / weights.mean()
+        sizes = np.bincount(codes, weights, count) / weights.mean()
         means: Array = overall + sums / weights.mean() / (sizes[:, None] + 10.0)
         return means
 
-    def _own_means(self, codes: Array, count: int) -> Array:
+    def _own_means(self, codes: Array, count: int, rows: Array | slice = _ALL) -> Array:
         """Of each row those of the other folds, so that no row sees its own target."""
-        own = np.empty(self.targets.shape)
+        folds = self.folds[rows]
+        own = np.empty((len(codes), self.targets.shape[1]))
+        places = np.arange(len(self.folds))[rows]
         for fold in range(_FOLDS):
-            inside = self.folds == fold
-            own[inside] = self._means(codes, count, ~inside)[codes[inside]]
+            inside = folds == fold
+            others = self._means(codes[~inside], count, places[~inside])
+            own[inside] = others[codes[inside]]
         return own
 
 

@@ -68,6 +68,11 @@ class Encoder:
         """Whether there is a column of texts."""
         return bool(self._texts())
 
+    @property
+    def copies(self) -> bool:
+        """Whether rows of lookup tables are copied."""
+        return any(column.kind in ("category", "code") for column in self.table.encoder.columns)
+
     def code(self, p: str) -> str:
         """The public function that tells a text's number, with the texts."""
         arrays, cases = [], []
@@ -92,6 +97,18 @@ class Encoder:
                 size = f"{column.width} * sizeof({real})"
                 row = f"{p}row(v, {len(column.categories)}) * {column.width}"
                 body.append(f"  memcpy(e + {at}, {p}lookup{place} + {row}, {size});\n")
+            elif column.kind == "code":
+                category, values = column.category, f"{p}values{place}"
+                numbers = ",\n  ".join(x.hex() for x in column.values.tolist())
+                lookups.append(
+                    f"static const double {values}[{len(column.values)}] = {{\n  {numbers},\n}};\n"
+                )
+                lookups.append(_lookup(category, place, real, p))
+                row = f"{p}place(v, {values}, {len(column.values)}) * {category.width}"
+                to = at + column.number.width
+                size = f"{category.width} * sizeof({real})"
+                body.append(f"  memcpy(e + {to}, {p}lookup{place} + {row}, {size});\n")
+                body += _number(column.number, at, edges, real, p)
             else:
                 body += _KINDS[column.kind](column, at, edges, real, p)
             at += column.width
@@ -105,8 +122,10 @@ class Encoder:
             text.append(_LIMITED.format(p=p))
         if any("part(" in line for line in body):
             text.append(_PART.format(p=p))
-        if lookups:
-            text += [*lookups, _ROW.format(p=p)]
+        text += lookups
+        for function, source in (("row(", _ROW), ("place(", _PLACE)):
+            if any(f"{p}{function}" in line for line in body):
+                text.append(source.format(p=p))
         gone = (
             "  int gone;\n" if any("gone" in line for line in body if "v != v" not in line) else ""
         )
@@ -137,6 +156,14 @@ _ROW = """\
 static size_t {p}row(double code, size_t n) {{ /* others are n, a missing one is n + 1 */
   if (code != code) return n + 1;
   return code >= 0 && code < (double)n ? (size_t)code : n;
+}}
+"""
+_PLACE = """\
+static size_t {p}place(double v, const double values[], size_t n) {{ /* as a text's row */
+  if (v != v) return n + 1;
+  for (size_t k = 0; k < n; ++k)
+    if (values[k] == v) return k;
+  return n;
 }}
 """
 _CODE = """

@@ -59,7 +59,7 @@ def includes(model: Model) -> Iterator[str]:
     yield "\n#include <math.h>\n#include <stddef.h>\n"
     if model.input == "uint8_t":
         yield "#include <stdint.h>\n"
-    if model.encoder is not None and model.encoder.has_texts:
+    if model.encoder is not None and model.encoder.copies:
         yield "#include <string.h>\n"
 
 
