@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class RankError(RuntimeError):
-    """Another rank has ended the run that it shares with this one (``comm=``).
+    """Another rank has ended the run that it shares with this one (``comm=``), or has left it.
 
     Attributes
     ----------
@@ -55,3 +58,15 @@ class DivergenceError(ArithmeticError):
 
     def __reduce__(self) -> tuple[type[DivergenceError], tuple[int, int, float]]:
         return type(self), (self.epoch, self.step, self.loss)
+
+
+_process = os.getpid()
+
+
+@atexit.register
+def _tell_other_ranks() -> None:
+    """An error that nobody caught, before this process shared anything with those of MPI."""
+    if "mpi4py.MPI" in sys.modules and os.getpid() == _process:  # not in a fork
+        from ._basics import last_words
+
+        last_words.tell_the_world()

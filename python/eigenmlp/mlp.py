@@ -19,6 +19,7 @@ from ._inputs import checks
 from ._network import loss_outputs
 from ._network.network import DenseNetwork
 from ._network.summary import Summary, summary
+from ._training.ranks import Ranks, together
 from ._training.streamed import Streamed
 from ._training.training import Batches, Callback, Training
 from .activations import Activation
@@ -268,22 +269,24 @@ class MLP(DenseNetwork):
         >>> net.predict(X)
         array([0, 1, 1, 0])
         """
-        rng = self._rng if seed is None else checks.generator(seed)
-        training: Training | None = None
-        with unmoved_if(lambda: training is None or not training._has_begun, rng):
-            rule = DEFAULT if optimizer is None else optimizer
-            training = Training(self, rule, batch_size, rng, comm=comm, rows=rows)
-            return training.run(
-                X,
-                y,
-                epochs,
-                validation=validation,
-                sample_weight=sample_weight,
-                shuffle=shuffle,
-                callbacks=callbacks,
-                progress=progress,
-                early_stopping=early_stopping,
-            )
+        ranks = Ranks.of(comm, rows, "MLP.fit")
+        with together(ranks, "MLP.fit"):
+            rng = self._rng if seed is None else checks.generator(seed)
+            training: Training | None = None
+            with unmoved_if(lambda: training is None or not training._has_begun, rng):
+                rule = DEFAULT if optimizer is None else optimizer
+                training = Training(self, rule, batch_size, rng, comm=ranks, rows=rows)
+                return training.run(
+                    X,
+                    y,
+                    epochs,
+                    validation=validation,
+                    sample_weight=sample_weight,
+                    shuffle=shuffle,
+                    callbacks=callbacks,
+                    progress=progress,
+                    early_stopping=early_stopping,
+                )
 
     # ---- outputs and losses
 

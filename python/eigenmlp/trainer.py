@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from ._basics import html
 from ._basics.shown import shown
 from ._files import trainer as trainer_file
+from ._inputs import checks
+from ._training.ranks import Ranks, together
 from ._training.training import Batches as Batches
 from ._training.training import Callback as Callback
 from ._training.training import Training
@@ -72,11 +75,13 @@ class Trainer(Training):
         comm: object = None,
         rows: str = "all",
     ) -> None:
-        if not isinstance(net, MLP):
-            raise TypeError(f"net: expected an MLP, got {type(net).__name__}")
-        super().__init__(
-            net, optimizer, batch_size, seed, accumulate=accumulate, comm=comm, rows=rows
-        )
+        ranks = Ranks.of(comm, rows, "Trainer()")
+        with together(ranks, "Trainer()"):
+            if not isinstance(net, MLP):
+                raise TypeError(f"net: expected an MLP, got {type(net).__name__}")
+            super().__init__(
+                net, optimizer, batch_size, seed, accumulate=accumulate, comm=ranks, rows=rows
+            )
 
     def __repr__(self) -> str:
         counts = f"{self.epochs:,} epochs, {self.steps:,} steps"
@@ -97,15 +102,22 @@ class Trainer(Training):
         """Write all that the run needs to go on with the same bits: one safetensors file.
 
         A learning rate that is a function of the user's own cannot be written; `load` is given it
-        again. With `comm` every rank calls this, rank 0 writes, and all wait until it has.
+        again. With `comm` one rank may call this alone, for all have the same to write. If all
+        do, rank 0 writes, and the file is there when the call returns on any of them.
         """
-        if self._ranks is None:
+        if self._ranks is None or self._ranks.size == 1:
             trainer_file.save(self, path)
             return
-        with self._together():
-            if self._ranks.index == 0:
-                trainer_file.save(self, path)
-            self._ranks.gather(None)
+        where = str(checks.path(path).absolute())
+        self._ranks.write_once(
+            where, self.steps, self._digest(), lambda: trainer_file.save(self, path)
+        )
+
+    def _digest(self) -> str:
+        """What tells two moments of this trainer apart."""
+        of = hashlib.blake2b(self.net.parameters.tobytes(), digest_size=16)
+        of.update(repr((self.epochs, self._rng.bit_generator.state)).encode())
+        return of.hexdigest()
 
     @classmethod
     def load(
@@ -133,4 +145,6 @@ class Trainer(Training):
         ValueError
             If the file is truncated, was altered, or holds no trainer.
         """
-        return trainer_file.load(cls, MLP, path, optimizer, backend, comm, rows)
+        ranks = Ranks.of(comm, rows, "Trainer.load")
+        with together(ranks, "Trainer.load"):
+            return trainer_file.load(cls, MLP, path, optimizer, backend, ranks, rows)

@@ -245,6 +245,30 @@ def test_parquet(tmp_path: Path) -> None:
         em.datasets.open_shards(tmp_path / "gap.pq", "x")[:]
 
 
+def test_parquet_columns_that_are_no_numbers_are_named_with_their_types(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    columns = {
+        "list": (pa.array([[1.0], [2.0]]), "list<"),
+        "fixed": (pa.array([[1.0], [2.0]], pa.list_(pa.float32(), 1)), "fixed_size_list<"),
+        "struct": (pa.array([{"x": 1}, {"x": 2}]), "struct<"),
+        "text": (pa.array(["a", "b"]), "string"),
+        "category": (pa.array(["a", "b"]).dictionary_encode(), "dictionary<values=string"),
+        "empty": (pa.array([None, None]), "null"),
+    }
+    for name, (column, kind) in columns.items():
+        parquet.write_table(pa.table({"x": [1.0, 2.0], name: column}), tmp_path / "0.parquet")
+        for chosen in (None, name):
+            with pytest.raises(
+                ValueError, match=f"expected numbers in column '{name}', got {kind}"
+            ):
+                em.datasets.open_shards(tmp_path, chosen)
+        assert em.datasets.open_shards(tmp_path, "x").shape == (2,)
+    numbers = {"codes": pa.array([7, 5]).dictionary_encode(), "flags": [True, False]}
+    parquet.write_table(pa.table(numbers), tmp_path / "0.parquet")
+    np.testing.assert_array_equal(em.datasets.open_shards(tmp_path)[:], [[7, 1], [5, 0]])
+
+
 def test_zarr(tmp_path: Path) -> None:
     zarr = pytest.importorskip("zarr")
     array = zarr.open(str(tmp_path / "a.zarr"), mode="w", shape=X.shape, chunks=(37, 6), dtype="u1")
@@ -275,6 +299,8 @@ def test_bad_shards_are_refused(tmp_path: Path) -> None:
     refused("expected numbers, got <U1", tmp_path / "text.npy")
     np.save(tmp_path / "f.npy", np.asfortranarray(X))
     refused("expected rows in C order", tmp_path / "f.npy")
+    np.save(tmp_path / "one.npy", np.float64(1))
+    refused(r"expected rows \(N,\) or \(N, D\), got a single number", tmp_path / "one.npy")
     (tmp_path / "no.npy").write_bytes(b"nothing")
     refused("expected a .npy file", tmp_path / "no.npy")
     whole = (good / "4.npy").read_bytes()
@@ -286,17 +312,24 @@ def test_bad_rows_are_refused_and_named(tmp_path: Path) -> None:
     bad = X.astype(np.float32)
     bad[700, 3] = np.nan
     opened = em.datasets.open_shards(npy_files(tmp_path, bad))
-    with pytest.raises(
-        ValueError, match=r"^rows [0-9,]+ to [0-9,]+, counted from there: X: expect"
-    ):
-        fitted(opened)
+    named = r"^X: expected finite numbers.*, got nan at X\[700, 3\]$"
+    net = em.MLP([6, 2], seed=0)
+    for use in (fitted, net.predict, net.forward, lambda rows: net.evaluate(rows, Y)):
+        with pytest.raises(ValueError, match=named):
+            use(opened)
     rows = em.datasets.open_shards(npy_files(tmp_path, name="good"))
     with pytest.raises(ValueError, match="y: expected 1003 rows, as X has, got 1000"):
         fitted(rows, Y[:1000])
     with pytest.raises(ValueError, match=r"X: expected shape \(N, D\) with D = 5"):
         em.MLP([5, 2], seed=0).fit(rows, Y)
-    with pytest.raises(ValueError, match="labels 0 to 1"):
-        fitted(rows, Y + 5)
+    with pytest.raises(ValueError, match=r"^row 900: y: expected labels 0 to 1, got 5 to 5$"):
+        fitted(rows, np.where(np.arange(len(Y)) == 900, 5, Y))
+    with pytest.raises(ValueError, match=r"^row 900: y: expected labels 0 to 1"):
+        net.evaluate(rows, np.where(np.arange(len(Y)) == 900, 5, Y))
+    weights = np.ones(len(Y))
+    weights[901] = -2
+    with pytest.raises(ValueError, match=r"^row 901: sample_weight: expected .* 0, got -2.0$"):
+        net.fit(rows, Y, 1, sample_weight=em.datasets.open_shards(weights), progress=False)
     with pytest.raises(TypeError, match="y: expected an array, got None"):
         fitted(rows, None)
     with pytest.raises(TypeError, match="X, y: expected arrays, got Shards"):

@@ -1,9 +1,11 @@
 """An error on one rank ends the run on all, within seconds, and names the rank."""
 
 import json
+import time
 
 import pytest
 
+from eigenmlp._training import channel
 from support import mpi
 
 pytestmark = mpi.needs_mpi
@@ -72,7 +74,43 @@ ENDS = {
         "FileNotFoundError: ",
         "RankError: rank 0 has ended the run: FileNotFoundError",
     ),
+    "other_parameters_of_own_rows": ("ValueError: parameters: expected the same on all ranks",) * 2,
+    "other_parameters_of_own_steps": ("ValueError: parameters: expected the same on all ranks",)
+    * 2,
+    "copies_of_own_rows": (
+        "RuntimeError: Trainer.run: expected the trainer itself with rows='own', got a copy",
+    )
+    * 2,
+    "bad_seed_of_fit_on_one": (
+        "RankError: rank 1 has ended the run: TypeError: seed: expected an int",
+        "TypeError: seed: expected an int",
+    ),
+    "no_network_on_one": (
+        "RankError: rank 1 has ended the run: TypeError: net: expected an MLP",
+        "TypeError: net: expected an MLP",
+    ),
+    "bad_rows_on_one": (
+        "RankError: rank 1 has ended the run: ValueError: rows: expected one of",
+        "ValueError: rows: expected one of",
+    ),
+    "no_memory_on_one": (
+        "RankError: rank 1 has ended the run: MemoryError: no more",
+        "MemoryError: no more",
+    ),
+    "no_file_on_one": (
+        "RankError: rank 1 has ended the run: FileNotFoundError: ",
+        "FileNotFoundError: ",
+    ),
+    "two_threads": ("RuntimeError: comm: expected calls of one thread at a time, got Trainer.run",)
+    * 2,
     "works_again": ("RuntimeError: it works",) * 2,
+}
+# What ranks 0 and 1 call at the same time; either sees it first, and tells the other.
+OTHER_CALLS = {
+    "step_beside_run": ("Trainer.step", "Trainer.run"),
+    "fit_beside_trainer": ("MLP.fit", "Trainer()"),
+    "two_trainers_in_other_turns": ("Trainer.step", "Trainer.step"),
+    "fewer_steps_then_run": ("Trainer.step", "Trainer.run"),
 }
 
 
@@ -94,21 +132,97 @@ def test_an_error_on_one_rank_ends_the_run_on_all(
         assert took < 20
 
 
-def test_an_error_that_nobody_catches_ends_all_ranks() -> None:
-    program = """
+@pytest.mark.parametrize("name", OTHER_CALLS)
+def test_ranks_that_make_other_calls_say_which(
+    name: str, came: dict[tuple[str, int], tuple[str, float]]
+) -> None:
+    for rank in (0, 1):
+        error, took = came[name, rank]
+        assert error.startswith(
+            (
+                "ValueError: calls: expected the same on all ranks, got ",
+                f"RankError: rank {1 - rank} has ended the run: ValueError: calls: expected the ",
+            )
+        )
+        for caller, call in enumerate(OTHER_CALLS[name]):
+            assert f"{call} on rank {caller}" in error.replace(" of another trainer", "")
+        assert len(error) < 400
+        assert took < 20
+
+
+START = """
+import sys, time
 import numpy as np, eigenmlp as em
 from mpi4py import MPI
-trainer = em.Trainer(em.MLP([2, 2], seed=0), em.SGD(0.1), 32, 0, comm=MPI.COMM_WORLD)
 X, y = np.zeros((64, 2), np.float32), np.zeros(64, int)
-trainer.run(X, y, 1)
-if MPI.COMM_WORLD.Get_rank() == 1:
-    raise LookupError("between two runs")
-trainer.run(X, y, 1)
+comm = MPI.COMM_WORLD
+other = comm.Get_rank() == 1
+def trainer():
+    return em.Trainer(em.MLP([2, 2], seed=0), em.SGD(0.1), 64, 0, comm=comm)
 """
-    done = mpi.finish(mpi.start(3, "-c", program))
-    assert done.returncode != 0
-    for rank_error in (
-        "LookupError: between two runs",
-        "RankError: rank 1 has ended the run: LookupError: between two runs",
+# Programs in which rank 1 ends before the others, and what these are told.
+LEAVES = {
+    "an error between two runs": (
+        "one = trainer(); one.run(X, y)\nif other: raise LookupError('between')\none.run(X, y)",
+        "rank 1 has ended the run: LookupError: between",
+    ),
+    "an error before there is a trainer": (
+        "if other: raise LookupError('its data')\ntrainer().run(X, y)",
+        "rank 1 has ended the run: LookupError: its data",
+    ),
+    "an error before fit": (
+        "if other: raise LookupError('its data')\n"
+        "em.MLP([2, 2], seed=0).fit(X, y, comm=comm, progress=False)",
+        "rank 1 has ended the run: LookupError: its data",
+    ),
+    "an error before a communicator of some is used": (
+        "comm = comm.Split(comm.Get_rank() // 2)\n"
+        "if other: raise LookupError('its data')\ntrainer().run(X, y)",
+        "rank 1 has ended the run: LookupError: its data",
+    ),
+    "exit": (
+        "one = trainer()\nif other: sys.exit('no data')\none.run(X, y)",
+        "rank 1 has ended the run: it has left Python after Trainer(), with fewer calls than rank "
+        "0, which is in Trainer.run",
+    ),
+    "fewer steps": (
+        "one = trainer()\nfor _ in range(9 if other else 10): one.step(X, y)",
+        "rank 1 has ended the run: it has left Python after Trainer.step, with fewer calls than "
+        "rank 0, which is in Trainer.step",
+    ),
+    "fewer runs": (
+        "one = trainer()\nfor _ in range(2 if other else 3): one.run(X, y)",
+        "rank 1 has ended the run: it has left Python after Trainer.run, with fewer calls than "
+        "rank 0, which is in Trainer.run",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_a_rank_that_leaves_keeps_nobody_waiting(name: str) -> None:
+    program, told = LEAVES[name]
+    began = time.monotonic()
+    done = mpi.finish(mpi.start(3, "-c", START + program))
+    assert time.monotonic() - began < 30
+    assert f"RankError: {told}" in done.stderr
+
+
+def test_what_cannot_be_known_to_have_left_is_waited_for_so_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EIGENMLP_COMM_TIMEOUT", "0.5")
+    for program, waits in (
+        ("if other: sys.exit()\ntrainer()", "Trainer() for other ranks, not all of which have "),
+        ("one = trainer()\ntime.sleep(3) if other else one.run(X, y)", "Trainer.run for rank 1"),
     ):
-        assert rank_error in done.stderr
+        done = mpi.finish(mpi.start(2, "-c", START + program))
+        assert f"TimeoutError: rank 0 has waited 1 s in {waits}" in done.stderr
+
+
+def test_a_wait_without_end_or_of_no_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for given in ("0", "-1", "soon", "nan"):
+        monkeypatch.setenv("EIGENMLP_COMM_TIMEOUT", given)
+        with pytest.raises(ValueError, match="EIGENMLP_COMM_TIMEOUT: expected seconds above 0"):
+            channel._limit()
+    monkeypatch.setenv("EIGENMLP_COMM_TIMEOUT", "inf")
+    assert channel._limit() == float("inf")

@@ -5,6 +5,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 import eigenmlp as em
 from support import mpi, rank_saves
 
@@ -29,3 +31,9 @@ def test_a_run_with_a_killed_rank_goes_on_with_another_number_of_them(tmp_path: 
     assert digest == rank_saves.trained(alone, EPOCHS)
     assert path.read_bytes() == alone.read_bytes()
     assert {file.name for file in tmp_path.iterdir()} == {path.name, alone.name}
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_one_rank_may_save_and_copy_alone(ranks: int, tmp_path: Path) -> None:
+    said = mpi.run(ranks, "-W", "ignore", "-m", "support.rank_alone", cwd=tmp_path)
+    assert sorted(said.splitlines()) == [f"rank {rank} is done" for rank in range(ranks)]

@@ -45,9 +45,8 @@ def start(ranks: int, *command: str, **options: object) -> "subprocess.Popen[str
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
         text=True,
-        **options,  # type: ignore[call-overload]
+        **{"stdin": subprocess.DEVNULL, **options},  # type: ignore[call-overload]
     )
 
 

@@ -3,20 +3,26 @@
 Rank 0 prints, for every scenario and rank, the error and the seconds it took.
 """
 
+import copy
 import json
 import os
+import pickle
 import signal
+import tempfile
 import threading
 import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from mpi4py import MPI
 
 import eigenmlp as em
+from eigenmlp._training.stepper import Stepper
 
 COMM = MPI.COMM_WORLD
 OTHER = COMM.Get_rank() == 1
@@ -125,7 +131,7 @@ def other_trainers_after_an_error() -> None:
     first, second = trainer(), trainer(seed=5)
     for one in (first, second):
         one.step(X[:256], Y[:256])
-    with suppress(ZeroDivisionError):
+    with suppress(ZeroDivisionError, em.RankError):
         first.run(X, Y, 2, callbacks=[_divides])
     second.step(X[:256], Y[:256])
     raise RuntimeError("it works")
@@ -185,6 +191,100 @@ def save_fails() -> None:
     trainer_.save("no/such/folder/trainer.safetensors")
 
 
+def other_parameters_of_own_rows() -> None:
+    trainer(seed=int(OTHER), rows="own").run(X, Y, 1)
+
+
+def other_parameters_of_own_steps() -> None:
+    trainer(seed=int(OTHER), rows="own").step(X, Y)
+
+
+def copies_of_own_rows() -> None:
+    trainer_ = trainer(rows="own")
+    trainer_.run(X, Y, 1)
+    for copied in (copy.copy(trainer_), copy.deepcopy(trainer_)):
+        with suppress(RuntimeError):
+            copied.step(X, Y)
+            raise AssertionError
+    assert copied.steps == trainer_.steps
+    pickle.loads(pickle.dumps(copied)).run(X, Y, 1)
+
+
+def bad_seed_of_fit_on_one() -> None:
+    em.MLP([20, 3], seed=0).fit(X, Y, comm=COMM, progress=False, seed="a" if OTHER else 0)
+
+
+def no_network_on_one() -> None:
+    em.Trainer(None if OTHER else em.MLP([20, 3], seed=0), comm=COMM, optimizer="sgd").run(X, Y)
+
+
+def bad_rows_on_one() -> None:
+    trainer(rows="some" if OTHER else "all").run(X, Y)
+
+
+def no_memory_on_one() -> None:
+    if OTHER:
+        with patch.object(Stepper, "_make_trainer", side_effect=MemoryError("no more")):
+            trainer()
+    trainer().run(X, Y)
+
+
+def no_file_on_one() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trainer.safetensors"
+        if not OTHER:
+            trainer().save(path)
+        else:
+            trainer()
+        em.Trainer.load(path.with_name("none") if OTHER else path, comm=COMM).run(X, Y)
+
+
+def step_beside_run() -> None:
+    trainer_ = trainer()
+    trainer_.step(X[:256], Y[:256])
+    (trainer_.run if OTHER else trainer_.step)(X[:256], Y[:256])
+
+
+def fit_beside_trainer() -> None:
+    if OTHER:
+        trainer().run(X, Y)
+    else:
+        em.MLP([20, 3], seed=0).fit(X, Y, comm=COMM, progress=False)
+
+
+def two_trainers_in_other_turns() -> None:
+    trainers = [trainer(), trainer()]
+    for one in trainers:
+        one.step(X[:256], Y[:256])
+    for one in reversed(trainers) if OTHER else trainers:
+        one.step(X[:256], Y[:256])
+
+
+def fewer_steps_then_run() -> None:
+    trainer_ = trainer(batch_size=8)  # steps of one block, in which ranks tell each other nothing
+    for _ in range(99 if OTHER else 100):
+        trainer_.step(X[:8], Y[:8])
+    trainer_.run(X, Y, 1)
+
+
+def two_threads() -> None:
+    trainers, errors = [trainer(), trainer()], []
+
+    def run(one: em.Trainer) -> None:
+        try:
+            one.run(X, Y, 1_000_000)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=[one]) for one in trainers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(errors) == 2
+    raise errors[0]
+
+
 def works_again() -> None:
     trainer_ = trainer()
     trainer_.run(X, Y, 2)
@@ -219,6 +319,19 @@ SCENARIOS: list[Callable[[], None]] = [
     a_second_error_of_a_trainer,
     no_rows,
     save_fails,
+    other_parameters_of_own_rows,
+    other_parameters_of_own_steps,
+    copies_of_own_rows,
+    bad_seed_of_fit_on_one,
+    no_network_on_one,
+    bad_rows_on_one,
+    no_memory_on_one,
+    no_file_on_one,
+    step_beside_run,
+    fit_beside_trainer,
+    two_trainers_in_other_turns,
+    fewer_steps_then_run,
+    two_threads,
     works_again,
 ]
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._inputs import checks, mapped
 from .._inputs.foreign import is_foreign, shared
 from ..choices import Choices
-from ..datasets.shards import Shards
+from ..datasets.shards import Shards, refuse_row
 from .in_units import LayersInUnits
 
 Array = NDArray[Any]
@@ -66,7 +66,11 @@ class DenseNetwork(LayersInUnits):
             out = np.empty(shape, self._dtype)
         checks.output_array(out, shape, self._dtype)
         for begin, end in X.blocks():
-            self.forward(X[begin:end], out[begin:end])
+            try:
+                self.forward(X[begin:end], out[begin:end])
+            except ValueError:
+                refuse_row(lambda a, b: self._rows(X[a:b]), begin, end)
+                raise
         return out
 
     def loss_and_gradient(

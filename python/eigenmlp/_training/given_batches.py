@@ -43,7 +43,7 @@ def run_epoch(
             raise type(error)(f"batch {number}: {error}") from None
         if ranks is not None:
             agreement.check_batch(ranks, number, (X, T, weights))
-        if number == 1:
+        if number == 1 and (ranks is None or ranks.index == 0):
             plausible.columns(trainer.net, X)
         lr = np.array([trainer.lr])
         trainer._turns.give_way()

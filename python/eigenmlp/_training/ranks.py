@@ -1,39 +1,23 @@
-"""Processes that share a run, over MPI: what they tell each other, and how they end together.
-
-Whoever waits for another rank also looks for news of an error on any of them, so that one that
-raises, or gets Ctrl-C, ends the run on all. Nothing else goes over the communicator used here, a
-duplicate of the user's; after such an end it is given up, for messages may be on their way in it.
-"""
+"""Processes that share a run, over MPI: numbers of a step, and files that one of them writes."""
 
 from __future__ import annotations
 
-import atexit
 import importlib.util
-import os
-import pickle
-import signal
 import sys
 import time
-import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import numpy as np
-
+from .._basics import last_words
 from .._basics.shown import shown
 from .._inputs import checks
 from ..errors import RankError
-from ..threads import get_num_threads, is_chosen
+from .channel import Channel
+from .news import Saved
 
-_NUMBERS, _NEWS = 1, 2  # tags
-_LOOKS = 16  # at requests, for one look for news
-# Looks in a row before the processor is offered to others, and before naps: some 50 µs and 1 ms.
-_SPINS, _OFFERS = 100, 1000
-_NAP, _LONG_NAP = 5e-5, 2e-3  # seconds; the latter where a rank has waited for one
-_LONGEST = 200  # characters of an error in a message
-_given_up: list[Any] = []  # requests that may never end, and the memory that they point to
-_in_use: weakref.WeakSet[Ranks] = weakref.WeakSet()
+_SOON = 1.0  # seconds in which rank 0 begins with a file that all ranks save
+_NAP = 1e-3
 
 
 def mpi() -> Any:
@@ -48,10 +32,9 @@ def mpi() -> Any:
 
 
 class Ranks:
-    """The processes of an mpi4py communicator, one of which this is."""
+    """The processes of an mpi4py communicator, one of which this is, as a trainer has them."""
 
-    def __init__(self, comm: object, rows: str) -> None:
-        checks.known(rows, ("all", "own"), "rows")
+    def __init__(self, comm: object) -> None:
         # Who has a communicator has imported this; to import it here would start MPI.
         MPI: Any = sys.modules.get("mpi4py.MPI")
         if MPI is None or not isinstance(comm, MPI.Intracomm) or comm == MPI.COMM_NULL:
@@ -60,48 +43,62 @@ class Ranks:
             raise TypeError(
                 f"comm: expected an mpi4py communicator such as MPI.COMM_WORLD, got {shown(comm)}"
             )
-        self._MPI, self._users = MPI, comm
-        self.index, self.size = int(comm.Get_rank()), int(comm.Get_size())
-        self.own = rows == "own" and self.size > 1
-        self._requests: list[Any] = []
-        self._join()
+        self._MPI, self._channel = MPI, Channel.of(MPI, comm)
+        self.index, self.size = self._channel.index, self._channel.size
+        self.own = False
+        self._trainer = (0, 0)  # generation and number of the call that made it
+        self._agreed_in = -1
 
     @classmethod
-    def of(cls, comm: object, rows: str) -> Ranks | None:
+    def of(cls, comm: object, rows: str, name: str) -> Ranks | None:
         """None without a communicator, which is all that other runs know of this."""
+        if isinstance(comm, Ranks):
+            return comm
         if comm is None:
             checks.known(rows, ("all", "own"), "rows")
             if rows == "own":
                 raise ValueError("rows: expected 'all' without comm=, got 'own'")
             return None
-        return cls(comm, rows)
+        ranks = cls(comm)
+        with ranks._channel.call(name) as frame:  # first, since all have to do it
+            ranks._trainer = frame.generation, frame.number
+            ranks.own = checks.known(rows, ("all", "own"), "rows") == "own" and ranks.size > 1
+        return ranks
 
-    def _join(self) -> None:
-        """A duplicate of the user's communicator, the same one for all trainers."""
-        found = self._users.Get_attr(_key(self._MPI))
-        if found is None:
-            with _without_ctrl_c():  # between two of these calls it would leave the others waiting
-                own = self._users.Dup()
-                neighbours = own.Split_type(self._MPI.COMM_TYPE_SHARED)
-                found = own, _threads(neighbours)
-                neighbours.Free()
-                self._users.Set_attr(_key(self._MPI), found)
-        self._comm, self.threads = found
-        self._lost = self.agreed = False  # the latter: whether all have the same trainer
-        _in_use.add(self)
+    def together(self, name: str, memory: object = None) -> AbstractContextManager[object]:
+        """Around what all ranks do: an error on this one ends it on all.
+
+        Errors that all ranks have alike are marked by `alike`. `memory` is what messages point to.
+        """
+        return self._channel.call(name, self._trainer, memory)
+
+    @property
+    def threads(self) -> int | None:
+        """Those that this rank's processors leave for it; None: as ever."""
+        return self._channel.threads
+
+    @property
+    def agreed(self) -> bool:
+        """Whether all have the same trainer."""
+        return self._agreed_in == self._channel.generation
+
+    @agreed.setter
+    def agreed(self, agreed: bool) -> None:
+        self._agreed_in = self._channel.generation if agreed else -1
 
     # ---- messages
 
     def swap(self, rank: int, out: memoryview, into: memoryview) -> None:
         """Send bytes to a rank, and receive as many there as there is room for."""
-        byte, requests = self._MPI.BYTE, []
+        byte, requests, comm = self._MPI.BYTE, [], self._channel.comm
+        tag = self._channel.tag()
         if len(into):
-            requests.append(self._comm.Irecv([into, byte], rank, _NUMBERS))
+            requests.append(comm.Irecv([into, byte], rank, tag))
         if len(out):
-            requests.append(self._comm.Isend([out, byte], rank, _NUMBERS))
+            requests.append(comm.Isend([out, byte], rank, tag))
         statuses = [self._MPI.Status() for _ in requests]
         try:
-            self._wait(requests, statuses)
+            self._channel.wait_for(requests, rank, statuses)
             whole = not len(into) or statuses[0].Get_count(byte) == len(into)
         except self._MPI.Exception:  # more came than there is room for
             whole = False
@@ -112,141 +109,74 @@ class Ranks:
 
     def gather(self, value: object) -> list[Any]:
         """What every rank gives, by rank."""
-        own = np.frombuffer(pickle.dumps(value), np.uint8)
-        sizes = np.zeros(self.size, np.int64)
-        self._wait([self._comm.Iallgather(np.array([len(own)]), sizes)])
-        all_ = np.zeros(int(sizes.sum()), np.uint8)
-        self._wait([self._comm.Iallgatherv(own, [all_, sizes])])
-        ends = np.cumsum(sizes)
-        return [pickle.loads(all_[b - n : b].tobytes()) for b, n in zip(ends, sizes, strict=True)]
+        return self._channel.gather(value)
 
     def same(self, digest: bytes) -> bool:
-        """Whether all ranks give the same bytes, of a length that all know."""
-        own = np.frombuffer(digest, np.uint8)
-        of_all = np.empty((self.size, len(own)), np.uint8)
-        self._wait([self._comm.Iallgather(own, of_all)])
-        return bool((of_all == own).all())
-
-    def _wait(self, requests: list[Any], statuses: list[Any] | None = None) -> None:
-        self._requests = requests
-        looks, began = 0, 0.0
-        while not self._MPI.Request.Testall(requests, statuses):
-            looks += 1
-            if looks % _LOOKS == 0:
-                self.look()
-            if looks > _OFFERS:
-                began = began or time.monotonic()
-                time.sleep(_LONG_NAP if time.monotonic() - began > 1.0 else _NAP)
-            elif looks > _SPINS:
-                _offer_processor()
-        self._requests = []
+        """Whether all ranks give the same bytes."""
+        return all(other == digest for other in self.gather(digest))
 
     def look(self) -> None:
-        """Raise `RankError` if a rank has said that it ends."""
-        status = self._MPI.Status()
-        if self._comm.Iprobe(self._MPI.ANY_SOURCE, _NEWS, status):
-            rank = status.Get_source()
-            buffer = bytearray(status.Get_count(self._MPI.BYTE))
-            self._comm.Recv([buffer, self._MPI.BYTE], rank, _NEWS)
-            raise RankError(rank, buffer.decode())
+        """Raise what ends this call, if another rank has said so."""
+        self._channel.look()
 
-    # ---- ends
+    # ---- files
 
-    @contextmanager
-    def together(self, memory: object = None) -> Iterator[None]:
-        """Around what all ranks do: an error on this one ends it on all.
+    def write_once(self, path: str, steps: int, digest: str, write: Callable[[], None]) -> None:
+        """Write a trainer's file, the same from any rank: by rank 0, if all do so.
 
-        Errors that all ranks have alike are marked by `alike`. `memory` is what messages point to.
+        No rank need be here. What rank 0 does not begin with soon another rank writes itself; rank
+        0 may put the same bytes in its place later.
         """
-        if self._lost:  # before what one rank may refuse, since all have to do it
-            self._join()
-        try:
-            yield
-        except RankError:
-            self._give_up(memory)
-            raise
-        except BaseException as error:
-            if not getattr(error, "_on_all_ranks", False):
-                self.tell(error)
-                self._give_up(memory)
-            raise
-
-    def tell(self, error: BaseException) -> None:
-        """Send word of an error to all other ranks; nobody need be there to receive it."""
-        if self._MPI.Is_finalized():
+        channel, what = self._channel, (self._trainer, path)
+        if self.index == 0:
+            channel.tell_all(("saves", what, Saved(steps, digest)))
+            try:
+                write()
+            except BaseException as error:
+                failed = Saved(steps, digest, error=last_words.text_of(error))
+                channel.tell_all(("saves", what, failed))
+                raise
+            channel.tell_all(("saves", what, Saved(steps, digest, done=True)))
             return
-        text = f"{type(error).__name__}: {error!s:.{_LONGEST}}".rstrip(": ").encode()
-        for rank in range(self.size):
-            if rank != self.index:
-                with suppress(self._MPI.Exception):
-                    request = self._comm.Isend([text, self._MPI.BYTE], rank, _NEWS)
-                    _given_up.append((request, text))
+        until = time.monotonic() + _SOON
+        while not channel.has_left(0):
+            channel.listen()
+            seen = channel.saved.get(what)
+            if seen is not None and (seen.digest == digest or seen.steps > steps):
+                if seen.error is not None:
+                    raise RankError(0, seen.error)
+                if seen.done:
+                    return
+            elif time.monotonic() > until:
+                break
+            time.sleep(_NAP)
+        write()
 
-    def _give_up(self, memory: object) -> None:
-        for request in self._requests:
-            with suppress(self._MPI.Exception):
-                request.Cancel()  # receives; what is sent may stay on its way for ever
-        _given_up.append((self._requests, memory))
-        self._requests = []
-        with suppress(self._MPI.Exception):
-            found = self._users.Get_attr(_key(self._MPI))
-            if found is not None and found[0] is self._comm:
-                self._users.Delete_attr(_key(self._MPI))
-        for ranks in list(_in_use):  # other trainers would get messages that were meant for this
-            if ranks._comm is self._comm:
-                ranks._lost = True
-                _in_use.discard(ranks)
+
+class Copied(Ranks):
+    """What a copy of a trainer has whose rows were a rank's own: no communicator, and no runs."""
+
+    def __init__(self) -> None:
+        self.index, self.size, self.own, self._agreed_in = 0, 1, True, -1
+
+    def together(self, name: str, memory: object = None) -> AbstractContextManager[object]:
+        raise RuntimeError(
+            f"{name}: expected the trainer itself with rows='own', got a copy, which has no "
+            "communicator and would run on one rank's rows alone: save the trainer and use "
+            "Trainer.load(path, comm=comm, rows='own'), or Trainer.load(path) to run alone"
+        )
+
+    @property
+    def threads(self) -> int | None:
+        return None
+
+
+def together(ranks: Ranks | None, name: str) -> AbstractContextManager[object]:
+    """`Ranks.together`, if there are any."""
+    return nullcontext() if ranks is None else ranks.together(name)
 
 
 def alike(error: BaseException) -> BaseException:
     """An error that every rank raises by itself."""
     error._on_all_ranks = True  # type: ignore[attr-defined]
     return error
-
-
-def _key(MPI: Any) -> int:
-    """The attribute of a communicator that our duplicate is."""
-    if not _keys:
-        _keys.append(MPI.Comm.Create_keyval())
-    return _keys[0]
-
-
-_keys: list[int] = []
-
-
-def _threads(neighbours: Any) -> int | None:
-    """Threads of a rank that shares its processors with others of this machine; None: as ever."""
-    if is_chosen() or not hasattr(os, "sched_getaffinity"):
-        return None
-    own = os.sched_getaffinity(0)
-    sharing = sum(bool(own & other) for other in neighbours.allgather(own))
-    return max(1, get_num_threads() // sharing) if sharing > 1 else None
-
-
-@contextmanager
-def _without_ctrl_c() -> Iterator[None]:
-    """Ctrl-C comes afterwards, where the system can put it off."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _offer_processor() -> None:
-    if hasattr(os, "sched_yield"):
-        os.sched_yield()
-    else:
-        time.sleep(0)
-
-
-@atexit.register
-def _tell_of_last_error() -> None:
-    """An error between two runs, which nobody caught, ends the others' runs too."""
-    error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
-    if isinstance(error, BaseException):
-        for ranks in list(_in_use):
-            ranks.tell(error)

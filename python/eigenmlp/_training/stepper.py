@@ -22,7 +22,7 @@ from ..optimizers import Optimizer, checked_optimizer, learning_rates
 from ..schedules import ReduceOnPlateau
 from ..threads import limited
 from . import agreement
-from .ranks import Ranks, alike
+from .ranks import Copied, Ranks, alike
 
 Array = NDArray[Any]
 Kind = TypeVar("Kind", bound="Stepper")
@@ -44,8 +44,8 @@ class Stepper:
         comm: object = None,
         rows: str = "all",
     ) -> None:
-        self._ranks = Ranks.of(comm, rows)
-        with self._together():
+        self._ranks = Ranks.of(comm, rows, "Trainer()")
+        with self._together("Trainer()"):
             self._set(net, optimizer, batch_size, seed, accumulate)
 
     def _set(
@@ -101,12 +101,13 @@ class Stepper:
             self._trainer.set_ranks(ranks.index, ranks.size, ranks.own, ranks.swap)
 
     @contextmanager
-    def _together(self) -> Iterator[None]:
+    def _together(self, name: str) -> Iterator[None]:
         """Around what all ranks do, with a rank's share of this machine's processors."""
         if self._ranks is None:
             yield
             return
-        with self._ranks.together(self.__dict__.get("_trainer")), limited(self._ranks.threads):
+        inner = self.__dict__.get("_trainer")
+        with self._ranks.together(name, inner), limited(self._ranks.threads):
             yield
 
     @contextmanager
@@ -162,7 +163,7 @@ class Stepper:
         """
         if self._ranks is None:  # what the others take would be a twentieth of a small step
             return self._step(Xb, yb)
-        with self._together():
+        with self._together("Trainer.step"):
             return self._step(Xb, yb)
 
     def _step(self, Xb: ArrayLike, yb: ArrayLike | Choices) -> float:
@@ -281,14 +282,17 @@ class Stepper:
         left_out = ("_trainer", "_turns", "_changing", "_ranks", "_own")
         state = {k: v for k, v in self.__dict__.items() if k not in left_out}
         memory = {name: inner.get_state(name) for name in inner.state_names}
-        return {**state, "memory": memory, "progress": (*inner.get_progress(), gathered)}
+        own = self._ranks is not None and self._ranks.own
+        progress = (*inner.get_progress(), gathered)
+        return {**state, "memory": memory, "progress": progress, "rows are own": own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         memory, progress = state.pop("memory"), state.pop("progress")
         parameters, rng = state.pop("parameters", None), state.pop("generator", None)
+        own = state.pop("rows are own", False)
         self.__dict__.update(state)
         self._turns, self._changing = Turns(), False
-        self._ranks = None  # a copy runs alone
+        self._ranks = Copied() if own else None  # a copy runs alone, if it can
         if parameters is not None:
             self.net.parameters = parameters
         if rng is not None:

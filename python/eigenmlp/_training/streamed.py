@@ -21,7 +21,7 @@ from .._inputs import checks
 from .._inputs.targets import sample_weights
 from .._network.network import DenseNetwork
 from ..choices import Choices
-from ..datasets.shards import BLOCK_BYTES, Shards, same_length
+from ..datasets.shards import BLOCK_BYTES, Shards, refuse_row, same_length
 from ..errors import DivergenceError
 from ..history import History
 from . import agreement, plausible
@@ -187,7 +187,7 @@ class Streamed:
             ]
             rows = len(raw[0])  # type: ignore[arg-type]
             order = np.arange(rows) if rng is None else rng.permutation(rows)
-            first = over
+            begin, first = first, over
             kept = rows if last else rows // unit * unit
             if kept == 0:
                 carried = raw
@@ -197,27 +197,30 @@ class Streamed:
             try:
                 X, T, weights = self._checked([None if a is None else a[:kept] for a in raw])
             except (TypeError, ValueError):
-                self._refuse_block(blocks[:over])
+                self._refuse_rows(blocks[begin:over])
+                self._refuse_rows(blocks[:begin])  # what was carried from these
                 raise
             del raw
             yield Pool(X, T, weights, np.ascontiguousarray(order), last)
 
-    def _refuse_block(self, blocks: Array) -> None:
-        """Say which of some blocks cannot be used."""
+    def _refuse_rows(self, blocks: Array) -> None:
+        """Say which row of some blocks cannot be used."""
+
+        def check(begin: int, end: int) -> None:
+            weights = None if self.weights is None else self.weights[begin:end]
+            self._checked([self.X[begin:end], self.y[begin:end], weights])
+
         for begin, end in blocks.tolist():
-            try:
-                self.net._data(self.X[begin:end], self.y[begin:end], None)
-            except (TypeError, ValueError) as error:
-                raise type(error)(
-                    f"rows {begin:,} to {end - 1:,}, counted from there: {error}"
-                ) from None
+            refuse_row(check, begin, end)
 
     def _checked(self, raw: list[Any]) -> tuple[Array, Any, Array | None]:
         X, T, weights = self.net._data(raw[0], raw[1], None)  # weights of classes
         if raw[2] is not None:
             given = np.ascontiguousarray(raw[2], np.float64)
             if isinstance(self.weights, Shards) and not (given >= 0).all():
-                raise ValueError("sample_weight: expected numbers of at least 0, got others")
+                raise ValueError(
+                    f"sample_weight: expected numbers of at least 0, got {given.min()}"
+                )
             weights = given if weights is None else weights * given
         return X, T, weights
 

@@ -83,7 +83,7 @@ class Training(Stepper):
         early_stopping: int | None = None,
     ) -> History:
         """Train for `epochs` epochs; parameters and errors as in `MLP.fit`."""
-        with self._together():
+        with self._together("Trainer.run"):
             return self._run(
                 X, y, epochs, validation, sample_weight, shuffle, callbacks, progress,
                 early_stopping,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
@@ -18,6 +19,7 @@ from .data import Split, load_split
 from .models import needs_tables
 from .output import LossCurve, check_apart, check_writable
 from .plain import INSTALL, Units, load_plain, standardized
+from .reading.source import stdin_from
 from .report import Report, judged_as_json
 from .saved import judged_network
 from .table_train import train_table
@@ -32,7 +34,14 @@ def train(command: TrainCommand) -> None:
     if comm is None:
         _train(command, None)
         return
-    with Ranks(comm, "all").together():
+    ranks = Ranks.of(comm, "all", "eigenmlp train")
+    assert ranks is not None
+
+    def stdin() -> bytes:  # which `mpiexec` gives to rank 0 alone
+        own = sys.stdin.buffer.read() if ranks.index == 0 else b""
+        return bytes(ranks.gather(own)[0])
+
+    with ranks.together("eigenmlp train"), stdin_from(stdin):
         _train(command, comm)
 
 
@@ -55,7 +64,8 @@ def _train(command: TrainCommand, comm: Any) -> None:
                 report.warn("models of tables are trained by rank 0 alone; --plain shares")
                 if not launched.is_first():
                     return
-            train_table(command, curve, report)
+            with stdin_from(sys.stdin.buffer.read):
+                train_table(command, curve, report)
             return
         if command.source.name.lower().endswith((".parquet", ".pq")):
             raise needs_tables(f"{command.source.name}: Parquet")

@@ -74,6 +74,8 @@ def _npy(path: Path) -> _Raw:
         offset = file.tell()
     if dtype.hasobject or dtype.kind not in "biuf":
         raise ValueError(f"{path}: expected numbers, got {dtype!s:.40}")
+    if not shape:
+        raise ValueError(f"{path}: expected rows (N,) or (N, D), got a single number, of shape ()")
     if fortran and len(shape) > 1:
         raise ValueError(f"{path}: expected rows in C order, got Fortran order")
     return _Raw(path, offset, shape, dtype)
@@ -143,10 +145,7 @@ class Parquet:
                     f"{path}: expected a column {name!r:.80}, got {schema.names!s:.200}"
                 )
         self.name, self._path, self._columns = str(path), path, names
-        types = [np.dtype(schema.field(name).type.to_pandas_dtype()) for name in names]
-        for name, kind in zip(names, types, strict=True):
-            if kind.kind not in "biuf":
-                raise ValueError(f"{path}: expected numbers in column {name!r:.80}, got {kind!s}")
+        types = [_number(schema.field(name).type, name, path) for name in names]
         self.dtype: np.dtype[Any] = np.result_type(*types)
         self.borders: Sequence[int] = [0, *np.cumsum(groups).tolist()]
         N = self.borders[-1]
@@ -180,6 +179,17 @@ class Parquet:
             with self._open() as file:
                 self._group = (i, file.read_row_group(i, columns=self._columns))
         return self._group[1].select(self._columns)
+
+
+def _number(kind: Any, name: str, path: Path) -> np.dtype[Any]:
+    """What NumPy calls an Arrow type of numbers, also where it is in a dictionary."""
+    from pyarrow import types
+
+    inner = kind.value_type if types.is_dictionary(kind) else kind
+    if types.is_boolean(inner) or types.is_integer(inner) or types.is_floating(inner):
+        found: np.dtype[Any] = np.dtype(inner.to_pandas_dtype())
+        return found
+    raise ValueError(f"{path}: expected numbers in column {name!r:.80}, got {kind!s:.100}")
 
 
 def file_part(path: Path, columns: str | Sequence[str] | None, first: Part | None = None) -> Part:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,37 @@ class Shards:
 
 def _rows(part: Part) -> str:
     return f"(N{''.join(f', {n}' for n in part.shape[1:])}{',' if len(part.shape) == 1 else ''})"
+
+
+def refuse_row(check: Callable[[int, int], object], begin: int, end: int) -> None:
+    """Raise what `check` says of the first row from `begin` to `end` - 1 that it refuses, counted
+    as users count; nothing if it takes them all. `check(a, b)` looks at rows a to b - 1 alone.
+    """
+    found = _refusal(check, begin, end)
+    if found is None:
+        return
+    while end - begin > 1:
+        middle = (begin + end) // 2
+        if (first := _refusal(check, begin, middle)) is not None:
+            found, end = first, middle
+        elif (second := _refusal(check, middle, end)) is not None:
+            found, begin = second, middle
+        else:
+            break
+    text, rows = str(found), f"row {begin:,}"
+    if end - begin > 1:
+        rows = f"rows {begin:,} to {end - 1:,}"
+    else:  # X[0, 3] is of this row
+        text = re.sub(r"(?<=\w)\[0(?=[,\]])", f"[{begin}", text)
+    raise type(found)(text if f"[{begin}" in text else f"{rows}: {text}") from None
+
+
+def _refusal(check: Callable[[int, int], object], begin: int, end: int) -> Exception | None:
+    try:
+        check(begin, end)
+    except (TypeError, ValueError) as error:
+        return error
+    return None
 
 
 def is_shards(*arrays: object) -> bool:

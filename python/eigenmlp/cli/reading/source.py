@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import sys
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..._basics.shown import shown
@@ -27,6 +29,19 @@ _OTHERS = (
     (b"<!DOCTYPE", "a web page"),
     (b"<html", "a web page"),
 )
+
+
+_stdin: list[Callable[[], bytes]] = [lambda: sys.stdin.buffer.read()]
+
+
+@contextmanager
+def stdin_from(read: Callable[[], bytes]) -> Iterator[None]:
+    """Inside, standard input is what `read` gives."""
+    _stdin.append(read)
+    try:
+        yield
+    finally:
+        _stdin.pop()
 
 
 def shown_name(name: str) -> str:
@@ -81,7 +96,7 @@ def decoded(content: bytes, name: str, encoding: str | None) -> bytes:
 
 def _read(name: str) -> bytes:
     if name == STDIN:
-        return sys.stdin.buffer.read()
+        return _stdin[-1]()
     path = Path(name)
     if not path.exists():
         raise FileNotFoundError(f"{name}: expected a table, found no such file")
