@@ -209,6 +209,27 @@ void test_calls_share_the_processors() {
   check(another.choose(work, 4).threads == 2, "two calls share");
 }
 
+// A thread that makes one call after the other finds its processor free, also when it comes late.
+void test_calls_are_remembered() {
+  constexpr std::int64_t ms = 1'000'000;
+  CallsAtOnce calls;
+  std::int64_t now = 5 * ms;
+  check(calls.count(now) == 1, "nobody has called");
+  calls.begin();
+  check(calls.count(now) == 1, "one call");
+  calls.begin();
+  calls.begin();
+  check(calls.count(now) == 3, "three at once");
+  calls.end();
+  check(calls.count(now += ms) == 3, "the third is soon back");
+  calls.end();
+  check(calls.count(now += ms) == 3, "so may both be");
+  check(calls.count(now + CallsAtOnce::memory_ns) == 1, "nobody has come back");
+  calls.begin();
+  check(calls.count(now += CallsAtOnce::memory_ns) == 2, "two at once, no longer three");
+  check(calls.count(now += 10 * CallsAtOnce::memory_ns) == 2, "as long as both run");
+}
+
 // Predictions with the network that is being trained get their turn, and so does the training.
 void test_predict_while_training() {
   use_exactly(2);
@@ -292,6 +313,7 @@ int main() {
   test_bits_with_settings<float>(rounding_shapes());
   test_two_trainings();
   test_calls_share_the_processors();
+  test_calls_are_remembered();
   test_predict_while_training();
   test_one_network_in_many_threads();
 }

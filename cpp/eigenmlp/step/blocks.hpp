@@ -16,7 +16,7 @@
 
 namespace eigenmlp {
 
-inline constexpr Index least_block_rows = 32; // fewer are not worth the tiles' first and last lines
+inline constexpr Index least_block_rows = 48; // fewer are not worth the tiles' first and last lines
 inline constexpr Index most_blocks = 32;
 // Where the parameters outweigh the rows, threads do not share blocks, but machines do.
 inline constexpr Index least_outweighed_rows = 256, most_outweighed_blocks = 8;

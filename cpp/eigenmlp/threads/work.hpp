@@ -50,8 +50,33 @@ private:
   static constexpr double operations_per_ns = 150, ns_per_line = 13, ns_per_barrier = 300;
 };
 
+// Native calls at once that may use several threads each.
+class CallsAtOnce {
+public:
+  void begin() { calls_.fetch_add(1, std::memory_order_relaxed); }
+  void end() { calls_.fetch_sub(1, std::memory_order_relaxed); }
+  // How many share the processors: those under way, or as many as there were lately. A thread that
+  // trains one network after the other is soon back, and its core should not be taken meanwhile.
+  int count(std::int64_t now_ns) {
+    const int calls = calls_.load(std::memory_order_relaxed);
+    const bool lately = now_ns - met_at_ns_.load(std::memory_order_relaxed) < memory_ns;
+    const int met = lately ? met_.load(std::memory_order_relaxed) : 1;
+    if (calls > 1 && calls >= met) {
+      met_.store(calls, std::memory_order_relaxed);
+      met_at_ns_.store(now_ns, std::memory_order_relaxed);
+    }
+    return std::max({1, calls, met});
+  }
+
+  static constexpr std::int64_t memory_ns = 20'000'000;
+
+private:
+  std::atomic<int> calls_{0}, met_{1};
+  std::atomic<std::int64_t> met_at_ns_{-memory_ns};
+};
+
 namespace detail {
-inline std::atomic<int> sharing_calls{0};  // native calls under way that may use several threads
+inline CallsAtOnce sharing_calls;
 inline std::atomic<int> forced_threads{0}; // 0: the chooser decides
 inline std::atomic<int> last_decision{1};  // threads + 1024 · reason
 
@@ -75,8 +100,8 @@ inline Decision last_decision() {
 // share of the processors.
 class SharingCall {
 public:
-  SharingCall() { detail::sharing_calls.fetch_add(1, std::memory_order_relaxed); }
-  ~SharingCall() { detail::sharing_calls.fetch_sub(1, std::memory_order_relaxed); }
+  SharingCall() { detail::sharing_calls.begin(); }
+  ~SharingCall() { detail::sharing_calls.end(); }
   SharingCall(const SharingCall&) = delete;
   SharingCall& operator=(const SharingCall&) = delete;
 };
@@ -87,11 +112,12 @@ public:
   Decision choose(const Work& work, int most) {
     const int forced = detail::forced_threads.load(std::memory_order_relaxed);
     if (forced > 0) return {std::min(forced, most), Reason::limit};
-    const int calls = std::max(1, detail::sharing_calls.load(std::memory_order_relaxed));
+    const std::int64_t now = detail::now_ns();
+    const int calls = detail::sharing_calls.count(now);
     most = std::max(1, std::min(most, (max_threads() + calls - 1) / calls));
     Decision decision{work.guess(most), Reason::guess};
     if (!taken_.test_and_set(std::memory_order_acquire)) {
-      decision = chooser_.choose(decision.threads, most, work.alone(), detail::now_ns());
+      decision = chooser_.choose(decision.threads, most, work.alone(), now);
       taken_.clear(std::memory_order_release);
     }
     detail::last_decision.store(decision.threads + 1024 * static_cast<int>(decision.reason),
