@@ -154,11 +154,11 @@ START = """
 import sys, time
 import numpy as np, eigenmlp as em
 from mpi4py import MPI
-X, y = np.zeros((64, 2), np.float32), np.zeros(64, int)
+X, y = np.zeros((128, 2), np.float32), np.zeros(128, int)
 comm = MPI.COMM_WORLD
 other = comm.Get_rank() == 1
 def trainer():
-    return em.Trainer(em.MLP([2, 2], seed=0), em.SGD(0.1), 64, 0, comm=comm)
+    return em.Trainer(em.MLP([2, 2], seed=0), em.SGD(0.1), 128, 0, comm=comm)
 """
 # Programs in which rank 1 ends before the others, and what these are told.
 LEAVES = {

@@ -15,7 +15,6 @@ import os
 import pickle
 import threading
 import time
-import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +23,7 @@ from typing import Any, NamedTuple
 
 from .._basics import last_words
 from .._basics.shown import shown
+from .._basics.warned import warn
 from ..errors import RankError
 from ..threads import get_num_threads, is_chosen
 from .news import TAG, News
@@ -228,7 +228,7 @@ class Channel(News):
             raise TimeoutError(f"{text}; EIGENMLP_COMM_TIMEOUT sets how long it may")
         if not self._warned:
             self._warned = True
-            warnings.warn(f"{text}; every rank has to make the same calls", stacklevel=2)
+            warn(f"{text}; every rank has to make the same calls")
 
     def look(self) -> None:
         """Raise what ends this call, if another rank has said so."""

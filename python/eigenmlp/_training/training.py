@@ -274,7 +274,7 @@ class Training(Stepper):
                 self._rng.bit_generator.state = before
             raise
         done = result.epochs
-        if before is not None and done < epochs:  # the generator is where the epochs that began have left it
+        if before is not None and done < epochs:  # the generator is where begun epochs have left it
             self._rng.bit_generator.state = before
             in_an_epoch = result.steps > done * steps or self._trainer.get_progress()[1] > 0
             with drawing(self._rng):
