@@ -53,7 +53,7 @@ SYSTEMS = {
     "ubuntu22": System("jammy", UBUNTU, "python3.10", ("g++-11", "clang++-14")),
     "ubuntu24": System("noble", UBUNTU, "python3.12", ("g++-13", "clang++-18")),
 }
-TESTS = ["pytest>=7.4", "scipy>=1.11", "threadpoolctl>=3.2", "scikit-learn>=1.7"]
+TESTS = ["pytest>=7.4", "scipy>=1.11", "threadpoolctl>=3.2", "scikit-learn>=1.7", "pandas>=2"]
 QUICK = [f"/src/tests/{folder}" for folder in ("core", "network", "files")]
 
 Run = Callable[..., str]
