@@ -162,7 +162,7 @@ def elsewhere(name: str, only: list[str]) -> list[str]:
     inside("apt-get", "-q", "-o", "Acquire::Check-Valid-Until=false", "update")
     apt = ("apt-get", "-qy", "install", "--no-install-recommends")
     inside(*apt, *system.packages(), DEBIAN_FRONTEND="noninteractive")
-    inside(system.python, "-m", "venv", "--clear", "/venv")
+    inside(f"/usr/bin/{system.python}", "-m", "venv", "--clear", "/venv")
     inside("pip", "install", "-q", "cmake", "ninja")
 
     parts = only or [*system.compilers, "python"]
