@@ -156,7 +156,10 @@ def elsewhere(name: str, only: list[str]) -> list[str]:
     def inside(*command: str | Path, **variables: str) -> str:
         variables = {"PATH": "/venv/bin:/usr/sbin:/usr/bin:/sbin:/bin"} | variables
         settings = [f"{key}={value}" for key, value in variables.items()]
-        return run("chroot", folder, "/usr/bin/env", *settings, *command)
+        proc = 'mount -t proc proc "$0/proc"; exec chroot "$0" "$@"'  # gone with the command
+        return run(
+            *("unshare", "--mount", "sh", "-c", proc, folder, "/usr/bin/env"), *settings, *command
+        )
 
     # A mirror may be older than unstable's lists say they may be; they are signed all the same.
     inside("apt-get", "-q", "-o", "Acquire::Check-Valid-Until=false", "update")
