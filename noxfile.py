@@ -99,7 +99,7 @@ def native(session: nox.Session) -> None:
 
 @nox.session
 def compilers(session: nox.Session) -> None:
-    """Build and test with other compilers: here, or in Debian 13 (nox -s compilers -- debian13)."""
+    """Build and test with other compilers and systems: here, debian13, sid, ubuntu22, ubuntu24."""
     session.install("cmake", "ninja", "cmeel-eigen>=3.4,<4")
     session.run("python", "tools/compilers.py", *(session.posargs or ["here"]))
 
@@ -119,8 +119,9 @@ def amx(session: nox.Session) -> None:
 
 @nox.session
 def emulate(session: nox.Session) -> None:
-    """Build for aarch64 and run the native and the quick tests under qemu-user."""
-    session.install("cmake", "ninja", "cmeel-eigen>=3.4,<4", "pybind11>=2.13")
+    """Build for aarch64, a wheel too, and run the native and the quick tests under qemu-user."""
+    project = nox.project.load_toml("pyproject.toml")
+    session.install("cmake", "ninja", "wheel", *project["build-system"]["requires"])
     session.run("python", "tools/emulate.py", *session.posargs)
 
 

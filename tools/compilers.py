@@ -1,13 +1,14 @@
-"""Build and test with compilers and systems that developers do not have at hand.
+"""Build and test with compilers, Pythons and systems that developers do not have at hand.
 
-    python tools/compilers.py here                 # this system's GCC and its newest Clang
-    python tools/compilers.py debian13             # GCC 14, Clang 19 and Python 3.13 in a folder
-    python tools/compilers.py debian13 --only clang++-19
+    python tools/compilers.py here                  # this system's GCC and its newest Clang
+    python tools/compilers.py debian13              # GCC 14, Clang 19 and Python 3.13 in a folder
+    python tools/compilers.py sid --only g++-16 python
 
-Warnings are errors. ``here`` builds and runs the native tests, counts spills (tools/spills.py) and,
-with two compilers, prints the tiles' speed with each in turns. ``debian13`` is made by debootstrap
-in ``build/debian13`` (root, 900 MB): the native tests there, then an installation into a virtual
-environment and `pytest -m quick`. What a system's packages do not give is said and left out.
+Warnings are errors. ``here`` builds and runs the native tests, counts spills (tools/spills.py)
+and, with two compilers, prints the tiles' speed with each in turns. The others are made by
+debootstrap in ``build/NAME`` (root, about 1 GB each): there the native tests and the spills with
+each compiler, then, by the first of them, an installation into a virtual environment and the quick
+tests. Eigen is the system's in native tests, which is 5 in sid, and PyPI's in the installation.
 """
 
 from __future__ import annotations
@@ -19,17 +20,41 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILDS = ROOT / "build" / "compilers"
-SUITE, FOLDER = "trixie", ROOT / "build" / "debian13"
-PACKAGES = [
-    *("g++-14", "clang-19", "libomp-19-dev", "cmake", "ninja-build", "libeigen3-dev"),
-    *("python3-dev", "python3-venv", "ca-certificates"),
-]
-TESTS = ["pytest>=7.4", "scipy>=1.11", "threadpoolctl>=3.2"]  # what the quick tests import
-FOLDERS = ["core", "network", "files"]  # where they are
+
+
+@dataclass(frozen=True)
+class System:
+    """A release of Debian or Ubuntu, its Python, and those of its compilers that are tried."""
+
+    suite: str
+    mirror: str
+    python: str
+    compilers: tuple[str, ...]  # one Clang at most: the packages of their libomp exclude each other
+
+    def packages(self) -> list[str]:
+        """What it needs beyond the smallest system."""
+        clang = [c.removeprefix("clang++-") for c in self.compilers if "clang" in c]
+        return [
+            *(c for c in self.compilers if "clang" not in c),
+            *(name for n in clang for name in (f"clang-{n}", f"libomp-{n}-dev")),
+            *(f"{self.python}-dev", f"{self.python}-venv", "libeigen3-dev", "ca-certificates"),
+        ]
+
+
+DEBIAN, UBUNTU = "http://deb.debian.org/debian", "http://archive.ubuntu.com/ubuntu"
+SYSTEMS = {
+    "debian13": System("trixie", DEBIAN, "python3.13", ("g++-14", "clang++-19")),
+    "sid": System("sid", DEBIAN, "python3.14", ("g++-16", "g++-15", "g++-13", "clang++-22")),
+    "ubuntu22": System("jammy", UBUNTU, "python3.10", ("g++-11", "clang++-14")),
+    "ubuntu24": System("noble", UBUNTU, "python3.12", ("g++-13", "clang++-18")),
+}
+TESTS = ["pytest>=7.4", "scipy>=1.11", "threadpoolctl>=3.2", "scikit-learn>=1.7", "pandas>=2"]
+QUICK = [f"/src/tests/{folder}" for folder in ("core", "network", "files")]
 
 Run = Callable[..., str]
 
@@ -112,55 +137,77 @@ def compare(benches: list[Path], turns: int = 3) -> list[str]:
     return lines
 
 
-def debian13(only: list[str]) -> list[str]:
-    """Another Debian in a folder."""
+def elsewhere(name: str, only: list[str]) -> list[str]:
+    """Another system in a folder."""
+    system, folder = SYSTEMS[name], ROOT / "build" / name
     if os.geteuid() != 0 or not shutil.which("debootstrap"):
-        raise SystemExit("compilers: debian13 needs root and debootstrap (apt install debootstrap)")
-    if not (FOLDER / "usr" / "bin" / "g++-14").exists():
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        included = f"--include={','.join(PACKAGES)}"
-        run("debootstrap", "--variant=minbase", included, SUITE, FOLDER)
-    shutil.rmtree(FOLDER / "src", ignore_errors=True)
-    (FOLDER / "src").mkdir()
+        raise SystemExit(f"compilers: {name} needs root and debootstrap (apt install debootstrap)")
+    if (folder / "debootstrap").exists() or not (folder / "etc").exists():  # begun, or not even
+        folder.mkdir(parents=True, exist_ok=True)
+        components = "main,universe" if system.mirror == UBUNTU else "main"
+        options = ("--variant=minbase", f"--components={components}")
+        run("debootstrap", *options, system.suite, folder, system.mirror)
+    copy_sources(folder / "src")
+    for file in ("resolv.conf", "pip.conf", "ssl/certs/ca-certificates.crt"):  # as outside
+        if Path("/etc", file).exists():
+            (folder / "etc" / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(Path("/etc", file), folder / "etc" / file)
+
+    def inside(*command: str | Path, **variables: str) -> str:
+        variables = {"PATH": "/venv/bin:/usr/sbin:/usr/bin:/sbin:/bin"} | variables
+        settings = [f"{key}={value}" for key, value in variables.items()]
+        proc = 'mount -t proc proc "$0/proc"; exec chroot "$0" "$@"'  # gone with the command
+        return run(
+            *("unshare", "--mount", "sh", "-c", proc, folder, "/usr/bin/env"), *settings, *command
+        )
+
+    # A mirror may be older than unstable's lists say they may be; they are signed all the same.
+    inside("apt-get", "-q", "-o", "Acquire::Check-Valid-Until=false", "update")
+    apt = ("apt-get", "-qy", "install", "--no-install-recommends")
+    inside(*apt, *system.packages(), DEBIAN_FRONTEND="noninteractive")
+    inside(f"/usr/bin/{system.python}", "-m", "venv", "--clear", "/venv")
+    inside("pip", "install", "-q", "cmake", "ninja")
+
+    parts = only or [*system.compilers, "python"]
+    for compiler in (part for part in parts if part != "python"):
+        native(inside, compiler, "/src", f"/build-{compiler}")
+        inside("python", "/src/tools/spills.py", "--compiler", compiler)
+    if "python" in parts:
+        build = {
+            "CXX": system.compilers[0],
+            "SKBUILD_CMAKE_DEFINE": "EIGENMLP_WARNINGS_AS_ERRORS=ON",
+        }
+        inside("pip", "install", "-q", "/src", *TESTS, **build)
+        inside("python", "-m", "pytest", "-q", "-rs", "-m", "quick", *QUICK)
+        inside("python", "-m", "pytest", "-q", "/src/tests/estimators/test_sklearn_contract.py")
+    return [system.python if part == "python" else part for part in parts]
+
+
+def copy_sources(target: Path) -> None:
+    """The files of this repository as they are in the work tree."""
+    shutil.rmtree(target, ignore_errors=True)
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout
     for name in filter(None, listed.split("\0")):
-        target = FOLDER / "src" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, target)
-    for name in ("resolv.conf", "pip.conf", "ssl/certs/ca-certificates.crt"):  # pip's, as outside
-        if Path("/etc", name).exists():
-            shutil.copy(Path("/etc", name), FOLDER / "etc" / name)
-
-    def inside(*command: str | Path, **variables: str) -> str:
-        settings = [f"{key}={value}" for key, value in variables.items()]
-        return run("chroot", FOLDER, "/usr/bin/env", *settings, *command)
-
-    done = []
-    for compiler in ("g++-14", "clang++-19"):
-        if only and compiler not in only:
-            continue
-        native(inside, compiler, "/src", f"/build-{compiler}")
-        done.append(compiler)
-    if not only or "python3" in only:
-        inside("python3", "-m", "venv", "--clear", "/venv")
-        strict = "--config-settings=cmake.define.EIGENMLP_WARNINGS_AS_ERRORS=ON"
-        inside("/venv/bin/pip", "install", "-q", strict, "/src", *TESTS, CXX="g++-14")
-        folders = [f"/src/tests/{folder}" for folder in FOLDERS]
-        inside("/venv/bin/python", "-m", "pytest", "-q", "-m", "quick", *folders)
-        done.append("Python 3.13")
-    return done
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target / name)
 
 
 def main() -> int:
     assert __doc__ is not None
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("system", choices=["here", "debian13"])
-    parser.add_argument("--only", nargs="*", default=[], help="g++-14, clang++-19, python3")
+    parser.add_argument("system", choices=["here", *SYSTEMS])
+    parser.add_argument("--only", nargs="*", default=[], help="some of its compilers, and python")
     options = parser.parse_args()
-    done = here() if options.system == "here" else debian13(options.only)
-    print(f"compilers: {', '.join(done)}: passed")
+    if options.system == "here":
+        done = here()
+    else:
+        known = [*SYSTEMS[options.system].compilers, "python"]
+        if unknown := set(options.only).difference(known):
+            parser.error(f"--only: expected some of {known}, got {sorted(unknown)}")
+        done = elsewhere(options.system, options.only)
+    print(f"compilers: {options.system}: {', '.join(done)}: passed")
     return 0
 
 

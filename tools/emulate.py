@@ -1,6 +1,7 @@
 """Build for aarch64 with a cross-compiler and run the tests under qemu-user in a Debian folder.
 
-    python tools/emulate.py                     # native tests, then `pytest -m quick`
+    python tools/emulate.py                     # native tests, the wheel, then `pytest -m quick`
+    python tools/emulate.py wheel               # build/emulate/wheel/*.whl, installed and tried
     python tools/emulate.py python -- tests/core/test_bfloat16.py
 
 Needs root and Debian's ``g++-aarch64-linux-gnu qemu-user-static binfmt-support debootstrap``. The
@@ -25,6 +26,11 @@ PACKAGES = [
     *("python3-threadpoolctl", "python3-safetensors", "python3-tqdm", "libgomp1"),
 ]
 COMPILER = "aarch64-linux-gnu-g++"
+CROSS = {
+    "CMAKE_SYSTEM_NAME": "Linux",
+    "CMAKE_SYSTEM_PROCESSOR": "aarch64",
+    "CMAKE_CXX_COMPILER": COMPILER,
+}
 QUICK = ["-m", "quick", "tests/core", "tests/network", "tests/files"]
 VARIANTS = {"baseline": "-march=armv8-a", "bf16": "-march=armv8.2-a+bf16"}
 PROCESSORS = {"baseline": "cortex-a72", "bf16": "max"}
@@ -47,18 +53,23 @@ def debian(folder: Path) -> None:
     run("debootstrap", "--arch=arm64", "--variant=minbase", included, SUITE, folder)
 
 
-def cross(build: Path, *options: str, **variables: str) -> None:
+def cross(build: Path, *options: str) -> None:
     """Configure and build for aarch64."""
-    eigen = [str(Path(p, "cmeel.prefix")) for p in sys.path if Path(p, "cmeel.prefix").is_dir()]
     run(
-        *("cmake", "-S", ROOT, "-B", build, "-G", "Ninja", "-DCMAKE_SYSTEM_NAME=Linux"),
-        *("-DCMAKE_SYSTEM_PROCESSOR=aarch64", f"-DCMAKE_CXX_COMPILER={COMPILER}"),
+        *("cmake", "-S", ROOT, "-B", build, "-G", "Ninja"),
+        *(f"-D{name}={value}" for name, value in CROSS.items()),
         "-DEIGENMLP_WARNINGS_AS_ERRORS=ON",
-        f"-DCMAKE_PREFIX_PATH={';'.join(eigen)}",
+        f"-DCMAKE_PREFIX_PATH={prefixes()}",
         *options,
-        **variables,
     )
     run("cmake", "--build", build)
+
+
+def prefixes() -> str:
+    """Where CMake finds PyPI's Eigen."""
+    return ";".join(
+        str(Path(p, name)) for p in sys.path if Path(p, name := "cmeel.prefix").is_dir()
+    )
 
 
 def native(folder: Path, build: Path) -> None:
@@ -78,51 +89,88 @@ def native(folder: Path, build: Path) -> None:
         run(*tests, "--no-tests=error", "--exclude-regex", "^(threads|sparse)$")
 
 
-def python(folder: Path, build: Path, arguments: list[str]) -> None:
-    """The Python tests with each variant."""
+def wheel(folder: Path, build: Path) -> None:
+    """A wheel of both variants for the folder's Python, built here, installed and tried there."""
     import pybind11
 
-    version = next((folder / "usr" / "include").glob("python3.*")).name
+    python = next((folder / "usr" / "include").glob("python3.*")).name
     headers = folder / "usr" / "include"
-    tag = f"cpython-{version.removeprefix('python').replace('.', '')}-aarch64-linux-gnu"
-    cross(
-        build / "python",
-        *("-DEIGENMLP_BUILD_PYTHON=ON", "-DEIGENMLP_ISA=all"),
-        f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",
-        f"-DPython_EXECUTABLE={folder / 'usr' / 'bin' / version}",  # by qemu
-        f"-DPython_INCLUDE_DIR={headers / version}",
-        f"-DPYTHON_MODULE_EXTENSION=.{tag}.so",
-        f"-DCMAKE_CXX_FLAGS=-idirafter {headers}",  # where Debian's pyconfig.h looks for the real
+    version = python.removeprefix("python")  # 3.13
+    tag = "cp" + version.replace(".", "")
+    defines: dict[str, str | Path] = {
+        **CROSS,
+        "EIGENMLP_ISA": "all",
+        "EIGENMLP_WARNINGS_AS_ERRORS": "ON",
+        "CMAKE_PREFIX_PATH": prefixes(),
+        "pybind11_DIR": pybind11.get_cmake_dir(),
+        "Python_EXECUTABLE": folder / "usr" / "bin" / python,  # by qemu
+        "Python_INCLUDE_DIR": headers / python,
+        "PYTHON_MODULE_EXTENSION": f".cpython-{tag[2:]}-aarch64-linux-gnu.so",
+        "CMAKE_CXX_FLAGS": f"-idirafter {headers}",  # where Debian's pyconfig.h looks for the real
+    }
+    made, site = build / "wheel", folder / "site"
+    for old in (made, site):
+        shutil.rmtree(old, ignore_errors=True)
+    settings = [f"cmake.define.{name}={value}" for name, value in defines.items()]
+    settings += ["cmake.python-hints=false", f"build-dir={build / 'pip'}"]
+    run(
+        *(sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"),
+        *(f"--config-settings={setting}" for setting in settings),
+        *("-w", made, ROOT),
+        _PYTHON_HOST_PLATFORM="linux-aarch64",  # the wheel's tag, of which the rest is:
         QEMU_LD_PREFIX=str(folder),
     )
-    site = folder / "site"
-    shutil.rmtree(site, ignore_errors=True)
-    ignored = shutil.ignore_patterns("*.so", "__pycache__")
-    shutil.copytree(ROOT / "python" / "eigenmlp", site / "eigenmlp", ignore=ignored)
+    tags = ("--python-tag", tag, "--abi-tag", tag)
+    run(sys.executable, "-m", "wheel", "tags", "--remove", *tags, *made.glob("*.whl"))
+    run(
+        *(sys.executable, "-m", "pip", "install", "--no-deps", "--no-index"),
+        *("--platform", "linux_aarch64", "--python-version", version, "--only-binary=:all:"),
+        *("--target", site),
+        *made.glob("*.whl"),
+    )
+    for variant in VARIANTS:
+        inside(folder, variant, "-m", "eigenmlp", "info")
+        inside(folder, variant, "-m", "eigenmlp", "train", "digits", "--epochs", "2")
+
+
+def python(folder: Path, arguments: list[str]) -> None:
+    """The Python tests of the installed wheel with each variant."""
     for name in ("tests", "examples", "tools", "cmake"):
-        shutil.copytree(ROOT / name, site / name, ignore=ignored)
-    shutil.copy(ROOT / "pyproject.toml", site)
-    run("cmake", "--install", build / "python", "--component", "python", "--prefix", site)
-    for variant, processor in PROCESSORS.items():
-        run(
-            *("chroot", folder, "/usr/bin/env", "-C", "/site", "PYTHONPATH=/site"),
-            *("EIGENMLP_ISA=" + variant, "QEMU_CPU=" + processor, "OMP_NUM_THREADS=2"),
-            *("python3", "-m", "pytest", "-q", *(arguments or QUICK)),
+        shutil.copytree(
+            ROOT / name,
+            folder / "site" / name,
+            ignore=shutil.ignore_patterns("__pycache__"),
+            dirs_exist_ok=True,
         )
+    shutil.copy(ROOT / "pyproject.toml", folder / "site")
+    for variant in VARIANTS:
+        inside(folder, variant, "-m", "pytest", "-q", *(arguments or QUICK))
+
+
+def inside(folder: Path, variant: str, *arguments: str) -> None:
+    """Run the folder's Python on a processor that has just what the variant needs, or more."""
+    settings = {
+        "PYTHONPATH": "/site",
+        "EIGENMLP_ISA": variant,
+        "QEMU_CPU": PROCESSORS[variant],
+        "OMP_NUM_THREADS": "2",
+    }
+    given = [f"{name}={value}" for name, value in settings.items()]
+    run("chroot", folder, "/usr/bin/env", "-C", "/site", *given, "python3", *arguments)
 
 
 def main() -> int:
     assert __doc__ is not None
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", help="native, python; both")
+    parser.add_argument("parts", nargs="*", help="native, wheel, python (with wheel); all")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "debian-arm64")
     parser.add_argument("--build", type=Path, default=ROOT / "build" / "emulate")
     given = sys.argv[1:]
     split = given.index("--") if "--" in given else len(given)
     options = parser.parse_args(given[:split])
     parts = options.parts or ["native", "python"]
-    if unknown := [part for part in parts if part not in ("native", "python")]:
-        parser.error(f"PART: expected native or python, got {unknown}")
+    if unknown := [part for part in parts if part not in ("native", "wheel", "python")]:
+        parser.error(f"PART: expected native, wheel or python, got {unknown}")
     for tool in (COMPILER, "qemu-aarch64-static", "debootstrap"):
         if shutil.which(tool) is None:
             raise SystemExit(
@@ -133,8 +181,10 @@ def main() -> int:
     run(sys.executable, ROOT / "tools" / "spills.py", "--compiler", COMPILER)
     if "native" in parts:
         native(options.folder, options.build)
+    if "wheel" in parts or "python" in parts:
+        wheel(options.folder, options.build)
     if "python" in parts:
-        python(options.folder, options.build, given[split + 1 :])
+        python(options.folder, given[split + 1 :])
     print(f"emulate: {', '.join(parts)}: passed")
     return 0
 

@@ -3,13 +3,19 @@
 // old versions that it calls are in every later glibc.
 #include "glibc_2_28.hpp"
 
-#if defined(__linux__) && defined(__x86_64__) && defined(__GLIBC__) // musl has no versions
+#if defined(__linux__) && defined(__GLIBC__) && (defined(__x86_64__) || defined(__aarch64__))
+// musl has no versions.
 
 #include <pthread.h>
 #include <stdint.h>
 #include <sys/random.h>
 
 #define HIDDEN __attribute__((visibility("hidden")))
+#if defined(__aarch64__)
+#define FIRST "GLIBC_2.17"
+#else
+#define FIRST "GLIBC_2.2.5"
+#endif
 
 extern "C" {
 
@@ -19,12 +25,12 @@ HIDDEN char __libc_single_threaded = 0;
 // 2.34 moved these into libc.
 int old_pthread_once(pthread_once_t*, void (*)());
 int old_pthread_key_create(pthread_key_t*, void (*)(void*));
-__asm__(".symver old_pthread_once,pthread_once@GLIBC_2.2.5");
-__asm__(".symver old_pthread_key_create,pthread_key_create@GLIBC_2.2.5");
+__asm__(".symver old_pthread_once,pthread_once@" FIRST);
+__asm__(".symver old_pthread_key_create,pthread_key_create@" FIRST);
 int old_pthread_create(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
 int old_pthread_join(pthread_t, void**);
-__asm__(".symver old_pthread_create,pthread_create@GLIBC_2.2.5");
-__asm__(".symver old_pthread_join,pthread_join@GLIBC_2.2.5");
+__asm__(".symver old_pthread_create,pthread_create@" FIRST);
+__asm__(".symver old_pthread_join,pthread_join@" FIRST);
 HIDDEN int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*call)(void*),
                           void* argument) {
   return old_pthread_create(thread, attributes, call, argument);

@@ -99,6 +99,32 @@ include({(ROOT / "cmake" / "openmp.cmake").as_posix()})
     assert f"OpenMP was not found for {compiler} 17.0.6" in text and remedy in text
 
 
+@pytest.mark.parametrize("version", ["3.3.9", "3.4.0", "3.4.1", "5.0.1", "6.0.0"])
+def test_versions_of_eigen(version: str, tmp_path: Path) -> None:
+    """3.4 and 5, each of which says that it is not the other."""
+    (tmp_path / "Eigen3Config.cmake").write_text(f"""
+set(Eigen3_VERSION {version})
+add_library(Eigen3::Eigen INTERFACE IMPORTED)
+""")
+    project = tmp_path / "CMakeLists.txt"
+    project.write_text(f"""
+cmake_minimum_required(VERSION 3.24)
+project(none LANGUAGES NONE)
+include(CMakePackageConfigHelpers)
+write_basic_package_version_file({tmp_path.as_posix()}/Eigen3ConfigVersion.cmake
+  VERSION {version} COMPATIBILITY SameMajorVersion ARCH_INDEPENDENT)
+set(CMAKE_DISABLE_FIND_PACKAGE_Python ON)
+set(CMAKE_FIND_USE_CMAKE_SYSTEM_PATH OFF)
+set(CMAKE_PREFIX_PATH {tmp_path.as_posix()})
+include({(ROOT / "cmake" / "eigen.cmake").as_posix()})
+""")
+    result = cmake("-S", tmp_path, "-B", tmp_path / "build")
+    if version in ("3.3.9", "6.0.0"):
+        assert "Eigen 3.4 or 5 was not found: 'pip install cmeel-eigen'" in refusal(result)
+    else:
+        assert result[0] == 0 and f"Eigen {version}:" in result[1]
+
+
 @pytest.mark.parametrize(
     ("processor", "variant", "says"),
     [
