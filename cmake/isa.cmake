@@ -1,6 +1,6 @@
-# Variants of the core: the same sources, compiled for several instruction sets, each in a module of
-# its own. Objects of two variants must never be linked together: inline functions keep one name
-# under every flag, and the linker keeps one copy.
+# Variants of the core: the same sources, compiled for several instruction sets, each in a shared
+# object of its own (cpp/variants). Objects of two variants must never be linked together: inline
+# functions keep one name under every flag, and the linker keeps one copy.
 #
 # Also a script, for the tests:
 #   cmake -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DEIGENMLP_ISA=v3 -P cmake/isa.cmake
@@ -8,7 +8,7 @@ set(eigenmlp_variants_x86-64 v2 v3 v4 amx)
 set(eigenmlp_variants_aarch64 baseline bf16)
 set(eigenmlp_variants_other baseline)
 
-# Hardly any machine needs v2, so it is compiled for size: all variants together fit into 4 MB.
+# Hardly any machine needs v2, so it is compiled for size.
 set(eigenmlp_flags_v2 -march=x86-64-v2 -O2)
 set(eigenmlp_flags_v3 -march=x86-64-v3)
 set(eigenmlp_flags_v4 -march=x86-64-v4 -mprefer-vector-width=512)

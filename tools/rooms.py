@@ -30,6 +30,7 @@ Imports = dict[str, set[str]]  # of each room, the others that it reads
 
 CPP_FLOORS: Floors = [
     ["bindings"],
+    ["variants"],
     ["trainer.hpp", "many.hpp", "inference.hpp", "gradient.hpp", "network.hpp"],  # for programs
     ["derivatives"],
     ["passes"],
@@ -118,12 +119,14 @@ def cpp_includes(cpp: Path = ROOT / "cpp") -> Imports:
     """By folder; a header beside them is a room of its own."""
     rooms = {room for floor in CPP_FLOORS for room in floor}
     found: Imports = {room: set() for room in rooms}
-    for path in [*(cpp / "eigenmlp").rglob("*.hpp"), *(cpp / "bindings").glob("*.?pp")]:
-        room = path.relative_to(cpp if path.parent.name == "bindings" else cpp / "eigenmlp").parts[
-            0
-        ]
+    for path in cpp.rglob("*.?pp"):
+        parts = path.relative_to(cpp).parts
+        room = parts[1] if parts[0] == "eigenmlp" else parts[0]
+        if room == "tests":
+            continue
         text = path.read_text(encoding="utf-8")
-        for header in re.findall(r'^#include "(?:\.\./)?eigenmlp/([^"]+)"', text, re.MULTILINE):
+        including = r'^#include "(?:\.\./)?(?:eigenmlp/|(?=variants/))([^"]+)"'
+        for header in re.findall(including, text, re.MULTILINE):
             if header.split("/")[0] != room:
                 found.setdefault(room, set()).add(header.split("/")[0])
     return found

@@ -4,9 +4,8 @@
 exits with 1. Needs pybind11-stubgen, an installed eigenmlp built with pybind11 3, and, to write,
 ruff.
 
-All variants of the core have one interface, so one stub serves them: `_core/_variant`, which
-exists for type checkers only. What the generator knows too loosely is narrowed here: numbers and
-arrays are asked for as the core stores them, and values that differ between builds are left out.
+What the generator knows too loosely is narrowed here: numbers and arrays are asked for as the core
+stores them, and values that differ between builds are left out.
 """
 
 from __future__ import annotations
@@ -26,11 +25,8 @@ NUMBERS = {"SupportsInt": "int", "SupportsFloat": "float"}
 
 def generate() -> dict[str, str]:
     """Path below the package → the stub's text, not yet formatted."""
-    from eigenmlp._core.loading import core
-
-    variant = core.__name__.rpartition(".")[2]  # not always as the level is called
     with tempfile.TemporaryDirectory() as folder:
-        for module in ("_cpu", "_text", variant):
+        for module in ("_bindings", "_cpu", "_text"):
             subprocess.run(
                 [
                     *(sys.executable, "-m", "pybind11_stubgen", f"eigenmlp._core.{module}"),
@@ -40,9 +36,7 @@ def generate() -> dict[str, str]:
             )
         made = Path(folder, "eigenmlp", "_core")
         return {
-            str(path.relative_to(made)).replace(variant, "_variant"): _narrowed(
-                path.read_text(encoding="utf-8"), variant
-            )
+            str(path.relative_to(made)): _narrowed(path.read_text(encoding="utf-8"))
             for path in sorted(made.rglob("*.pyi"))
         }
 
@@ -93,9 +87,7 @@ class _Narrower(ast.NodeTransformer):
         return node
 
 
-def _narrowed(text: str, variant: str) -> str:
-    level = variant.removeprefix("_core_")
-    text = text.replace(variant, "_variant").replace(f"instruction set {level}", "machine")
+def _narrowed(text: str) -> str:
     tree = ast.fix_missing_locations(_Narrower().visit(ast.parse(text)))
     return f"{HEADER}\n{ast.unparse(tree)}\n"
 

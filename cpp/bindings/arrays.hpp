@@ -12,7 +12,7 @@
 
 #include <optional>
 
-#include "eigenmlp/step/batch.hpp"
+#include "variants/interface.hpp"
 
 namespace eigenmlp::bindings {
 
@@ -167,14 +167,15 @@ inline const std::int64_t* labels_of(py::handle object, Index rows) {
 
 // X with its targets and weights (an array or None).
 template <class T>
-std::optional<Data> data_of(const Network<T>& net, py::handle X, py::handle y, py::handle weights) {
+std::optional<Data> data_of(const variants::Network<T>& net, py::handle X, py::handle y,
+                            py::handle weights) {
   Data data;
-  const auto rows = rows_of(X, net.inputs());
+  const auto rows = rows_of(X, net.inputs);
   if (!rows) return std::nullopt;
   data.X = *rows;
-  data.labels = net.loss().takes_labels ? labels_of(y, rows->rows) : nullptr;
+  data.labels = net.takes_labels ? labels_of(y, rows->rows) : nullptr;
   if (!data.labels) {
-    const auto targets = rows_of(y, net.outputs(), !net.loss().takes_labels);
+    const auto targets = rows_of(y, net.outputs, !net.takes_labels);
     if (!targets || targets->rows != rows->rows || targets->scalar == Scalar::uint8)
       return std::nullopt;
     data.T = *targets;
@@ -199,9 +200,9 @@ const X& checked(const std::optional<X>& value, const char* what) {
 
 // A flat vector of P numbers.
 template <class T>
-const T* flat_of(const Network<T>& net, const Array<T>& flat) {
-  if (flat.ndim() != 1 || flat.shape(0) != net.parameter_count())
-    throw py::value_error("expected a vector of " + std::to_string(net.parameter_count()) +
+const T* flat_of(const variants::Network<T>& net, const Array<T>& flat) {
+  if (flat.ndim() != 1 || flat.shape(0) != net.parameter_count)
+    throw py::value_error("expected a vector of " + std::to_string(net.parameter_count) +
                           " numbers");
   return flat.data();
 }

@@ -8,8 +8,8 @@
 #include <csignal>
 #include <thread>
 
-#include "eigenmlp/threads/interruption.hpp"
 #include "eigenmlp/threads/lock.hpp"
+#include "variant.hpp"
 
 namespace eigenmlp::bindings {
 
@@ -30,7 +30,7 @@ inline bool is_finalizing() {
 class WithoutGil {
 public:
   WithoutGil() : state_(is_finalizing() ? nullptr : PyEval_SaveThread()) {
-    if (!state_) owners_may_be_gone() = true;
+    if (!state_) variant().owners_may_be_gone();
   }
   WithoutGil(const WithoutGil&) = delete;
   WithoutGil& operator=(const WithoutGil&) = delete;
@@ -89,17 +89,23 @@ inline void handle_ctrl_c() {
                         : py::none());
 }
 
-// compute(interruption) without the global lock. In the main thread Ctrl-C ends it; its handler is
-// called when that is over, since it may do anything with the network, whose lock `compute` holds.
-// If the handler returns, all is computed again. `check`, if it is not None, is called every 10 ms:
-// what it raises ends the computation in any thread.
+// What a variant asks while it computes: stop() in the thread that called.
+template <class Stop>
+variants::Question question_of(const Stop& stop) {
+  return {[](void* of) { return (*static_cast<const Stop*>(of))(); },
+          const_cast<void*>(static_cast<const void*>(&stop))};
+}
+
+// compute(question) without the global lock; false if it refused the data. In the main thread
+// Ctrl-C ends it; its handler is called when that is over, since it may do anything with the
+// network, whose lock `compute` holds. If the handler returns, all is computed again. `check`, if
+// it is not None, is called every 10 ms: what it raises ends the computation in any thread.
 template <class Compute>
-auto interruptible(Compute&& compute, const py::object& check = py::none()) {
+bool interruptible(Compute&& compute, const py::object& check = py::none()) {
   const bool main = in_main_thread(), asks = main || !check.is_none();
   while (true) {
-    std::optional<decltype(compute(std::declval<Interruption&>()))> result;
     py::object error;
-    bool stopped;
+    Ended ended;
     {
       WithoutGil without_gil;
       const auto asked = [&] {
@@ -112,11 +118,10 @@ auto interruptible(Compute&& compute, const py::object& check = py::none()) {
         return bool(error);
       };
       const auto stop = [&] { return without_gil.with_gil(asked); };
-      Interruption interruption(asks ? std::function<bool()>(stop) : nullptr);
-      result.emplace(compute(interruption));
-      stopped = interruption.stopped();
+      ended = compute(asks ? question_of(stop) : variants::Question{});
+      if (ended == Ended::failed) throw_failure();
     }
-    if (!stopped) return std::move(*result);
+    if (ended != Ended::stopped) return ended == Ended::well;
     if (error) {
       PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.ptr())), error.ptr());
       throw py::error_already_set();

@@ -1,44 +1,63 @@
-// The extension module of one variant of the core: submodules and calls, nothing else.
-#include "modules.hpp"
+// The extension module: submodules and calls, nothing else. What computes is in a variant of the
+// core, which `load` loads.
+#include "derivatives.hpp"
+#include "network.hpp"
 #include "readable.hpp"
+#include "segments.hpp"
 #include "trainer.hpp"
+#include "variant.hpp"
 
 namespace {
 
-template <class Table>
-std::vector<std::string> names(const Table& table) {
+namespace py = pybind11;
+
+std::vector<std::string> names(const char* const* list) {
   std::vector<std::string> result;
-  for (const auto& entry : table) result.emplace_back(entry.name);
+  for (; *list; ++list) result.emplace_back(*list);
   return result;
+}
+
+const eigenmlp::variants::Variant& loaded_from(const std::string& path) {
+  try {
+    return eigenmlp::bindings::load_variant(path);
+  } catch (const std::runtime_error& error) {
+    throw py::import_error(error.what());
+  }
 }
 
 } // namespace
 
 // Networks and trainers have locks of their own (threads/lock.hpp): Python's is not needed.
-PYBIND11_MODULE(EIGENMLP_MODULE, m, pybind11::mod_gil_not_used()) {
+PYBIND11_MODULE(_bindings, m, py::mod_gil_not_used()) {
   using namespace eigenmlp;
-  using bindings::PyRunResult;
-  namespace py = pybind11;
+  using bindings::PyRunResult, bindings::variant;
 
-  m.doc() = "The core of eigenmlp, compiled for the instruction set " EIGENMLP_LEVEL ".";
-  m.attr("build_flags") = EIGENMLP_FLAGS;
-  m.attr("compiler") = __VERSION__;
-  m.attr("eigen_version") = std::to_string(EIGEN_WORLD_VERSION) + "." +
-                            std::to_string(EIGEN_MAJOR_VERSION) + "." +
-                            std::to_string(EIGEN_MINOR_VERSION);
-  m.attr("multiplies_bfloat16") = rounded::has_products;
-  m.def("use_tiles", &rounded::use_tiles, py::arg("allowed"));
-  m.attr("activations") = names(activation_table<float>);
-  m.attr("losses") = names(loss_table<float>);
-  m.attr("optimizers") = names(optimizer_table<float>);
-  m.def("max_threads", &max_threads);
-  m.def("set_max_threads", &set_max_threads, py::arg("n"));
-  m.def("limit_threads", &limit_threads, py::arg("n"));
+  m.doc() =
+      "The core of eigenmlp: Python's side of it, and one of its variants once that is loaded.";
+  m.def(
+      "load",
+      [m](const std::string& path) {
+        const variants::Variant& loaded = loaded_from(path);
+        m.attr("build_flags") = loaded.build_flags;
+        m.attr("compiler") = loaded.compiler;
+        m.attr("eigen_version") = loaded.float32.eigen_version;
+        m.attr("multiplies_bfloat16") = loaded.float32.multiplies_bfloat16;
+        m.attr("activations") = names(loaded.float32.activations);
+        m.attr("losses") = names(loaded.float32.losses);
+        m.attr("optimizers") = names(loaded.float32.optimizers);
+      },
+      py::arg("path"));
+  m.def(
+      "use_tiles", [](bool allowed) { variant().float32.use_tiles(allowed); }, py::arg("allowed"));
+  m.def("max_threads", [] { return variant().max_threads(); });
+  m.def("set_max_threads", [](int n) { variant().set_max_threads(n); }, py::arg("n"));
+  m.def("limit_threads", [](int n) { return variant().limit_threads(n); }, py::arg("n"));
   m.def("ends_in_memory", &bindings::ends_in_memory, py::arg("array"));
-  m.def("force_threads", &force_threads, py::arg("n"));
+  m.def("force_threads", [](int n) { variant().force_threads(n); }, py::arg("n"));
   m.def("last_decision", [] {
-    const Decision last = last_decision();
-    return py::make_tuple(last.threads, reason_texts[static_cast<std::size_t>(last.reason)]);
+    const char* why = nullptr;
+    const int threads = variant().last_decision(&why);
+    return py::make_tuple(threads, why);
   });
 
   py::class_<PyRunResult>(m, "RunResult")
@@ -54,7 +73,12 @@ PYBIND11_MODULE(EIGENMLP_MODULE, m, pybind11::mod_gil_not_used()) {
       .def_readonly("interrupted", &PyRunResult::interrupted)
       .def_readonly("refused", &PyRunResult::refused)
       .def_readonly("diverged_loss", &PyRunResult::diverged_loss);
-  bindings::register_float32(m);
-  bindings::register_float64(m);
+  auto derivatives = m.def_submodule("derivatives");
+  bindings::register_network<float>(m, "Network32");
+  bindings::register_network<double>(m, "Network64");
+  bindings::register_trainer<float>(m, "Trainer32");
+  bindings::register_trainer<double>(m, "Trainer64");
+  bindings::register_derivatives<float>(derivatives);
+  bindings::register_derivatives<double>(derivatives);
   bindings::register_segments(m);
 }

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "arrays.hpp"
-#include "eigenmlp/trainer.hpp"
 #include "gil.hpp"
 
 namespace eigenmlp::bindings {

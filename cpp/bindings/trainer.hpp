@@ -4,12 +4,12 @@
 #include <pybind11/functional.h>
 
 #include <cmath>
-#include <shared_mutex>
+#include <map>
 #include <utility>
 
 #include "arrays.hpp"
-#include "eigenmlp/trainer.hpp"
 #include "gil.hpp"
+#include "network.hpp"
 #include "ranks.hpp"
 
 namespace eigenmlp::bindings {
@@ -26,10 +26,11 @@ struct PyRunResult {
 };
 
 template <class T>
-PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::handle y,
-                py::handle weights, Index batch_size, const Array<std::int64_t>& orders,
-                const Array<double>& learning_rates, bool whole, const py::object& check,
-                bool goes_on, Index own_batches, const std::optional<Array<double>>& divisors,
+PyRunResult run(const variants::Network<T>& net, variants::Trainer<T>& trainer, Index accumulate,
+                py::handle X, py::handle y, py::handle weights, Index batch_size,
+                const Array<std::int64_t>& orders, const Array<double>& learning_rates, bool whole,
+                const py::object& check, bool goes_on, Index own_batches,
+                const std::optional<Array<double>>& divisors,
                 const std::optional<Array<std::int64_t>>& rows_before,
                 const std::optional<Array<std::int64_t>>& rows_of_all) {
   const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");
@@ -52,7 +53,7 @@ PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::ha
   const Index batches = epochs.batches_of(data.X.rows);
   const auto own = own_rows(divisors, rows_before, rows_of_all, batches * epochs.count);
   epochs.own = own;
-  const Index steps = ceil_div(batches, trainer.settings().accumulate) * epochs.count;
+  const Index steps = ceil_div(batches, accumulate) * epochs.count;
   if (learning_rates.size() != 1 && learning_rates.size() != steps)
     throw py::value_error("expected 1 learning rate or " + std::to_string(steps));
   epochs.learning_rates = {learning_rates.data(), static_cast<std::size_t>(learning_rates.size())};
@@ -89,14 +90,15 @@ PyRunResult run(const Network<T>& net, Trainer<T>& trainer, py::handle X, py::ha
     };
     const auto stop = [&] { return !without_gil.with_gil(asked); };
     const bool asks = main || !check.is_none();
-    done = trainer.run(data, epochs, results, asks ? std::function<bool()>(stop) : nullptr);
+    ended_well(trainer.run(data, epochs, results.data(),
+                           asks ? question_of(stop) : variants::Question{}, &done));
   }
   if (py::object error = during.taken_error(); !error.is_none()) result.error = std::move(error);
   for (Index e = 0; e < done.epochs; ++e) {
     const EpochResult& epoch = results[static_cast<std::size_t>(e)];
     result.losses.mutable_at(e) = epoch.loss;
     result.seconds.mutable_at(e) = epoch.seconds;
-    result.correct.mutable_at(e) = net.loss().classifies ? epoch.correct : -1;
+    result.correct.mutable_at(e) = net.classifies ? epoch.correct : -1;
   }
   result.epochs = done.epochs;
   result.steps = done.steps;
@@ -111,53 +113,64 @@ template <class T>
 class PyTrainer {
 public:
   PyTrainer(py::object network, const std::string& rule, const std::map<std::string, double>& hyper,
-            const Settings& settings)
-      : network_(std::move(network)), net_(network_.cast<Network<T>&>()),
-        trainer_(net_, rule, ordered(find_by_name(optimizer_table<T>, rule, "optimizer"), hyper),
-                 settings) {}
+            const Limits& limits, Index accumulate, const std::vector<double>& dropout,
+            std::uint64_t dropout_key)
+      : network_(std::move(network)), net_(network_.cast<PyNetwork<T>&>().core()),
+        accumulate_(accumulate) {
+    std::vector<const char*> names;
+    std::vector<double> values;
+    for (const auto& [name, value] : hyper) {
+      names.push_back(name.c_str());
+      values.push_back(value);
+    }
+    variants::Trainer<T>* made = nullptr;
+    ended_well(functions<T>().make_trainer(net_,
+                                           {rule.c_str(), names.data(), numbers_of(values), limits,
+                                            accumulate, numbers_of(dropout), dropout_key},
+                                           &made));
+    core_.reset(made);
+  }
 
-  Network<T>& net() { return net_; }
-  Trainer<T>& trainer() { return trainer_; }
+  const variants::Network<T>& net() const { return net_; }
+  variants::Trainer<T>& core() { return *core_; }
+  Index accumulate() const { return accumulate_; }
 
   void set_ranks(int index, int size, bool own_rows, py::object function) {
     if (size < 1 || index < 0 || index >= size) throw py::value_error("index must be below size");
     swap_.set(std::move(function));
-    const auto call = [this](int rank, const void* out, std::size_t out_bytes, void* in,
-                             std::size_t in_bytes) {
-      return swap_(rank, out, out_bytes, in, in_bytes);
-    };
+    const variants::SwapCall call{[](void* of, int rank, const void* out, std::size_t out_bytes,
+                                     void* in, std::size_t in_bytes) {
+                                    return (*static_cast<PySwap*>(of))(rank, out, out_bytes, in,
+                                                                       in_bytes);
+                                  },
+                                  &swap_};
     const WithoutGil without_gil;
-    trainer_.set_ranks({index, size, own_rows, call});
+    ended_well(core().set_ranks(index, size, own_rows, call));
   }
   // Between two stretches of steps, which hold the network's lock.
   Progress progress() {
-    if (const std::shared_lock lock(net_.mutex(), std::try_to_lock); lock)
-      return trainer_.progress();
+    Progress progress;
+    if (core().try_progress(&progress)) return progress;
     const WithoutGil without_gil;
-    const std::shared_lock lock(net_.mutex());
-    return trainer_.progress();
+    ended_well(core().progress(&progress));
+    return progress;
   }
 
-  std::size_t state_index(const std::string& name) const {
-    const auto& names = trainer_.optimizer().state;
-    for (std::size_t i = 0; i < names.size(); ++i)
-      if (names[i] && name == names[i]) return i;
+  std::vector<std::string> state_names() {
+    return {core().state_names, core().state_names + core().states};
+  }
+  std::size_t state_index(const std::string& name) {
+    for (std::size_t i = 0; i < core().states; ++i)
+      if (name == core().state_names[i]) return i;
     throw py::key_error(name);
   }
 
 private:
-  static std::vector<double> ordered(const Optimizer<T>& optimizer,
-                                     const std::map<std::string, double>& hyper) {
-    std::vector<double> values;
-    for (const char* name : optimizer.hyper)
-      if (name) values.push_back(hyper.at(name));
-    return values;
-  }
-
   py::object network_; // keeps the network alive
-  Network<T>& net_;
-  Trainer<T> trainer_;
+  variants::Network<T>& net_;
+  Index accumulate_;
   PySwap swap_;
+  Owned<variants::Trainer<T>> core_; // which calls swap_
 };
 
 template <class T>
@@ -169,21 +182,15 @@ void register_trainer(py::module_& m, const char* name) {
                        double max_norm, double penalty, Index accumulate,
                        const std::vector<double>& dropout, std::uint64_t dropout_key) {
              const Limits limits{clip_norm, l1, max_norm, penalty};
-             const Settings settings{limits, accumulate, dropout, dropout_key};
-             return std::make_unique<Self>(std::move(network), rule, hyper, settings);
+             return std::make_unique<Self>(std::move(network), rule, hyper, limits, accumulate,
+                                           dropout, dropout_key);
            }),
            py::arg("network"), py::arg("rule"), py::arg("hyper"),
            py::arg("clip_norm") = Limits{}.clip_norm, py::arg("l1") = 0.0,
            py::arg("max_norm") = Limits{}.max_norm, py::arg("penalty") = 0.0,
            py::arg("accumulate") = 1, py::arg("dropout") = std::vector<double>{},
            py::arg("dropout_key") = 0)
-      .def_property_readonly("state_names",
-                             [](Self& self) {
-                               std::vector<std::string> names;
-                               for (const char* state : self.trainer().optimizer().state)
-                                 if (state) names.emplace_back(state);
-                               return names;
-                             })
+      .def_property_readonly("state_names", &Self::state_names)
       .def_property_readonly("steps", [](Self& self) { return self.progress().steps; })
       .def("get_progress",
            [](Self& self) {
@@ -192,11 +199,11 @@ void register_trainer(py::module_& m, const char* name) {
            })
       .def("get_gathered",
            [](Self& self) {
-             Array<T> flat(self.net().parameter_count());
+             Array<T> flat(self.net().parameter_count);
              T* to = flat.mutable_data();
              std::fill_n(to, flat.size(), T(0));
              const WithoutGil without_gil;
-             self.trainer().get_gathered(to);
+             ended_well(self.core().get_gathered(to));
              return flat;
            })
       .def(
@@ -205,26 +212,28 @@ void register_trainer(py::module_& m, const char* name) {
              const std::optional<Array<T>>& gathered) {
             const T* from = gathered ? flat_of(self.net(), *gathered) : nullptr;
             const WithoutGil without_gil;
-            self.trainer().set_progress({steps, batches, rows, weight}, from);
+            ended_well(self.core().set_progress({steps, batches, rows, weight}, from));
           },
           py::arg("steps"), py::arg("batches") = 0, py::arg("rows") = 0, py::arg("weight") = 0.0,
           py::arg("gathered") = py::none())
       .def(
           "flush",
           [](Self& self, double lr) {
+            bool finite = false;
             const WithoutGil without_gil;
-            return self.trainer().flush(lr);
+            ended_well(self.core().flush(lr, &finite));
+            return finite;
           },
           py::arg("lr"))
       .def(
           "get_state",
           [](Self& self, const std::string& state) {
             const std::size_t i = self.state_index(state);
-            Array<T> flat(self.net().parameter_count());
+            Array<T> flat(self.net().parameter_count);
             T* to = flat.mutable_data();
             std::fill_n(to, flat.size(), T(0));
             const WithoutGil without_gil;
-            if (i < self.trainer().states_used()) self.trainer().get_state(i, to);
+            ended_well(self.core().get_state(i, to));
             return flat;
           },
           py::arg("name"))
@@ -234,7 +243,7 @@ void register_trainer(py::module_& m, const char* name) {
             const std::size_t i = self.state_index(state);
             const T* from = flat_of(self.net(), flat);
             const WithoutGil without_gil;
-            if (i < self.trainer().states_used()) self.trainer().set_state(i, from);
+            ended_well(self.core().set_state(i, from));
           },
           py::arg("name"), py::arg("flat"))
       .def(
@@ -244,20 +253,21 @@ void register_trainer(py::module_& m, const char* name) {
              Index rows_of_all) -> OrNone<py::float_> {
             const auto data = data_of(self.net(), X, y, weights);
             if (!data) return py::none();
-            typename Trainer<T>::StepResult result;
+            Outcome outcome{};
+            double loss = 0;
             const OwnRows own{divisor.value_or(0), rows_before, rows_of_all};
             PySwap::During during;
             {
               WithoutGil without_gil;
               during.take_from(without_gil);
-              result = self.trainer().step(*data, lr, divisor ? &own : nullptr);
+              ended_well(self.core().step(*data, lr, divisor ? &own : nullptr, &outcome, &loss));
             }
             if (const py::object error = during.taken_error(); !error.is_none()) {
               PyErr_SetObject(py::type::handle_of(error).ptr(), error.ptr());
               throw py::error_already_set();
             }
-            if (result.outcome == Outcome::refused) return py::none();
-            return py::float_(result.loss);
+            if (outcome == Outcome::refused) return py::none();
+            return py::float_(loss);
           },
           py::arg("X"), py::arg("y"), py::arg("lr"), py::arg("sample_weight") = py::none(),
           py::arg("divisor") = py::none(), py::arg("rows_before") = 0, py::arg("rows_of_all") = 0)
@@ -267,10 +277,10 @@ void register_trainer(py::module_& m, const char* name) {
           "apply",
           [](Self& self, const Array<T>& gradient, double lr) {
             const T* from = flat_of(self.net(), gradient);
+            bool finite = false;
             const WithoutGil without_gil;
-            Buffer<T> panels(self.net().panel_size());
-            self.net().pack(from, panels.data());
-            return self.trainer().apply(panels.data(), lr);
+            ended_well(self.core().apply(from, lr, &finite));
+            return finite;
           },
           py::arg("gradient"), py::arg("lr"))
       .def(
@@ -281,9 +291,9 @@ void register_trainer(py::module_& m, const char* name) {
              const std::optional<Array<double>>& divisors,
              const std::optional<Array<std::int64_t>>& rows_before,
              const std::optional<Array<std::int64_t>>& rows_of_all) {
-            return run(self.net(), self.trainer(), X, y, weights, batch_size, orders,
-                       learning_rates, whole, check, goes_on, own_batches, divisors, rows_before,
-                       rows_of_all);
+            return run(self.net(), self.core(), self.accumulate(), X, y, weights, batch_size,
+                       orders, learning_rates, whole, check, goes_on, own_batches, divisors,
+                       rows_before, rows_of_all);
           },
           py::arg("X"), py::arg("y"), py::arg("sample_weight"), py::arg("batch_size"),
           py::arg("orders"), py::arg("learning_rates"), py::arg("whole") = true,

@@ -4,9 +4,11 @@ import importlib.util
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,8 @@ from support.paths import ROOT
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-MODULES = loading._MODULES
-BUILT = [x for x in MODULES if importlib.util.find_spec(f"eigenmlp._core.{MODULES[x]}")]
+OBJECTS = loading._OBJECTS
+BUILT = [x for x in OBJECTS if Path(loading._path_of(x)).exists()]
 SUPPORTED = _cpu.supported_levels()
 USABLE = [x for x in SUPPORTED if x in BUILT]
 
@@ -133,14 +135,72 @@ def test_levels_are_those_of_the_kernels_list_of_flags() -> None:
 @pytest.mark.skipif(
     not (sys.platform == "linux" and platform.libc_ver()[0] == "glibc"), reason="needs glibc"
 )
-@pytest.mark.parametrize("module", ["_cpu", "_text", *sorted({MODULES[x] for x in BUILT})])
-def test_modules_run_on_glibc_2_28(module: str) -> None:
+@pytest.mark.parametrize("binary", ["_bindings", "_cpu", "_text", *BUILT])
+def test_binaries_run_on_glibc_2_28(binary: str) -> None:
     """They name the versions of the functions that they take from it."""
     if platform.machine() != "x86_64" or "lang" in em.info()["compiler"]:
         pytest.skip("the old versions are asked for on x86-64 with GCC only")
-    binary = Path(importlib.util.find_spec(f"eigenmlp._core.{module}").origin).read_bytes()
-    versions = {tuple(map(int, x.split(b"."))) for x in re.findall(rb"GLIBC_([0-9.]+)", binary)}
+    is_module = binary.startswith("_")
+    found = importlib.util.find_spec(f"eigenmlp._core.{binary}") if is_module else None
+    content = Path(found.origin if found else loading._path_of(binary)).read_bytes()
+    versions = {tuple(map(int, x.split(b"."))) for x in re.findall(rb"GLIBC_([0-9.]+)", content)}
     assert versions and max(versions) <= (2, 28)
+
+
+def test_a_variant_that_does_not_load(tmp_path: Path) -> None:
+    """What is no such object, or not of this version, or another beside the one that is loaded."""
+    broken = tmp_path / "broken.so"
+    broken.write_bytes(b"no object")
+    with pytest.raises(ImportError, match=r"variant of the core does not load.*broken\.so"):
+        loading.core.load(str(broken))
+    with pytest.raises(ImportError, match=r"does not load: .*eigenmlp_variant"):
+        loading.core.load(_cpu.__file__)
+    loading.core.load(loading._path_of(loading.level))  # the same again
+    others = [x for x in USABLE if OBJECTS[x] != OBJECTS[loading.level]]
+    if others:
+        with pytest.raises(ImportError, match="expected one variant"):
+            loading.core.load(loading._path_of(others[0]))
+    assert em.info()["isa"] == loading.level
+
+
+def test_a_variant_exports_one_function_and_knows_no_python() -> None:
+    """Else two of them, or two C++ libraries, would meet in one process."""
+    if not sys.platform.startswith("linux") or shutil.which("nm") is None:
+        pytest.skip("needs Linux and nm")
+    for level in BUILT:
+        command = ["nm", "--dynamic", loading._path_of(level)]
+        lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        symbols = [line.split()[-2:] for line in lines.splitlines()]
+        assert [name for kind, name in symbols if kind not in "UwA"] == ["eigenmlp_variant"]
+        taken = {name.partition("@")[0] for kind, name in symbols if kind == "U"}
+        assert not any(name.startswith(("Py", "_Py", "_Z")) for name in taken)
+
+
+def test_errors_of_a_variant_are_pythons() -> None:
+    """What it throws crosses as a code and a text, from several threads too."""
+    core = loading.core
+    with pytest.raises(ValueError, match="unknown activation 'rélu'; known: identity, relu"):
+        core.Network32([2, 1], ["rélu"], "squared_error", True, 1.0)
+    with pytest.raises(ValueError, match="sizes must be positive"):
+        core.Network64([2, 0], ["relu"], "squared_error", True, 1.0)
+    with pytest.raises(ValueError, match="at least 2 sizes"):
+        core.Network64([2], [], "squared_error", True, 1.0)
+    with pytest.raises(MemoryError):
+        core.Network32([2**30, 2**28], ["relu"], "squared_error", True, 1.0)
+    net = core.Network64([2, 1], ["relu"], "squared_error", True, 1.0)
+    with pytest.raises(IndexError, match="expected a number for momentum"):
+        core.Trainer64(net, "sgd", {})
+    with pytest.raises(ValueError, match="unknown optimizer"):
+        core.Trainer64(net, "newton", {})
+
+    def message(i: int) -> str:
+        with pytest.raises(ValueError, match="unknown loss") as caught:
+            core.Network64([2, 1], ["relu"], f"loss_{i}", True, 1.0)
+        return str(caught.value)
+
+    with ThreadPoolExecutor(4) as pool:
+        messages = list(pool.map(message, range(200)))
+    assert all(f"'loss_{i}'" in text for i, text in enumerate(messages))
 
 
 def refused(run: Run, level: str, program: str = "import eigenmlp") -> str:
@@ -165,13 +225,12 @@ def hide(
 ) -> str:
     """A program that imports the package as if variants were missing, or on another processor."""
     return f"""
-import importlib.util, sys, types
-find_spec = importlib.util.find_spec
-missing = {[f"eigenmlp._core.{MODULES[x]}" for x in missing or []]!r}
-importlib.util.find_spec = lambda name, *rest: None if name in missing else find_spec(name, *rest)
+import importlib.util, os, sys, types
+exists = os.path.exists
+missing = {[loading._path_of(x) for x in missing or []]!r}
+os.path.exists = lambda path: path not in missing and exists(path)
 supported, architecture = {supported!r}, {architecture!r}
 if supported is not None:
-    folder = find_spec("eigenmlp").submodule_search_locations[0]
     cpu = types.ModuleType("eigenmlp._core._cpu")
     cpu.version, cpu.supported_levels = "0", lambda: supported
     cpu.architecture = architecture or {_cpu.architecture!r}
@@ -185,7 +244,7 @@ def test_forced_but_not_built(in_subprocess: Run) -> None:
     level = USABLE[0]
     text = refused(in_subprocess, level, hide(missing=[level]))
     assert "not built" in text
-    assert str([x for x in BUILT if MODULES[x] != MODULES[level]]) in text
+    assert str([x for x in BUILT if OBJECTS[x] != OBJECTS[level]]) in text
 
 
 def test_forced_but_not_supported(in_subprocess: Run) -> None:
@@ -194,17 +253,17 @@ def test_forced_but_not_supported(in_subprocess: Run) -> None:
 
 
 def test_of_another_architecture(in_subprocess: Run) -> None:
-    level = next(x for x in ("baseline", "v3") if x not in MODULES)
+    level = next(x for x in ("baseline", "v3") if x not in OBJECTS)
     text = refused(in_subprocess, level)
     assert f"this processor is of {_cpu.architecture};" in text and "unset EIGENMLP_ISA" in text
     assert all(x in text for x in USABLE)
 
 
 def test_a_processor_of_another_architecture(in_subprocess: Run) -> None:
-    """The names and modules are those of the architecture, and none of another's is loaded."""
+    """The names are those of the architecture, and no variant of another's is loaded."""
     other = {"aarch64": "x86-64"}.get(_cpu.architecture, "aarch64")
     environment = {k: v for k, v in os.environ.items() if k != "EIGENMLP_ISA"}
-    supported = list(loading._MODULES_OF[other])
+    supported = list(loading._OBJECTS_OF[other])
     done = in_subprocess(hide(supported=supported, architecture=other), env=environment)
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("ImportError: eigenmlp was built for []") and str(supported) in last
@@ -222,7 +281,7 @@ def test_the_next_best_is_used(in_subprocess: Run) -> None:
     environment = {k: v for k, v in os.environ.items() if k != "EIGENMLP_ISA"}
     done = in_subprocess(hide(supported=USABLE[1:]), env=environment)
     assert done.stdout.split() == [USABLE[1]], done.stderr
-    others = [x for x in USABLE if MODULES[x] != MODULES[USABLE[0]]]
+    others = [x for x in USABLE if OBJECTS[x] != OBJECTS[USABLE[0]]]
     if others:
         done = in_subprocess(hide(missing=USABLE[:1]), env=environment)
         assert done.stdout.split() == others[:1], done.stderr

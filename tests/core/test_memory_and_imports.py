@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import eigenmlp as em
-from eigenmlp._core.loading import core
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -76,7 +75,7 @@ def test_names_are_imported_at_first_use(in_subprocess: Run) -> None:
     program = """
 import sys, eigenmlp as em
 ours = [name for name in sys.modules if name.startswith("eigenmlp.")]
-print(*(name for name in ours if not name.partition("_core_")[2].count(".")))
+print(*(name for name in ours if not name.partition("_bindings")[2].count(".")))
 listed = dir(em)
 print([name for name in em.__all__ if name not in listed or getattr(em, name) is None])
 print(callable(em.info), em.optimizers.SGD is em.SGD, hasattr(em, "Sgd"))
@@ -85,8 +84,7 @@ print(callable(em.info), em.optimizers.SGD is em.SGD, hasattr(em, "Sgd"))
     modules, missing, answers = done.stdout.splitlines()
     assert set(modules.split()) == {
         *(f"eigenmlp.{name}" for name in ("_core", "errors", "info", "threads")),
-        *(f"eigenmlp._core.{name}" for name in ("_cpu", "loading")),
-        core.__name__,
+        *(f"eigenmlp._core.{name}" for name in ("_bindings", "_cpu", "loading")),
     }
     assert missing == "[]"
     assert answers == "True True False"

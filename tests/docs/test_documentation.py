@@ -17,7 +17,7 @@ def modules():
     names = ["eigenmlp"]
     for module in pkgutil.walk_packages(eigenmlp.__path__, "eigenmlp."):
         last = module.name.rpartition(".")[2]
-        if not last.startswith(("_core_", "_cpu", "_text", "__main__")):
+        if not last.startswith(("_bindings", "_cpu", "_text", "__main__")):
             names.append(module.name)
     return names
 

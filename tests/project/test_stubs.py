@@ -15,8 +15,8 @@ PACKAGE = ROOT / "python" / "eigenmlp" / "_core"
 STUBS = {
     "_cpu.pyi": _cpu,
     "_text.pyi": _text,
-    "_variant/__init__.pyi": loading.core,
-    "_variant/derivatives.pyi": loading.core.derivatives,
+    "_bindings/__init__.pyi": loading.core,
+    "_bindings/derivatives.pyi": loading.core.derivatives,
 }
 
 
@@ -68,7 +68,7 @@ def runtime_names(owner: object) -> dict[str, object]:
 def test_stub_has_the_names_and_parameters_of_its_module(stub):
     declared = stub_names(ast.parse((PACKAGE / stub).read_text(encoding="utf-8")))
     found = runtime_names(STUBS[stub])
-    if stub == "_variant/__init__.pyi":
+    if stub == "_bindings/__init__.pyi":
         assert len(found) > 15
         found["RunResult"].pop("__init__", None)  # only a trainer makes one
     assert declared == found
@@ -90,6 +90,6 @@ def test_stale_stubs_are_found(tmp_path, monkeypatch):
     spec.loader.exec_module(tool)
     stored = {name: (PACKAGE / name).read_text(encoding="utf-8") for name in STUBS}
     assert tool.stale(stored) == []
-    altered = stored["_variant/__init__.pyi"].replace("learning_rates", "rates")
-    diff = tool.stale({"_variant/__init__.pyi": altered})
+    altered = stored["_bindings/__init__.pyi"].replace("learning_rates", "rates")
+    diff = tool.stale({"_bindings/__init__.pyi": altered})
     assert any(line.startswith("+") and "rates" in line for line in diff)

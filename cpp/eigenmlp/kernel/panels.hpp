@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "eigenmlp/kernel/rows.hpp"
 #include "eigenmlp/kernel/tile.hpp"
 #include "eigenmlp/kernel/types.hpp"
 
@@ -49,19 +50,6 @@ constexpr Index panel_stride(Index rows) {
   return (rows | 1) * panel_width<T>;
 }
 
-// The user's rows, as NumPy or, where there are `starts`, as SciPy's CSR matrices describe them:
-// row i then holds data[j] in column places[j] for j = starts[i] … starts[i + 1] - 1, and zeros.
-enum class Scalar { float32, float64, uint8 };
-struct Rows {
-  const void* data = nullptr;
-  Scalar scalar = Scalar::float64;
-  Index rows = 0, columns = 0;
-  Index row_stride = 0, column_stride = 0; // bytes
-  const void *starts = nullptr, *places = nullptr;
-  Index stored = 0;  // entries of data and places
-  bool wide = false; // starts and places are int64, not int32
-};
-
 // Calls body with a null pointer of the rows' scalar type.
 template <class Body>
 decltype(auto) with_scalar(Scalar scalar, Body&& body) {
@@ -93,17 +81,19 @@ struct Scaling {
 };
 
 namespace detail {
-// h numbers from s, which stand in columns d … d + h - 1.
+// y = h numbers from s, which stand in columns d … d + h - 1. A loop and not Eigen's expressions,
+// of which every h and S would have types of their own: a fifth of the time to compile.
 template <Index h, bool by_columns, class T, class S>
-auto moved(const S* s, const Scaling<T>& scaling, Index d) {
-  const Eigen::Array<S, h, 1> x = Eigen::Map<const Eigen::Array<S, h, 1>>(s);
-  if constexpr (by_columns) {
-    const Eigen::Map<const Eigen::Array<double, h, 1>> shift(scaling.shift + d);
-    const Eigen::Map<const Eigen::Array<T, h, 1>> scale(scaling.scale + d);
-    const Eigen::Array<double, h, 1> centred = x.template cast<double>() - shift;
-    return Eigen::Array<T, h, 1>(centred.template cast<T>() * scale);
-  } else {
-    return Eigen::Array<T, h, 1>(x.template cast<T>() * scaling.factor);
+void move(const S* s, const Scaling<T>& scaling, Index d, T* y) {
+  [[maybe_unused]] const double* const shift = scaling.shift + d;
+  [[maybe_unused]] const T* const scale = scaling.scale + d;
+  [[maybe_unused]] const T factor = scaling.factor;
+#pragma omp simd
+  for (Index j = 0; j < h; ++j) {
+    if constexpr (by_columns)
+      y[j] = static_cast<T>(static_cast<double>(s[j]) - shift[j]) * scale[j];
+    else
+      y[j] = static_cast<T>(s[j]) * factor;
   }
 }
 
@@ -113,7 +103,7 @@ template <Index h, bool by_columns, class T, class S>
 void gather_part(const S* s, Index width, const Scaling<T>& scaling, Index d, T* y) {
   if (width >= h) {
     for (const Index at : {Index{0}, width - h})
-      Eigen::Map<Eigen::Array<T, h, 1>>(y + at) = moved<h, by_columns>(s + at, scaling, d + at);
+      move<h, by_columns>(s + at, scaling, d + at, y + at);
   } else if constexpr (h > 1) {
     gather_part<h / 2, by_columns>(s, width, scaling, d, y);
   }
@@ -161,7 +151,7 @@ bool gather(const Rows& X, const std::int64_t* order, Index first, Index count,
       const S* s = reinterpret_cast<const S*>(x) + c * p;
       T* y = out.at(out_row + i, c);
       __builtin_prefetch(reinterpret_cast<const S*>(next) + c * p);
-      line(y) = moved<p, by_columns>(s, scaling, c * p);
+      move<p, by_columns>(s, scaling, c * p, y);
       if constexpr (!std::is_integral_v<S>) not_finite += line(y) * T(0);
     }
     if constexpr (takes_masks)

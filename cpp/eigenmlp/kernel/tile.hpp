@@ -187,12 +187,10 @@ void tile(const Tile<T>& t) {
       for (int c = 0; c < C; ++c) __builtin_prefetch(next + c * t.B_panel, 0, 2);
   };
   const Index step = reads_lines(direction) ? t.A_panel : direction == Sum::over_plain ? p : p * p;
-  Index left = t.depth;
-  for (; left > p; left -= p, a += step) {
-    prefetch();
-    accumulate(a, p);
+  for (Index left = t.depth; left > 0; left -= p, a += step) { // the last terms are fewer
+    if (left > p) prefetch();
+    accumulate(a, std::min(left, p));
   }
-  accumulate(a, left);
 
 #pragma GCC unroll 32
   for (int r = 0; r < R; ++r)

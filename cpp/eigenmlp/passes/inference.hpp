@@ -187,6 +187,16 @@ struct EvaluationParts {
   }
 };
 
+// Rows of a chunk of an evaluation, and how many chunks rows X have.
+template <class T>
+Index evaluation_chunk(const Network<T>& net, const Rows& X) {
+  return std::min<Index>(128, chunk_rows(net, reads_stored(net, X)));
+}
+template <class T>
+Index evaluation_chunks(const Network<T>& net, const Rows& X) {
+  return ceil_div(X.rows, evaluation_chunk(net, X));
+}
+
 // Losses of all rows by chunks, of which only part `part` of `parts` is computed, the others being
 // 0, and how many rows of that were classified right; nothing if a number is not finite or a label
 // no class, or if interrupted.
@@ -195,8 +205,8 @@ std::optional<EvaluationParts> evaluate_part(const Network<T>& net, const Data& 
                                              Index parts, Interruption* interruption = nullptr) {
   const std::shared_lock lock(net.mutex());
   const bool stored = reads_stored(net, data.X);
-  const Index N = data.X.rows, chunk = std::min<Index>(128, chunk_rows(net, stored));
-  const Index chunks = ceil_div(N, chunk);
+  const Index N = data.X.rows, chunk = evaluation_chunk(net, data.X);
+  const Index chunks = evaluation_chunks(net, data.X);
   const double divisor = batch_divisor(net, data, nullptr, 0, N);
   const Work work = work_of_pass(net, data.X);
   const Index numbers = stored ? most_stored_in_chunks(data.X, chunks) : 0;

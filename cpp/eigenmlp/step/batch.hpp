@@ -1,20 +1,13 @@
-// A batch of a step: the user's data, and where its activations and deltas lie.
+// A batch of a step: where its activations and deltas lie.
 #pragma once
 
 #include <vector>
 
+#include "eigenmlp/step/data.hpp"
 #include "eigenmlp/step/rounded_batch.hpp"
 #include "eigenmlp/step/stored_batch.hpp"
 
 namespace eigenmlp {
-
-// What the user passed: rows, what they should give, and how much each counts.
-struct Data {
-  Rows X;                               // (N, D)
-  const std::int64_t* labels = nullptr; // (N,), or
-  Rows T;                               // (N, K)
-  const double* weights = nullptr;      // (N,) or null: all 1
-};
 
 // What dropout adds to a batch; null in the layers without it.
 template <class T>

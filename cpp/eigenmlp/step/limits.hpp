@@ -3,23 +3,13 @@
 // an order that only the shapes set.
 #pragma once
 
-#include <limits>
 #include <vector>
 
+#include "eigenmlp/step/run.hpp"
 #include "eigenmlp/step/weights_phase.hpp"
 #include "eigenmlp/threads/parallel.hpp"
 
 namespace eigenmlp {
-
-struct Limits {
-  double clip_norm = std::numeric_limits<double>::infinity();
-  double l1 = 0;
-  double max_norm = std::numeric_limits<double>::infinity();
-  double penalty = 0; // ½ penalty Σ W² is added to the sum of a batch's losses, before its division
-
-  bool clips() const { return std::isfinite(clip_norm); }
-  bool bounds_columns() const { return std::isfinite(max_norm); }
-};
 
 // A thread's panels of columns, through all layers: body(layer, panel, number of the panel).
 template <class T, class Body>

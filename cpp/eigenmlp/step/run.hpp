@@ -1,13 +1,26 @@
 // What a trainer is given for a run, and what it says of it.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <span>
 #include <vector>
 
-#include "eigenmlp/step/limits.hpp"
-#include "eigenmlp/step/ranks.hpp"
+#include "eigenmlp/step/data.hpp"
 
 namespace eigenmlp {
+
+// What holds an update back (limits.hpp).
+struct Limits {
+  double clip_norm = std::numeric_limits<double>::infinity();
+  double l1 = 0;
+  double max_norm = std::numeric_limits<double>::infinity();
+  double penalty = 0; // ½ penalty Σ W² is added to the sum of a batch's losses, before its division
+
+  bool clips() const { return std::isfinite(clip_norm); }
+  bool bounds_columns() const { return std::isfinite(max_norm); }
+};
 
 struct Settings {
   Limits limits;

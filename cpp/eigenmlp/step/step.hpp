@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "eigenmlp/step/exchange.hpp"
+#include "eigenmlp/step/limits.hpp"
 #include "eigenmlp/step/pace.hpp"
 #include "eigenmlp/step/run.hpp"
 #include "eigenmlp/step/weight_squares.hpp"

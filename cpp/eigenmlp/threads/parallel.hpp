@@ -12,7 +12,7 @@
 #include <immintrin.h>
 #endif
 
-#include "eigenmlp/kernel/types.hpp"
+#include "eigenmlp/kernel/index.hpp"
 #include "eigenmlp/threads/lock.hpp"
 #include "eigenmlp/threads/startable_threads.hpp"
 

@@ -2,37 +2,38 @@
 
 ``EIGENMLP_ISA=v2|v3|v4|bf16|amx`` forces a variant on x86-64, ``baseline|bf16`` on aarch64; one of
 another architecture, one that was not built, or that the processor or the operating system does not
-support, is an `ImportError`. On x86-64 ``bf16`` and ``amx`` are one module, without and with AMX's
+support, is an `ImportError`. On x86-64 ``bf16`` and ``amx`` are one object, without and with AMX's
 tiles.
+
+A variant is a shared object without Python in it, ``variants/NAME.so`` beside the module
+``_bindings``, which loads it.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import os
-from typing import TYPE_CHECKING
 
-from . import _cpu
+from . import _bindings, _cpu
 
+core = _bindings
 version: str = _cpu.version
 
-_MODULES_OF = {
-    "x86-64": {
-        "amx": "_core_amx",
-        "bf16": "_core_amx",
-        "v4": "_core_v4",
-        "v3": "_core_v3",
-        "v2": "_core_v2",
-    },
-    "aarch64": {"bf16": "_core_bf16", "baseline": "_core_baseline"},
-    "other": {"baseline": "_core_baseline"},
+_OBJECTS_OF = {
+    "x86-64": {"amx": "amx", "bf16": "amx", "v4": "v4", "v3": "v3", "v2": "v2"},
+    "aarch64": {"bf16": "bf16", "baseline": "baseline"},
+    "other": {"baseline": "baseline"},
 }
-_MODULES = _MODULES_OF[_cpu.architecture]
+_OBJECTS = _OBJECTS_OF[_cpu.architecture]
+
+
+def _path_of(name: str) -> str:
+    """Where the object of a variant is, if it was built."""
+    folder = os.path.dirname(os.path.abspath(core.__file__))  # not this file's, if it is editable
+    return os.path.join(folder, "variants", _OBJECTS[name] + (".dll" if os.name == "nt" else ".so"))
 
 
 def _choose() -> str:
-    built = [x for x in _MODULES if importlib.util.find_spec(f"{__package__}.{_MODULES[x]}")]
+    built = [x for x in _OBJECTS if os.path.exists(_path_of(x))]
     supported: list[str] = _cpu.supported_levels()  # best first
     usable = [x for x in supported if x in built]
     forced = os.environ.get("EIGENMLP_ISA")
@@ -44,9 +45,9 @@ def _choose() -> str:
                 "with --config-settings=cmake.define.EIGENMLP_ISA=all"
             )
         return usable[0]
-    if forced not in _MODULES:
-        for architecture, modules in _MODULES_OF.items():
-            if forced in modules:
+    if forced not in _OBJECTS:
+        for architecture, objects in _OBJECTS_OF.items():
+            if forced in objects:
                 raise ImportError(
                     f"EIGENMLP_ISA={forced!r} is a variant for {architecture}, and this processor "
                     f"is of {_cpu.architecture}; expected one of {usable}, or unset EIGENMLP_ISA"
@@ -66,11 +67,6 @@ def _choose() -> str:
 
 
 level: str = _choose()
-if TYPE_CHECKING:
-    from . import _variant  # a stub, the same for all of them
-
-    core = _variant
-else:
-    core = importlib.import_module(f"{__package__}.{_MODULES[level]}")
-    if level == "bf16":
-        core.use_tiles(False)
+core.load(_path_of(level))
+if level == "bf16":
+    core.use_tiles(False)

@@ -1,15 +1,10 @@
 // Softmax over segments: each entry returns None for arrays that it cannot take as they are.
-#include "eigenmlp/segments.hpp"
-
-#include <numeric>
+#pragma once
 
 #include "arrays.hpp"
 #include "gil.hpp"
-#include "modules.hpp"
 
 namespace eigenmlp::bindings {
-
-namespace {
 
 using Scores = OrNone<py::array>; // like the argument
 
@@ -26,12 +21,13 @@ Array<T> like(const py::array& array) {
   return Array<T>(std::vector<Index>(array.shape(), array.shape() + array.ndim()));
 }
 
-std::optional<Segments> segments_of(const py::array& scores, py::handle offsets) {
+inline std::optional<variants::SegmentedScores> segments_of(const py::array& scores,
+                                                            py::handle offsets) {
   if (!is_array<std::int64_t>(offsets)) return std::nullopt;
   const auto array = py::reinterpret_borrow<Array<std::int64_t>>(offsets);
   if (array.ndim() != 1 || array.size() < 2 || scores.size() == 0) return std::nullopt;
   const Index M = scores.shape(scores.ndim() - 1);
-  return Segments{array.data(), array.size() - 1, scores.size() / M, M};
+  return variants::SegmentedScores{array.data(), array.size() - 1, scores.size() / M, M};
 }
 
 template <class T>
@@ -45,7 +41,7 @@ py::object softmax(py::handle z, py::handle offsets) {
   bool done;
   {
     const WithoutGil without_gil;
-    done = segments->cover() && segment_softmax(*segments, from, to);
+    done = ended_well(functions<T>().segment_softmax(*segments, from, to));
   }
   return done ? py::object(std::move(p)) : py::none();
 }
@@ -65,7 +61,7 @@ py::object softmax_vjp(py::handle p, py::handle dp, py::handle offsets) {
   bool done;
   {
     const WithoutGil without_gil;
-    done = segments->cover() && segment_softmax_vjp(*segments, from, slopes_from, to);
+    done = ended_well(functions<T>().segment_softmax_vjp(*segments, from, slopes_from, to));
   }
   return done ? py::object(std::move(dz)) : py::none();
 }
@@ -76,40 +72,34 @@ py::object cross_entropy(py::handle z, py::handle offsets, py::handle chosen, bo
   const auto scores = py::reinterpret_borrow<Array<T>>(z);
   const auto segments = segments_of(scores, offsets);
   if (!segments || !is_array<std::int64_t>(chosen)) return py::none();
-  const auto [places, S, R, M] = *segments;
-  Choices choices{nullptr, 0, nullptr, 1.0};
+  const auto [offset_data, S, R, M] = *segments;
+  variants::ChosenPlaces places{nullptr, 0, nullptr, mean};
   const auto places_chosen = py::reinterpret_borrow<Array<std::int64_t>>(chosen);
   if (places_chosen.ndim() == 2 && scores.ndim() == 2 && places_chosen.shape(0) == R &&
       places_chosen.shape(1) == S)
-    choices.row_stride = S;
+    places.row_stride = S;
   else if (places_chosen.ndim() != 1 || places_chosen.shape(0) != S)
     return py::none();
-  choices.chosen = places_chosen.data();
+  places.chosen = places_chosen.data();
   if (!weights.is_none()) {
     if (!is_array<double>(weights)) return py::none();
     const auto array = py::reinterpret_borrow<Array<double>>(weights);
     if (array.ndim() != 1 || array.shape(0) != S) return py::none();
-    choices.weights = array.data();
+    places.weights = array.data();
   }
   Array<T> dz = like<T>(scores);
   const T* const from = scores.data();
   T* const to = dz.mutable_data();
-  std::optional<double> loss;
+  double loss = 0;
+  bool done;
   {
     const WithoutGil without_gil;
-    if (mean) {
-      double total = static_cast<double>(S);
-      if (choices.weights) total = std::accumulate(choices.weights, choices.weights + S, 0.0);
-      choices.total = total * static_cast<double>(R);
-    }
-    if (segments->cover()) loss = segment_cross_entropy(*segments, choices, from, to);
+    done = ended_well(functions<T>().segment_cross_entropy(*segments, places, from, to, &loss));
   }
-  return loss ? py::object(py::make_tuple(*loss, dz)) : py::none();
+  return done ? py::object(py::make_tuple(loss, dz)) : py::none();
 }
 
-} // namespace
-
-void register_segments(py::module_& m) {
+inline void register_segments(py::module_& m) {
   m.def(
       "segment_softmax",
       [](py::handle z, py::handle offsets) -> Scores {

@@ -1,6 +1,6 @@
 # Written by tools/stubs.py from the compiled modules: change those, then run it again.
 """
-The core of eigenmlp, compiled for the machine.
+The core of eigenmlp: Python's side of it, and one of its variants once that is loaded.
 """
 
 import collections.abc
@@ -76,6 +76,47 @@ class Network32:
     @property
     def parameter_count(self) -> int: ...
 
+class Network64:
+    def __init__(
+        self,
+        layer_sizes: collections.abc.Sequence[int],
+        activations: collections.abc.Sequence[str],
+        loss: str,
+        bias: bool,
+        input_scale: float,
+        rounds: bool = False,
+    ) -> None: ...
+    def evaluate(
+        self,
+        X: typing.Any,
+        y: typing.Any,
+        sample_weight: typing.Any = None,
+        check: typing.Any = None,
+    ) -> tuple[float, int]: ...
+    def evaluate_part(
+        self, X: typing.Any, y: typing.Any, sample_weight: typing.Any, part: int, parts: int
+    ) -> tuple[numpy.typing.NDArray[numpy.float64], int]: ...
+    def forward(
+        self, X: typing.Any, out: typing.Any = None
+    ) -> numpy.typing.NDArray[numpy.float64] | None: ...
+    def get_parameters(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    def loss_and_gradient(
+        self, X: typing.Any, y: typing.Any, sample_weight: typing.Any = None
+    ) -> tuple[float, numpy.typing.NDArray[numpy.float64]]: ...
+    def set_parameters(self, flat: numpy.typing.NDArray[numpy.float64]) -> None: ...
+    def set_units(
+        self,
+        input_shift: collections.abc.Sequence[float],
+        input_scale: collections.abc.Sequence[float],
+        output_shift: collections.abc.Sequence[float],
+        output_scale: collections.abc.Sequence[float],
+    ) -> None: ...
+    def vjp(
+        self, X: typing.Any, dY: typing.Any
+    ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]: ...
+    @property
+    def parameter_count(self) -> int: ...
+
 class Trainer32:
     def __init__(
         self,
@@ -135,47 +176,6 @@ class Trainer32:
     def state_names(self) -> list[str]: ...
     @property
     def steps(self) -> int: ...
-
-class Network64:
-    def __init__(
-        self,
-        layer_sizes: collections.abc.Sequence[int],
-        activations: collections.abc.Sequence[str],
-        loss: str,
-        bias: bool,
-        input_scale: float,
-        rounds: bool = False,
-    ) -> None: ...
-    def evaluate(
-        self,
-        X: typing.Any,
-        y: typing.Any,
-        sample_weight: typing.Any = None,
-        check: typing.Any = None,
-    ) -> tuple[float, int]: ...
-    def evaluate_part(
-        self, X: typing.Any, y: typing.Any, sample_weight: typing.Any, part: int, parts: int
-    ) -> tuple[numpy.typing.NDArray[numpy.float64], int]: ...
-    def forward(
-        self, X: typing.Any, out: typing.Any = None
-    ) -> numpy.typing.NDArray[numpy.float64] | None: ...
-    def get_parameters(self) -> numpy.typing.NDArray[numpy.float64]: ...
-    def loss_and_gradient(
-        self, X: typing.Any, y: typing.Any, sample_weight: typing.Any = None
-    ) -> tuple[float, numpy.typing.NDArray[numpy.float64]]: ...
-    def set_parameters(self, flat: numpy.typing.NDArray[numpy.float64]) -> None: ...
-    def set_units(
-        self,
-        input_shift: collections.abc.Sequence[float],
-        input_scale: collections.abc.Sequence[float],
-        output_shift: collections.abc.Sequence[float],
-        output_scale: collections.abc.Sequence[float],
-    ) -> None: ...
-    def vjp(
-        self, X: typing.Any, dY: typing.Any
-    ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]: ...
-    @property
-    def parameter_count(self) -> int: ...
 
 class Trainer64:
     def __init__(
@@ -241,6 +241,7 @@ def ends_in_memory(array: numpy.ndarray) -> bool: ...
 def force_threads(n: int) -> None: ...
 def last_decision() -> tuple[int, str]: ...
 def limit_threads(n: int) -> int: ...
+def load(path: str) -> None: ...
 def max_threads() -> int: ...
 def segment_cross_entropy(
     z: typing.Any, offsets: typing.Any, chosen: typing.Any, mean: bool, weights: typing.Any
