@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import eigenmlp as em
-from eigenmlp.tables import TableClassifier, TableRegressor
+from eigenmlp.tables import TableClassifier, TableRegressor, _learning
 from eigenmlp.tables._encoder import described, restored
 from support.c_library import compiled, each
 from support.onnx_runtime import runtime
@@ -59,6 +59,37 @@ def test_what_its_neighbours_do_not_tell_is_a_code(model: TableRegressor) -> Non
 def test_other_numbers_are_numbers(town: Any, y: Any) -> None:
     model = TableRegressor(**QUICK).fit(FRAME.assign(town=town), y)
     assert kinds(model)["town"] == "number"
+
+
+@pytest.mark.parametrize("odd", [0.5, 1e300])
+def test_every_row_is_looked_at(odd: float, tmp_path: Path, monkeypatch: Any) -> None:
+    """Of large tables some rows tell whether numbers are codes, but all have to be whole."""
+    monkeypatch.setattr(_learning, "_ROWS_LOOKED_AT", 600)
+    frame = FRAME.astype({"town": float})
+    frame.loc[1::400, "town"] = odd
+    model = TableRegressor(**QUICK).fit(frame, Y)
+    assert kinds(model)["town"] == "number"
+    model.save(tmp_path / "model.safetensors")
+    TableRegressor.load(tmp_path / "model.safetensors")
+
+
+def test_codes_that_come_in_turn_are_codes(monkeypatch: Any) -> None:
+    monkeypatch.setattr(_learning, "_ROWS_LOOKED_AT", 600)
+    town = np.arange(N) % CODES
+    assert (
+        kinds(TableRegressor(**QUICK).fit(FRAME.assign(town=town), LEVELS[town]))["town"] == "code"
+    )
+
+
+def test_a_few_far_targets_make_no_codes() -> None:
+    """Of 100 columns that tell nothing of targets of which one in 50 is far from the others."""
+    found = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        y = (rng.random((700, 1)) < 0.02).astype(float)
+        teacher = _learning.Teacher((y - y.mean()) / y.std(), None, 64, rng)
+        found += teacher._are_codes(rng.integers(0, 70, 700).astype(float))
+    assert found <= 2
 
 
 def test_codes_tell_what_numbers_alone_do_not() -> None:
