@@ -110,6 +110,13 @@ def test_a_classifier_takes_them_too() -> None:
     assert (model.predict(FRAME) == y).mean() > 0.8
 
 
+def test_a_class_that_weighs_nothing_may_have_all_the_values() -> None:
+    y = np.where(Y > 0.8, "dear", "cheap")
+    frame = FRAME.assign(town=FRAME.town.where(y == "cheap"))
+    model = TableClassifier(**QUICK, class_weight={"dear": 1, "cheap": 0}).fit(frame, y)
+    assert (model.predict(frame) == "dear").all()
+
+
 def test_encoding_is_the_number_then_the_category(model: TableRegressor) -> None:
     column = next(c for c in model.columns_ if c.kind == "code")
     found = np.empty((8, column.width), np.float32)

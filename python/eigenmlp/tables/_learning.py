@@ -50,7 +50,9 @@ class Teacher:
         rng: np.random.Generator,
     ) -> None:
         self.targets, self.most_categories = targets, most_categories
-        self.weights = np.ones(len(targets)) if weights is None else weights
+        # A class may weigh nothing, and be the only one where a column has values.
+        few = None if weights is None else np.maximum(weights, 1e-12 * weights.max())
+        self.weights = np.ones(len(targets)) if few is None else few
         self.folds = rng.integers(0, _FOLDS, len(targets))
 
     def learn(self, name: str, values: Values, bins: int) -> Learnt:
