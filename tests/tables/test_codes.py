@@ -81,6 +81,17 @@ def test_codes_that_come_in_turn_are_codes(monkeypatch: Any) -> None:
     )
 
 
+@pytest.mark.parametrize("M", [1, 3])
+def test_errors_are_those_of_the_other_folds_means(M: int) -> None:
+    rng = np.random.default_rng(M)
+    weights = rng.random(900) * (rng.random(900) > 0.3)
+    teacher = _learning.Teacher(rng.normal(size=(900, M)), weights, 64, rng)
+    rows, codes = rng.permutation(900)[:700], rng.integers(0, 60, 700)
+    own = teacher._own_means(codes, 60, rows)
+    expected = ((teacher.targets[rows] - own) ** 2).sum(axis=1)
+    np.testing.assert_allclose(teacher._errors(codes, rows), expected, rtol=1e-9, atol=1e-12)
+
+
 def test_a_few_far_targets_make_no_codes() -> None:
     """Of 100 columns that tell nothing of targets of which one in 50 is far from the others."""
     found = 0
