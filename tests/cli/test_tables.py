@@ -434,3 +434,17 @@ class TestWhatPeopleWrite:
         assert "no header: the first row is taken for data: 0.5, 0, 0; --header" in output(
             capsys, "train", bare, *QUICK
         )
+
+
+def test_whole_numbers_that_are_names(empty_folder, capsys):
+    """A model with a column of codes is used on a file as any other is."""
+    rng = np.random.default_rng(0)
+    town = rng.integers(0, 50, 1000)
+    lines = [f"{100 + 7 * t},{y}" for t, y in zip(town, rng.normal(size=50)[town], strict=True)]
+    Path("towns.csv").write_text("\n".join(["town,y", *lines]))
+    train = ["train", "towns.csv", *QUICK, "--save", "m.safetensors"]
+    assert main(train) == 0
+    capsys.readouterr()
+    assert "code, 50 from 100 to 443" in output(capsys, "info", "m.safetensors")
+    assert len(output(capsys, "predict", "m.safetensors", "towns.csv").splitlines()) == 1000
+    assert as_json(capsys, "evaluate", "m.safetensors", "towns.csv")["rows"] == 1000

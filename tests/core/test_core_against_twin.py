@@ -228,6 +228,20 @@ def test_large_logits(loss: str, output: str, dtype: str) -> None:
     compare(net, *make_data(sizes, loss, rows, dtype))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("K", [3, 20, 40])
+def test_logits_whose_differences_overflow(K: int, dtype: str) -> None:
+    """A class beyond the others' reach adds nothing to the loss, unless it is the label."""
+    most = float(np.finfo(dtype).max)
+    bias = np.zeros(K)
+    bias[:2] = 0.9 * most, -0.9 * most
+    for backend in ("native", "numpy"):
+        net = em.MLP([2, K], dtype=dtype, backend=backend)
+        net.parameters = np.append(np.zeros(2 * K), bias)
+        losses = [net.loss_and_gradient([[1.0, 2.0]], [label])[0] for label in range(3)]
+        np.testing.assert_allclose(losses, [0.0, np.inf, 0.9 * most], rtol=1e-6)
+
+
 def test_a_mix_of_activations() -> None:
     names = [name for name, _ in zip(cycle(ACTIVATIONS), range(2 * len(ACTIVATIONS)), strict=False)]
     sizes = [6, *range(9, 9 + len(names)), 4]

@@ -66,6 +66,16 @@ def run(rows: str) -> None:
     trainer.save(f"{rows} late")
     assert Path(f"{rows} late").exists()
     ranks._SOON = 60.0
+    # What all have saved may be moved, and one rank save the same again.
+    trainer.run(X[part], Y[part], 1)
+    trainer.save(f"{rows} moved")
+    COMM.Barrier()
+    if RANK == 1:
+        ranks._SOON = 0.1
+        os.rename(f"{rows} moved", f"{rows} archive")
+        trainer.save(f"{rows} moved")
+        assert Path(f"{rows} moved").exists()
+        ranks._SOON = 60.0
     # An error on rank 0 is told to the others, and ends nothing else.
     told = None
     try:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import eigenmlp as em
-from eigenmlp.tables import TableClassifier, TableRegressor
+from eigenmlp.tables import TableClassifier, TableRegressor, _learning
 from eigenmlp.tables._encoder import described, restored
 from support.c_library import compiled, each
 from support.onnx_runtime import runtime
@@ -61,6 +61,48 @@ def test_other_numbers_are_numbers(town: Any, y: Any) -> None:
     assert kinds(model)["town"] == "number"
 
 
+@pytest.mark.parametrize("odd", [0.5, 1e300])
+def test_every_row_is_looked_at(odd: float, tmp_path: Path, monkeypatch: Any) -> None:
+    """Of large tables some rows tell whether numbers are codes, but all have to be whole."""
+    monkeypatch.setattr(_learning, "_ROWS_LOOKED_AT", 600)
+    frame = FRAME.astype({"town": float})
+    frame.loc[1::400, "town"] = odd
+    model = TableRegressor(**QUICK).fit(frame, Y)
+    assert kinds(model)["town"] == "number"
+    model.save(tmp_path / "model.safetensors")
+    TableRegressor.load(tmp_path / "model.safetensors")
+
+
+def test_codes_that_come_in_turn_are_codes(monkeypatch: Any) -> None:
+    monkeypatch.setattr(_learning, "_ROWS_LOOKED_AT", 600)
+    town = np.arange(N) % CODES
+    assert (
+        kinds(TableRegressor(**QUICK).fit(FRAME.assign(town=town), LEVELS[town]))["town"] == "code"
+    )
+
+
+@pytest.mark.parametrize("M", [1, 3])
+def test_errors_are_those_of_the_other_folds_means(M: int) -> None:
+    rng = np.random.default_rng(M)
+    weights = rng.random(900) * (rng.random(900) > 0.3)
+    teacher = _learning.Teacher(rng.normal(size=(900, M)), weights, 64, rng)
+    rows, codes = rng.permutation(900)[:700], rng.integers(0, 60, 700)
+    own = teacher._own_means(codes, 60, rows)
+    expected = ((teacher.targets[rows] - own) ** 2).sum(axis=1)
+    np.testing.assert_allclose(teacher._errors(codes, rows), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_a_few_far_targets_make_no_codes() -> None:
+    """Of 100 columns that tell nothing of targets of which one in 50 is far from the others."""
+    found = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        y = (rng.random((700, 1)) < 0.02).astype(float)
+        teacher = _learning.Teacher((y - y.mean()) / y.std(), None, 64, rng)
+        found += teacher._are_codes(rng.integers(0, 70, 700).astype(float))
+    assert found <= 2
+
+
 def test_codes_tell_what_numbers_alone_do_not() -> None:
     """Rows that the model has not seen; the noise is 0.25, and the towns' deviation 1."""
     settings = {**QUICK, "max_epochs": 40, "max_categories": 64}
@@ -77,6 +119,13 @@ def test_a_classifier_takes_them_too() -> None:
     model = TableClassifier(**QUICK).fit(FRAME, y)
     assert kinds(model)["town"] == "code"
     assert (model.predict(FRAME) == y).mean() > 0.8
+
+
+def test_a_class_that_weighs_nothing_may_have_all_the_values() -> None:
+    y = np.where(Y > 0.8, "dear", "cheap")
+    frame = FRAME.assign(town=FRAME.town.where(y == "cheap"))
+    model = TableClassifier(**QUICK, class_weight={"dear": 1, "cheap": 0}).fit(frame, y)
+    assert (model.predict(frame) == "dear").all()
 
 
 def test_encoding_is_the_number_then_the_category(model: TableRegressor) -> None:

@@ -143,6 +143,8 @@ class Ranks:
             channel.listen()
             seen = channel.saved.get(what)
             if seen is not None and (seen.digest == digest or seen.steps > steps):
+                if seen.digest == digest and (seen.done or seen.error is not None):
+                    del channel.saved[what]  # it is told of this call, and not of a later one
                 if seen.error is not None:
                     raise RankError(0, seen.error)
                 if seen.done:

@@ -69,6 +69,9 @@ def _column(column: Any) -> str:
     details = column.details()
     if column.kind == "number":
         return f"number from {details['low']:g} to {details['high']:g}" + _missing(details)
+    if column.kind == "code":
+        count = len(details["category"]["categories"])
+        return f"code, {count:,} from {details['low']:g} to {details['high']:g}{_missing(details)}"
     if column.kind == "category":
         names = details["categories"]
         listed = ", ".join(map(str, names[:4])) + (", …" if len(names) > 4 else "")

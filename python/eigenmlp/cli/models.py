@@ -12,7 +12,13 @@ from eigenmlp._files import container
 from .plain import INSTALL
 from .reading.frames import BOOLEANS, NUMBERS, TEXTS, TIMES
 
-_KINDS = {"number": NUMBERS, "boolean": BOOLEANS, "category": TEXTS, "time": TIMES}
+_KINDS = {
+    "number": NUMBERS,
+    "boolean": BOOLEANS,
+    "category": TEXTS,
+    "code": NUMBERS,
+    "time": TIMES,
+}
 
 
 def load(path: Path, threads: int | None) -> Any:

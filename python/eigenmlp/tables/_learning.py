@@ -25,7 +25,8 @@ _LONGEST = 1 << 20  # characters of a column's categories together
 _FOLDS = 5
 _ALL = slice(None)
 _BINS, _CLEARLY = 32, 0.98  # by which numbers are compared with their neighbours
-_MOST_CODES, _ROWS_OF_CODE, _ROWS_LOOKED_AT = 1000, 10, 50_000
+_BEYOND_CHANCE = 2.0  # standard errors of what is gained
+_MOST_CODES, _ROWS_OF_CODE, _ROWS_LOOKED_AT = 1000, 10, 20_000
 _ALONE = 0.9  # of the rows have a text of their own: that tells nothing of other rows
 
 
@@ -49,7 +50,9 @@ class Teacher:
         rng: np.random.Generator,
     ) -> None:
         self.targets, self.most_categories = targets, most_categories
-        self.weights = np.ones(len(targets)) if weights is None else weights
+        # A class may weigh nothing, and be the only one where a column has values.
+        few = None if weights is None else np.maximum(weights, 1e-12 * weights.max())
+        self.weights = np.ones(len(targets)) if few is None else few
         self.folds = rng.integers(0, _FOLDS, len(targets))
 
     def learn(self, name: str, values: Values, bins: int) -> Learnt:
@@ -92,22 +95,48 @@ class Teacher:
         years, counts and distances.
         """
         rows = np.flatnonzero(~np.isnan(x))
-        rows = rows[:: -(-len(rows) // _ROWS_LOOKED_AT)]
         there = x[rows]
         if not self.targets.shape[1] or np.abs(there).max() > 2.0**53 or (there % 1 != 0).any():
             return False
+        if len(rows) > _ROWS_LOOKED_AT:  # by chance: rows in order may have codes in turn
+            chance = np.random.default_rng(0)
+            rows = rows[chance.choice(len(rows), _ROWS_LOOKED_AT, replace=False, shuffle=False)]
+            there = x[rows]
         named, place = np.unique(there, return_inverse=True)
         if not _BINS + 1 < len(named) <= min(_MOST_CODES, len(rows) // _ROWS_OF_CODE):
             return False
         edges = np.unique(np.quantile(there, np.linspace(0.0, 1.0, _BINS + 1)))
         bins = np.searchsorted(edges[1:-1], there, side="right")
-        return self._error(place, rows) < _CLEARLY * self._error(bins, rows)
+        weights = self.weights[rows] / self.weights[rows].sum()
+        by_bins = self._errors(bins, rows)
+        less = by_bins - self._errors(place, rows)
+        gain = weights @ less
+        deviation = np.sqrt(((weights * (less - gain)) ** 2).sum())
+        return bool(gain > max((1 - _CLEARLY) * (weights @ by_bins), _BEYOND_CHANCE * deviation))
 
-    def _error(self, codes: Array, rows: Array) -> float:
-        """The squared error of the targets of some rows by the means of the other folds' rows."""
-        own = self._own_means(codes, int(codes.max()) + 1, rows)
-        errors = ((self.targets[rows] - own) ** 2).sum(axis=1)
-        return float(np.average(errors, weights=self.weights[rows]))
+    def _errors(self, codes: Array, rows: Array) -> Array:
+        """The squared errors of the targets of some rows by the means of the other folds' rows.
+
+        As `_own_means` has them, from one pass over the rows: a table may have many columns.
+        """
+        weights, folds, count = self.weights[rows], self.folds[rows], int(codes.max()) + 1
+        place = folds * count + codes
+
+        def of_others(values: Array) -> Array:
+            sums = np.bincount(place, values, _FOLDS * count).reshape(_FOLDS, count)
+            others: Array = sums.sum(axis=0) - sums
+            return others
+
+        sizes = of_others(weights)
+        total = sizes.sum(axis=1, keepdims=True)
+        mean = total / (len(rows) - np.bincount(folds, minlength=_FOLDS)[:, None])
+        errors = np.zeros(len(rows))
+        for target in self.targets.T[:, rows]:
+            sums = of_others(weights * target)
+            overall = sums.sum(axis=1, keepdims=True) / total
+            means = overall + (sums - overall * sizes) / (sizes + 10.0 * mean)
+            errors += (target - means.ravel()[place]) ** 2
+        return errors
 
     def _number(self, name: str, x: Array, bins: int) -> Number:
         missing = np.isnan(x)

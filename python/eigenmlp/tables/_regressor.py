@@ -66,7 +66,7 @@ class TableRegressor(RegressorMixin, TableEstimator):
     ----------
     columns_ : list
         The columns that are used; each has a ``name``, a ``kind`` ("number", "boolean", "category",
-        "time"), and ``details()``.
+        "code", "time"), and ``details()``.
     feature_names_in_, n_features_in_
         As scikit-learn has them.
     network_ : MLP

@@ -30,7 +30,8 @@ def value(Y: Floats, T: Array, label_smoothing: float = 0.0) -> Floats:
     """
     Y = Y - Y.max(axis=1, keepdims=True)
     log_P = Y - np.log(np.exp(Y).sum(axis=1, keepdims=True))
-    losses: Floats = -(_probabilities(T, Y, label_smoothing) * log_P).sum(axis=1)
+    T = _probabilities(T, Y, label_smoothing)
+    losses: Floats = -np.multiply(T, log_P, where=T != 0, out=np.zeros_like(log_P)).sum(axis=1)
     return losses
 
 
