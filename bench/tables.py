@@ -237,7 +237,10 @@ def write(figures: dict[str, Any], run: dict[str, Any]) -> None:
         "",
         *_head(columns),
         *(_row(TASKS[name], results[name], columns) for name in TASKS if name in results),
-        *(f"\n`{one['command']}`, {summary(one['machine'])}" for one in runs),
+        *(
+            f"\n`{one['command']}`, {summary(one['machine'])} {one.get('note', '')}".rstrip()
+            for one in runs
+        ),
     ]
     head, tail = page.split(BEGIN)[0], page.split(END)[1]
     text = "\n".join(lines)
