@@ -1,6 +1,7 @@
 """Each warning names the line that the user wrote, of estimators, networks and tables alike."""
 
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 import eigenmlp as em
 from eigenmlp._backends import facade
+from eigenmlp._basics.warned import as_ours
 from eigenmlp.sklearn import MLPClassifier, MLPEnsembleRegressor, MLPRegressor
 from eigenmlp.tables import TableClassifier, TableRegressor
 from support.tables import ONE_CHOICE
@@ -137,3 +139,26 @@ def test_the_line_of_the_user(name: str) -> None:
     assert any(text in str(one.message) for one in caught), [str(one.message) for one in caught]
     for one in caught:
         assert one.filename == __file__, (one.filename, one.lineno, str(one.message))
+
+
+def test_threads_leave_pythons_warnings_as_they_are() -> None:
+    """One enters before the other leaves: caught in both, the process would keep the first's."""
+    before = warnings.showwarning, list(warnings.filters)
+    entered, left = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with as_ours():
+            entered.set()
+            assert left.wait(10)
+
+    def second() -> None:
+        assert entered.wait(10)
+        with as_ours():
+            left.set()
+            thread.join()
+
+    thread, other = threading.Thread(target=first), threading.Thread(target=second)
+    thread.start(), other.start()
+    other.join(20)
+    assert not thread.is_alive() and not other.is_alive()
+    assert (warnings.showwarning, list(warnings.filters)) == before

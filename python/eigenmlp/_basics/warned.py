@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,14 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 
 @contextmanager
 def as_ours() -> Iterator[None]:
-    """Around another library's function: what it warns of is said at the user's line."""
+    """Around another library's function: what it warns of is said at the user's line.
+
+    In the main thread alone: Python catches warnings for the whole process, and two threads that do
+    so at once would leave it with the other's state, in which nothing is said any more.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
