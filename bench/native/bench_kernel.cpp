@@ -23,11 +23,6 @@ constexpr int repeats = 15;
 constexpr double shortest = 1e-3; // seconds of one measurement
 constexpr double tile_goal = 0.90, product_goal = 0.85;
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 // One line of the table: body does so many operations, of which the part `useful` is not padding.
 // The goal is about all of them.
 template <class T, class Body>

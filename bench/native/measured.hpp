@@ -1,7 +1,9 @@
 // What the native benchmarks measure with: seconds, and the processor's multiply-add limit.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
+#include <vector>
 
 #include "eigenmlp/kernel/tile.hpp"
 
@@ -15,6 +17,11 @@ double seconds(long calls, Body&& body) {
   const auto start = std::chrono::steady_clock::now();
   for (long i = 0; i < calls; ++i) body();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+inline double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
 }
 
 // Operations a second of independent chains of multiply-adds that never leave the registers.

@@ -5,7 +5,6 @@
 //
 // Medians of many turns in which the phases follow each other. What remains of the step when they
 // are taken away is the call, the choice of threads and the loops around the phases.
-#include <algorithm>
 #include <cstdio>
 #include <random>
 #include <string>
@@ -26,11 +25,6 @@ struct Task {
   Index rows;
   std::string activation = "relu";
 };
-
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
-  return values[values.size() / 2];
-}
 
 // Microseconds of one of so many calls.
 template <class Body>

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._basics.shown import shown
-from . import frames
+from . import frames, odd
 from .foreign import is_foreign, is_sparse, shared
 from .mapped import intact
 
@@ -162,12 +162,11 @@ def _first_other(array: Array, what: str) -> str:
     """Of an array of objects the first that is no number of 64 bits, and where."""
     if array.dtype.kind != "O":
         return ""
-    for place, item in enumerate(array.ravel()):
-        whole = isinstance(item, (int, np.integer)) and -(2**63) <= item < 2**64
-        if not whole and not isinstance(item, (float, np.floating, np.bool_)):
-            where = ", ".join(map(str, np.unravel_index(place, array.shape)))
-            return f" with {shown(item)} at {what}[{where}]"
-    return ""
+    if (found := odd.no_number(array.ravel())) is None:
+        return ""
+    place, item = found
+    where = ", ".join(map(str, np.unravel_index(place, array.shape)))
+    return f" with {shown(item)} at {what}[{where}]"
 
 
 def as_array(value: Any, what: str) -> Array:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._basics.shown import shown
+from . import odd
 from .foreign import has
 
 Array = NDArray[Any]
@@ -138,11 +139,8 @@ def _odd(column: _Column) -> str:
     """Of a column of pandas' objects the first that is no number of 64 bits, and its row."""
     if column.dtype != "object":
         return ""
-    for row, item in enumerate(column.values):
-        whole = isinstance(item, (int, np.integer)) and -(2**63) <= item < 2**64
-        if not whole and not isinstance(item, (float, np.floating, np.bool_)):
-            return f", {shown(item)} in row {row} (from 0)"
-    return ""
+    found = odd.no_number(column.values)
+    return "" if found is None else f", {shown(found[1])} in row {found[0]} (from 0)"
 
 
 def _check_finite(column: _Column, array: Array, what: str) -> None:

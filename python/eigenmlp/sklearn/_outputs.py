@@ -12,7 +12,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from .._basics.shown import shown
 from .._basics.warned import as_ours
-from .._inputs import frames, sparse
+from .._inputs import frames, odd, sparse
 from .._inputs.mapped import intact
 from ..mlp import MLP
 from ..threads import limited
@@ -125,16 +125,10 @@ def _too_large(X: Any, y: Any) -> str:
     """Which integer no float can hold."""
     for name, value in (("X", X), ("y", y)):
         array = np.asarray(value, dtype=object)
-        for place, item in enumerate(array.ravel()):
-            try:
-                float(item)
-            except OverflowError:
-                where = ", ".join(map(str, np.unravel_index(place, array.shape)))
-                return (
-                    f"expected numbers that a float can hold, got {shown(item)} at {name}[{where}]"
-                )
-            except (TypeError, ValueError):
-                continue
+        if (found := odd.beyond_floats(array.ravel())) is not None:
+            where = ", ".join(map(str, np.unravel_index(found[0], array.shape)))
+            came = f"{shown(found[1])} at {name}[{where}]"
+            return f"expected numbers that a float can hold, got {came}"
     return "expected numbers that a float can hold"
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -53,6 +54,10 @@ class Column(ABC):
     @abstractmethod
     def encode(self, taken: Any, out: Array) -> None:
         """Write the rows of `taken` into `out` (N, width), float32."""
+
+    def prepared(self) -> Callable[[Any, Array], None]:
+        """`encode` for many blocks of rows, with what they share made once."""
+        return self.encode
 
     @abstractmethod
     def details(self) -> dict[str, Any]:
@@ -162,7 +167,15 @@ class Category(Column):
         return codes_of(_frames.as_texts(values, self.name), self.categories)
 
     def encode(self, taken: Array, out: Array) -> None:
-        out[...] = self.lookup()[taken]
+        self.prepared()(taken, out)
+
+    def prepared(self) -> Callable[[Any, Array], None]:
+        lookup = self.lookup()
+
+        def encode(taken: Array, out: Array) -> None:
+            out[...] = lookup[taken]
+
+        return encode
 
     def lookup(self) -> Array:
         """The table (C + 2, width), float32."""
@@ -220,13 +233,20 @@ class Code(Column):
         return _frames.as_numbers(values, self.name)
 
     def encode(self, taken: Array, out: Array) -> None:
-        self.number.encode(taken, out[:, : self.number.width])
-        values = self.values
+        self.prepared()(taken, out)
+
+    def prepared(self) -> Callable[[Any, Array], None]:
+        values, category, at = self.values, self.category.prepared(), self.number.width
         order = np.argsort(values)
-        place = order[np.minimum(np.searchsorted(values, taken, sorter=order), len(order) - 1)]
-        place = np.where(values[place] == taken, place, len(values))
-        place[np.isnan(taken)] = len(values) + 1
-        out[:, self.number.width :] = self.category.lookup()[place]
+
+        def encode(taken: Array, out: Array) -> None:
+            self.number.encode(taken, out[:, :at])
+            place = order[np.minimum(np.searchsorted(values, taken, sorter=order), len(order) - 1)]
+            place = np.where(values[place] == taken, place, len(values))
+            place[np.isnan(taken)] = len(values) + 1
+            category(place, out[:, at:])
+
+        return encode
 
     def details(self) -> dict[str, Any]:
         return {**self.number.details(), "category": self.category.details()}

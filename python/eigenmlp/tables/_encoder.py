@@ -37,17 +37,23 @@ class Encoder:
         """Rows (n, D), some at a time; `values` gives a column by its place in `fit`."""
         places = zip(self.columns, self.places, strict=True)
         taken = [column.taken(values(place)) for column, place in places]
+        encode = self.prepared()
         for start in range(0, rows, _BLOCK):
             X = np.empty((min(_BLOCK, rows - start), self.width), dtype)
-            self.encode([part[start : start + _BLOCK] for part in taken], X)
+            encode([part[start : start + _BLOCK] for part in taken], X)
             yield X
 
-    def encode(self, taken: list[Any], out: Array) -> None:
-        """Write the rows of some columns' values into `out` (N, D)."""
-        at = 0
-        for column, part in zip(self.columns, taken, strict=True):
-            column.encode(part, out[:, at : at + column.width])
-            at += column.width
+    def prepared(self) -> Callable[[list[Any], Array], None]:
+        """A function that writes the rows of all columns' values into an array (N, D)."""
+        columns = [(column.width, column.prepared()) for column in self.columns]
+
+        def encode(taken: list[Any], out: Array) -> None:
+            at = 0
+            for (width, write), part in zip(columns, taken, strict=True):
+                write(part, out[:, at : at + width])
+                at += width
+
+        return encode
 
 
 def learn(
@@ -71,9 +77,10 @@ def learn(
     columns = [found.column for found in learnt.values() if found.column is not None]
     encoder = Encoder(columns, [*learnt])
     X = np.empty((table.rows, encoder.width), dtype)
+    encode = encoder.prepared()
     for start in range(0, table.rows, _BLOCK):
         rows = slice(start, start + _BLOCK)
-        encoder.encode([found.taken[rows] for found in learnt.values()], X[rows])
+        encode([found.taken[rows] for found in learnt.values()], X[rows])
     at = 0
     for column, found in zip(columns, learnt.values(), strict=True):
         at += column.width

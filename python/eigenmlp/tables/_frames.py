@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
 from .._basics.shown import shown
-from .._inputs import dates
+from .._inputs import dates, odd
 from .._inputs.mapped import intact
 from ._errors import CellError
 
@@ -293,16 +293,11 @@ def _numbers(items: Sequence[Any], missing: Sequence[bool], name: str) -> Array:
     try:
         return _filled(items, missing, float)
     except OverflowError:
-        for row, item in enumerate(items):
-            try:
-                float(item)
-            except OverflowError:
-                raise CellError(
-                    name, row, f"expected numbers that a float can hold, got {shown(item)}"
-                ) from None
-            except (TypeError, ValueError):  # a missing one
-                continue
-        raise
+        if (found := odd.beyond_floats(items)) is None:
+            raise
+        row, item = found
+        came = f"expected numbers that a float can hold, got {shown(item)}"
+        raise CellError(name, row, came) from None
 
 
 def _second(value: Any) -> float:
