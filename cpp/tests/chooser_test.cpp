@@ -203,7 +203,31 @@ void test_guess() {
   check(Work{1e9}.guess(6) == 6, "all of a number that is no power of two");
 }
 
+// Work as the core reports it: lateness shows before one thread's own time is known, and work of
+// no operations, which is shared only if it is forced, leaves no trace.
+void test_shared_chooser() {
+  set_max_threads(2);
+  const Work work{150e6}; // 1 ms of one thread, about
+  const auto ago = [](double ns) { return detail::now_ns() - static_cast<std::int64_t>(ns); };
+  SharedChooser late;
+  check(late.choose(work, 2).reason == Reason::guess, "nothing is known yet");
+  late.report(work, 2, 2, 1, ago(50 * ms));
+  check(late.choose(work, 2).reason == Reason::late, "50 ms are late for work of 1 ms");
+
+  SharedChooser forced;
+  force_threads(2);
+  for (const Work& any : {Work{0}, Work{0}, work}) {
+    check(forced.choose(any, 2).threads == 2, "what is forced");
+    forced.report(any, 2, 2, 1, ago(50 * ms));
+  }
+  force_threads(0);
+  check(forced.choose(work, 2).reason == Reason::guess, "what was forced says nothing");
+  for (int i = 0; i < 3; ++i) forced.report(Work{0}, 1 + i % 2, 2, 1, ago(ms));
+  check(forced.choose(work, 2).reason == Reason::guess, "nor does work of no operations");
+}
+
 void run() {
+  test_shared_chooser();
   test_limits();
   test_guess();
   test_finds_the_best();

@@ -62,7 +62,8 @@ public:
         if (team.index == 0) at = own;
       });
       if (most > 1)
-        chooser_->report(work_, chosen.threads, most, static_cast<double>(at.rows_done - before),
+        chooser_->report(work_, chosen.threads, most,
+                         static_cast<double>(at.rows_done - before) / static_cast<double>(size),
                          began);
       if (result.outcome == Outcome::finished && pace_.is_time_to_pause()) {
         lock.unlock(); // readers of the parameters come in
@@ -97,7 +98,7 @@ public:
           step_of_team(team, data, {nullptr, 0, rows, divisor, false, own}, lr, progress);
       if (team.index == 0) result = done;
     });
-    if (most > 1) chooser_->report(work_, threads, most, static_cast<double>(rows), began);
+    if (most > 1) chooser_->report(work_, threads, most, 1, began);
     return result;
   }
 

@@ -124,11 +124,15 @@ public:
                                 std::memory_order_relaxed);
     return decision;
   }
-  // `units` pieces of such work were done since `began`.
-  void report(const Work& work, int threads, int most, double units, std::int64_t began) {
+  // Such work was done so many times since `began`. Times are kept for an operation, since works of
+  // about one size share a chooser; what was forced, or has next to none, says nothing.
+  void report(const Work& work, int threads, int most, double times, std::int64_t began) {
+    const bool forced = detail::forced_threads.load(std::memory_order_relaxed) > 0;
+    if (forced || work.alone() < Chooser::too_small) return;
     if (taken_.test_and_set(std::memory_order_acquire)) return;
     const std::int64_t now = detail::now_ns();
-    chooser_.report(threads, most, units, static_cast<double>(now - began), work.alone(), now);
+    chooser_.report(threads, most, times * work.operations, static_cast<double>(now - began),
+                    work.alone() / work.operations, now);
     taken_.clear(std::memory_order_release);
   }
 
@@ -177,7 +181,7 @@ void share_work(Kind kind, const Work& work, Index most, Prepare&& prepare, Body
   prepare(threads);
   const std::int64_t began = detail::now_ns();
   in_parallel(threads, body);
-  chooser.report(work, threads, allowed, work.operations, began);
+  chooser.report(work, threads, allowed, 1, began);
 }
 template <class Body>
 void share_work(Kind kind, const Work& work, Index most, Body&& body) {
