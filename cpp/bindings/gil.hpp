@@ -13,6 +13,12 @@
 
 namespace eigenmlp::bindings {
 
+// Raises what was caught elsewhere.
+[[noreturn]] inline void raise(const py::object& error) {
+  PyErr_SetObject(py::type::handle_of(error).ptr(), error.ptr());
+  throw py::error_already_set();
+}
+
 namespace py = pybind11;
 
 inline bool is_finalizing() {
@@ -122,10 +128,7 @@ bool interruptible(Compute&& compute, const py::object& check = py::none()) {
       if (ended == Ended::failed) throw_failure();
     }
     if (ended != Ended::stopped) return ended == Ended::well;
-    if (error) {
-      PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.ptr())), error.ptr());
-      throw py::error_already_set();
-    }
+    if (error) raise(error);
     handle_ctrl_c();
   }
 }

@@ -1,113 +1,15 @@
-// The classes Trainer32 and Trainer64, and what their runs return.
+// The classes Trainer32 and Trainer64.
 #pragma once
 
 #include <pybind11/functional.h>
 
-#include <cmath>
 #include <map>
 #include <utility>
 
-#include "arrays.hpp"
-#include "gil.hpp"
 #include "network.hpp"
-#include "ranks.hpp"
+#include "runs.hpp"
 
 namespace eigenmlp::bindings {
-
-// What a run did, in arrays; the same attributes as the twin's.
-struct PyRunResult {
-  Array<double> losses, seconds;
-  Array<double> batch_losses, penalties; // of all batches, one epoch after the other
-  Array<std::int64_t> correct;
-  Index epochs = 0, steps = 0, diverged_step = -1;
-  bool interrupted = false, refused = false;
-  double diverged_loss = 0;
-  py::object error = py::none(); // what a signal's handler raised
-};
-
-template <class T>
-PyRunResult run(const variants::Network<T>& net, variants::Trainer<T>& trainer, Index accumulate,
-                py::handle X, py::handle y, py::handle weights, Index batch_size,
-                const Array<std::int64_t>& orders, const Array<double>& learning_rates, bool whole,
-                const py::object& check, bool goes_on, Index own_batches,
-                const std::optional<Array<double>>& divisors,
-                const std::optional<Array<std::int64_t>>& rows_before,
-                const std::optional<Array<std::int64_t>>& rows_of_all) {
-  const Data data = checked(data_of(net, X, y, weights), "X, y or sample_weight");
-  Epochs epochs;
-  if (orders.ndim() != 2 || batch_size < 1)
-    throw py::value_error("orders must be (E, N) or (E, 0)");
-  epochs.count = orders.shape(0);
-  epochs.batch_size = batch_size;
-  if (orders.shape(1) != 0) {
-    if (orders.shape(1) != data.X.rows) throw py::value_error("orders must be (E, N) or (E, 0)");
-    epochs.order = orders.data();
-    for (Index i = 0; i < orders.size(); ++i)
-      if (orders.data()[i] < 0 || orders.data()[i] >= data.X.rows)
-        throw py::index_error("orders point outside the rows");
-  }
-  epochs.whole = whole;
-  epochs.goes_on = goes_on;
-  if (own_batches < 0) throw py::value_error("own_batches must not be negative");
-  epochs.batches = own_batches;
-  const Index batches = epochs.batches_of(data.X.rows);
-  const auto own = own_rows(divisors, rows_before, rows_of_all, batches * epochs.count);
-  epochs.own = own;
-  const Index steps = ceil_div(batches, accumulate) * epochs.count;
-  if (learning_rates.size() != 1 && learning_rates.size() != steps)
-    throw py::value_error("expected 1 learning rate or " + std::to_string(steps));
-  epochs.learning_rates = {learning_rates.data(), static_cast<std::size_t>(learning_rates.size())};
-  std::vector<EpochResult> results(static_cast<std::size_t>(epochs.count));
-  RunResult done;
-  PyRunResult result;
-  result.batch_losses = Array<double>(batches * epochs.count);
-  result.penalties = Array<double>(batches * epochs.count);
-  epochs.losses = result.batch_losses.mutable_data();
-  epochs.penalties = result.penalties.mutable_data();
-  std::fill_n(epochs.losses, result.batch_losses.size(), 0.0);
-  std::fill_n(epochs.penalties, result.penalties.size(), 0.0);
-  // Nothing may run out of memory when steps were done.
-  result.losses = Array<double>(epochs.count);
-  result.seconds = Array<double>(epochs.count);
-  result.correct = Array<std::int64_t>(epochs.count);
-  std::fill_n(result.losses.mutable_data(), epochs.count, std::nan(""));
-  std::fill_n(result.seconds.mutable_data(), epochs.count, 0.0);
-  std::fill_n(result.correct.mutable_data(), epochs.count, std::int64_t{-1});
-  const bool main = in_main_thread();
-  PySwap::During during;
-  {
-    WithoutGil without_gil;
-    during.take_from(without_gil);
-    const auto asked = [&] {
-      try {
-        if (main && PyErr_CheckSignals() != 0) throw py::error_already_set();
-        if (!check.is_none()) check();
-      } catch (const py::error_already_set& error) {
-        result.error = error.value();
-        return false;
-      }
-      return true;
-    };
-    const auto stop = [&] { return !without_gil.with_gil(asked); };
-    const bool asks = main || !check.is_none();
-    ended_well(trainer.run(data, epochs, results.data(),
-                           asks ? question_of(stop) : variants::Question{}, &done));
-  }
-  if (py::object error = during.taken_error(); !error.is_none()) result.error = std::move(error);
-  for (Index e = 0; e < done.epochs; ++e) {
-    const EpochResult& epoch = results[static_cast<std::size_t>(e)];
-    result.losses.mutable_at(e) = epoch.loss;
-    result.seconds.mutable_at(e) = epoch.seconds;
-    result.correct.mutable_at(e) = net.classifies ? epoch.correct : -1;
-  }
-  result.epochs = done.epochs;
-  result.steps = done.steps;
-  if (done.outcome == Outcome::diverged) result.diverged_step = done.steps;
-  result.interrupted = done.outcome == Outcome::interrupted;
-  result.refused = done.outcome == Outcome::refused;
-  result.diverged_loss = done.loss;
-  return result;
-}
 
 template <class T>
 class PyTrainer {
@@ -262,10 +164,7 @@ void register_trainer(py::module_& m, const char* name) {
               during.take_from(without_gil);
               ended_well(self.core().step(*data, lr, divisor ? &own : nullptr, &outcome, &loss));
             }
-            if (const py::object error = during.taken_error(); !error.is_none()) {
-              PyErr_SetObject(py::type::handle_of(error).ptr(), error.ptr());
-              throw py::error_already_set();
-            }
+            if (const py::object error = during.taken_error(); !error.is_none()) raise(error);
             if (outcome == Outcome::refused) return py::none();
             return py::float_(loss);
           },
@@ -291,15 +190,43 @@ void register_trainer(py::module_& m, const char* name) {
              const std::optional<Array<double>>& divisors,
              const std::optional<Array<std::int64_t>>& rows_before,
              const std::optional<Array<std::int64_t>>& rows_of_all) {
-            return run(self.net(), self.core(), self.accumulate(), X, y, weights, batch_size,
-                       orders, learning_rates, whole, check, goes_on, own_batches, divisors,
-                       rows_before, rows_of_all);
+            const Data data = checked(data_of(self.net(), X, y, weights), "X, y or sample_weight");
+            PyRun run(data.X.rows, batch_size, orders, learning_rates, self.accumulate(),
+                      own_batches);
+            run.epochs.whole = whole;
+            run.epochs.goes_on = goes_on;
+            run.set_own(divisors, rows_before, rows_of_all);
+            const py::object error = asking(check, [&](variants::Question stop) {
+              ended_well(
+                  self.core().run(data, run.epochs, run.epochs_done.data(), stop, &run.done));
+            });
+            return run.result(self.net().classifies, error);
           },
           py::arg("X"), py::arg("y"), py::arg("sample_weight"), py::arg("batch_size"),
           py::arg("orders"), py::arg("learning_rates"), py::arg("whole") = true,
           py::arg("check") = py::none(), py::arg("goes_on") = false, py::arg("own_batches") = 0,
           py::arg("divisors") = py::none(), py::arg("rows_before") = py::none(),
-          py::arg("rows_of_all") = py::none());
+          py::arg("rows_of_all") = py::none())
+      .def_static(
+          "at_once",
+          [](Index parameters, Index rows, Index count, Index threads) {
+            if (std::min({parameters, rows, count, threads}) < 1)
+              throw py::value_error("expected numbers of at least 1");
+            return functions<T>().at_once(parameters, rows, count, threads);
+          },
+          py::arg("parameters"), py::arg("rows"), py::arg("count"), py::arg("threads"))
+      .def_static(
+          "run_side_by_side",
+          [](const std::vector<Self*>& trainers, py::handle X, py::handle y, py::handle weights,
+             Index batch_size, const std::vector<Array<std::int64_t>>& orders,
+             const Array<double>& learning_rates, const py::object& check) {
+            std::vector<Participant<T>> each;
+            for (Self* self : trainers) each.push_back({&self->net(), &self->core()});
+            return run_side_by_side(each, X, y, weights, batch_size, orders, learning_rates, check);
+          },
+          py::arg("trainers"), py::arg("X"), py::arg("y"), py::arg("sample_weight"),
+          py::arg("batch_size"), py::arg("orders"), py::arg("learning_rates"),
+          py::arg("check") = py::none());
 }
 
 } // namespace eigenmlp::bindings

@@ -41,6 +41,10 @@ constexpr Functions<T> make_functions() {
           *made = new CoreTrainer<T>(net, description);
         });
       },
+      [](Index parameters, Index rows, Index count, Index threads) noexcept {
+        return SideBySide<T>::at_once(parameters, rows, count, threads);
+      },
+      &run_side_by_side<T>,
       &softmax<T>,
       &softmax_vjp<T>,
       &cross_entropy<T>};

@@ -15,7 +15,7 @@
 namespace eigenmlp::variants {
 
 // To be raised with every change here: bindings refuse a variant of another number.
-inline constexpr int interface_version = 1;
+inline constexpr int interface_version = 2;
 
 // How a call ended. refused: a number of the data was not finite, or a label no class. stopped: the
 // caller's question was answered so; what it leaves is of no use. failed: see Failure.
@@ -143,6 +143,15 @@ protected:
   ~Trainer() = default;
 };
 
+// One of several runs at once, and what came of it.
+template <class T>
+struct SideBySideRun {
+  Trainer<T>* trainer;
+  Epochs epochs;
+  EpochResult* results;
+  RunResult* done;
+};
+
 // segments.hpp: scores (R, M) in S segments, and the chosen place of each.
 struct SegmentedScores {
   const std::int64_t* offsets; // (S + 1,)
@@ -168,6 +177,11 @@ struct Functions {
   Ended (*make_network)(const NetworkDescription& description, Network<T>** made) noexcept;
   Ended (*make_trainer)(Network<T>& network, const TrainerDescription& description,
                         Trainer<T>** made) noexcept;
+  // step/side_by_side.hpp: how many to take at once, and `count` trainers' runs so. Nothing is
+  // done, and `done_so` is false, where they cannot be run so or it does not pay.
+  Index (*at_once)(Index parameters, Index rows, Index count, Index threads) noexcept;
+  Ended (*run_side_by_side)(const SideBySideRun<T>* runs, std::size_t count, const Data& data,
+                            Question stop, bool* done_so) noexcept;
   // refused: offsets do not cover the scores, or a choice is not in its segment, too.
   Ended (*segment_softmax)(const SegmentedScores& a, const T* z, T* p) noexcept;
   Ended (*segment_softmax_vjp)(const SegmentedScores& a, const T* p, const T* dp, T* dz) noexcept;

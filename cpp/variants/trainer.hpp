@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "eigenmlp/many.hpp"
 #include "eigenmlp/trainer.hpp"
 #include "variants/failure.hpp"
 #include "variants/network.hpp"
@@ -87,6 +88,8 @@ public:
     });
   }
 
+  eigenmlp::Trainer<T>& trainer() { return trainer_; }
+
 private:
   // The numbers in the order in which the rule has them.
   static std::vector<double> ordered(const TrainerDescription& is) {
@@ -105,5 +108,29 @@ private:
   eigenmlp::Network<T>& net_;
   eigenmlp::Trainer<T> trainer_;
 };
+
+template <class T>
+Ended run_side_by_side(const SideBySideRun<T>* runs, std::size_t count, const Data& data,
+                       Question stop, bool* done_so) noexcept {
+  return done([&] {
+    using Runs = SideBySide<T>;
+    std::vector<Fit<T>> fits;
+    for (const auto* run = runs; run < runs + count; ++run)
+      fits.push_back({&static_cast<CoreTrainer<T>*>(run->trainer)->trainer(),
+                      run->epochs,
+                      {run->results, static_cast<std::size_t>(run->epochs.count)}});
+    const auto fit_in = [&](const Fit<T>& fit) {
+      return Runs::suits(fit, data) && Runs::alike(fits.front(), fit);
+    };
+    std::vector<RunResult> results(count);
+    const auto& net = fits.front().trainer->net();
+    const auto networks = static_cast<Index>(count);
+    *done_so =
+        networks <= Runs::most &&
+        Runs::pays(net.parameter_count(), fits.front().epochs.largest(data.X.rows), networks) &&
+        std::ranges::all_of(fits, fit_in) && Runs::run(data, fits, function_of(stop), results);
+    for (std::size_t i = 0; *done_so && i < count; ++i) *runs[i].done = results[i];
+  });
+}
 
 } // namespace eigenmlp::variants

@@ -18,6 +18,10 @@ template <class T>
 struct Loss {
   const char* name;
   Index (*rows)(const LossRows<T>&); // returns how many rows were classified right
+  // The same of labels for a row of each of p networks, to the same bits, where it suits K outputs
+  // and these parameters; null where a loss has none.
+  void (*lanes)(const LossLanes<T>&);
+  bool (*suits_lanes)(Index K, const T* parameters);
   // RdY = scale · the derivative of ∂l/∂Y along RY; before `rows` turns the targets in dY into it.
   void (*second)(const LossRows<T>&, Panels<const T> RY, Panels<T> RdY);
   // The Taylor coefficients of each row's loss; null where there are none, and then `no_series`
@@ -44,6 +48,21 @@ constexpr auto loss_series() -> void (*)(const LossSeries<T>&) {
     return &L::template taylor<T>;
 }
 
+template <class T, class L>
+constexpr auto lanes_of() -> void (*)(const LossLanes<T>&) {
+  if constexpr (requires { &L::template lanes<T>; })
+    return &L::template lanes<T>;
+  else
+    return nullptr;
+}
+template <class T, class L>
+constexpr auto suits_lanes_of() -> bool (*)(Index, const T*) {
+  if constexpr (requires { &L::template lanes<T>; })
+    return &L::template suits_lanes<T>;
+  else
+    return nullptr;
+}
+
 template <class L>
 constexpr int degree_of() {
   if constexpr (requires { L::degree; })
@@ -55,6 +74,8 @@ template <class T, class L>
 constexpr Loss<T> loss_entry() {
   return {L::name,
           &L::template rows<T>,
+          lanes_of<T, L>(),
+          suits_lanes_of<T, L>(),
           &L::template second<T>,
           loss_series<T, L>(),
           why_no_series<L>(),

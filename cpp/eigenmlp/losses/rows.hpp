@@ -55,6 +55,19 @@ struct LossRows {
   }
 };
 
+// A row of each of p networks (kernel/lanes.hpp), or p rows that were turned: a line holds one
+// number of each.
+template <class T>
+struct LossLanes {
+  Index K;
+  const T* Y;      // K lines
+  T* dY;           // K lines out: scale · ∂l/∂Y
+  const T* labels; // a line, as numbers of T; one that is no class counts as none
+  const T* scale;  // a line
+  T* loss;         // a line out: without scale
+  T* right;        // a line: 1 is added where the label is the first of the likeliest
+};
+
 // What the Taylor coefficients of rows 0 … rows - 1 of a loss are made from: those of the outputs.
 template <class T>
 struct LossSeries {

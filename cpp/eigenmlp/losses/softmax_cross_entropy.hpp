@@ -93,6 +93,16 @@ struct SoftmaxCrossEntropy {
     }
   }
 
+  // Rows of p networks, where that is what `rows` does too.
+  template <class T>
+  static bool suits_lanes(Index K, const T* parameters) {
+    return panel_count<T>(K) <= few_panels && parameters[0] == T(0);
+  }
+  template <class T>
+  static void lanes(const LossLanes<T>& a) {
+    few_labels(a);
+  }
+
 private:
   template <class T>
   static T smoothed(T t, T smoothing, Index K) {
@@ -160,41 +170,51 @@ private:
       const Index count = std::min(p, a.end - first);
       for (Index k = 0; k < a.K; k += p)
         transpose_block<T>(a.Y.at(first, k / p), count, Z + k * p, std::min(p, a.K - k));
-      alignas(cache_line) T scale[p] = {}, label[p], z[p] = {}, best[p], losses[p];
+      alignas(cache_line) T scale[p] = {}, label[p], losses[p], right[p] = {};
       std::fill_n(label, p, T(-2)); // no row's, and no class
-      std::fill_n(best, p, T(-1));
       std::copy_n(a.scale + first, count, scale);
       for (Index i = 0; i < count; ++i) label[i] = static_cast<T>(a.labels[first + i]);
-      Line<T> max = line(Z);
-      for (Index k = 1; k < a.K; ++k) max = max.template max<Eigen::PropagateNaN>(line(Z + k * p));
-      Line<T> sum = Line<T>::Zero();
-      for (Index k = a.K - 1; k >= 0; --k) {
-        const T* const z_k = Z + k * p;
-        const T number = static_cast<T>(k);
-#pragma omp simd
-        for (Index i = 0; i < p; ++i) {
-          best[i] = z_k[i] == max[i] ? number : best[i];
-          z[i] = label[i] == number ? z_k[i] : z[i];
-        }
-        auto e = line(E + k * p);
-        e = (line(z_k) - max).exp();
-        sum += e;
-      }
-      line(losses) = sum.log() + (max - line(z));
-      const Line<T> factor = line(scale) / sum;
-      for (Index k = 0; k < a.K; ++k) {
-        T* const e = E + k * p;
-        const T number = static_cast<T>(k);
-#pragma omp simd
-        for (Index i = 0; i < p; ++i)
-          e[i] = e[i] * factor[i] - (label[i] == number ? scale[i] : T(0));
-      }
+      few_labels<T>({a.K, Z, E, label, scale, losses, right});
       for (Index k = 0; k < a.K; k += p)
         transpose_block<T>(E + k * p, std::min(p, a.K - k), a.dY.at(first, k / p), count);
       std::copy_n(losses, count, a.row_loss + first);
-      for (Index i = 0; i < p; ++i) correct += best[i] == label[i];
+      for (Index i = 0; i < p; ++i) correct += right[i] != T(0);
     }
     return correct;
+  }
+
+  template <class T>
+  static EIGEN_DONT_INLINE void few_labels(const LossLanes<T>& a) {
+    constexpr Index p = panel_width<T>;
+    alignas(cache_line) T z[p] = {}, best[p];
+    std::fill_n(best, p, T(-1));
+    const T *const label = a.labels, *const scale = a.scale;
+    Line<T> max = line(a.Y);
+    for (Index k = 1; k < a.K; ++k) max = max.template max<Eigen::PropagateNaN>(line(a.Y + k * p));
+    Line<T> sum = Line<T>::Zero();
+    for (Index k = a.K - 1; k >= 0; --k) {
+      const T* const z_k = a.Y + k * p;
+      const T number = static_cast<T>(k);
+#pragma omp simd
+      for (Index i = 0; i < p; ++i) {
+        best[i] = z_k[i] == max[i] ? number : best[i];
+        z[i] = label[i] == number ? z_k[i] : z[i];
+      }
+      auto e = line(a.dY + k * p);
+      e = (line(z_k) - max).exp();
+      sum += e;
+    }
+    line(a.loss) = sum.log() + (max - line(static_cast<const T*>(z)));
+    const Line<T> factor = line(scale) / sum;
+    for (Index k = 0; k < a.K; ++k) {
+      T* const e = a.dY + k * p;
+      const T number = static_cast<T>(k);
+#pragma omp simd
+      for (Index i = 0; i < p; ++i)
+        e[i] = e[i] * factor[i] - (label[i] == number ? scale[i] : T(0));
+    }
+#pragma omp simd
+    for (Index i = 0; i < p; ++i) a.right[i] += best[i] == label[i] ? T(1) : T(0);
   }
 
   template <class T>

@@ -26,6 +26,9 @@ Work work_of_step(const Network<T>& net, Index rows, const Rows& X) {
 }
 
 template <class T>
+class SideBySide; // takes the steps of several at once (side_by_side.hpp)
+
+template <class T>
 class Trainer : public Stepper<T> {
 public:
   using typename Stepper<T>::StepResult;
@@ -130,6 +133,7 @@ public:
   }
 
 private:
+  friend class SideBySide<T>;
   using Step = Stepper<T>;
   using Step::busy_, Step::net_, Step::settings_, Step::progress_, Step::memory_, Step::gradient_;
   using Step::pace_, Step::over_, Step::overflowed_, Step::goes_on_, Step::stored_;

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from numpy.typing import NDArray
 
 from .._basics.warned import warn
 from .._core.loading import core, level
 from ..losses import Loss, SquaredError
 from ..optimizers import Optimizer
 from .choices import ChoiceNetwork, ChoiceTrainer
-from .protocols import Network, Trainer
+from .protocols import Network, RunResult, Trainer
 
 BACKENDS = ("native", "numpy")
 _warned: list[str] = []  # what was said once
+_native_trainers: dict[str, Any] = {"float32": core.Trainer32, "float64": core.Trainer64}
 DTYPES = ("float32", "float64")
 LOSSES: tuple[str, ...] = tuple(core.losses)
 OUTPUT_ACTIVATIONS: tuple[str, ...] = tuple(core.activations)
@@ -94,10 +98,45 @@ def make_trainer(
         **limits, "accumulate": accumulate, "dropout": dropout, "dropout_key": dropout_key
     }  # fmt: skip
     if backend == "native":
-        kind = core.Trainer32 if dtype == "float32" else core.Trainer64
-        trainer: Trainer = kind(network, rule, hyper, **options)
+        trainer: Trainer = _native_trainers[dtype](network, rule, hyper, **options)
         return trainer
     from .. import reference
 
     assert isinstance(network, reference.Network)
     return reference.Trainer(network, rule, hyper, **options)
+
+
+def at_once(backend: str, dtype: str, parameters: int, rows: int, count: int, threads: int) -> int:
+    """How many of `count` networks of one shape to train side by side; 1 where more do not pay.
+
+    In batches of so many rows, so that none of the threads is without work.
+    """
+    if backend != "native":
+        return 1
+    best: int = _native_trainers[dtype].at_once(parameters, rows, count, threads)
+    return best
+
+
+def run_side_by_side(
+    trainers: Sequence[Trainer],
+    X: Any,
+    T: Any,
+    sample_weight: NDArray[Any] | None,
+    batch_size: int,
+    orders: Sequence[NDArray[Any]],
+    learning_rates: NDArray[Any],
+    check: Callable[[], None] | None,
+) -> list[RunResult] | None:
+    """What `Trainer.run` does for each, to the same bits, at once.
+
+    None, and nothing done, if they cannot run so: other backends, networks of several shapes,
+    rounded operands, sparse rows, dropout, limits that look at whole layers, more than the lanes of
+    a vector; or if one of them diverged, which its own run is to find.
+    """
+    kind = type(trainers[0])
+    if kind not in _native_trainers.values() or {type(one) for one in trainers} != {kind}:
+        return None
+    results: list[RunResult] | None = kind.run_side_by_side(  # type: ignore[attr-defined]
+        trainers, X, T, sample_weight, batch_size, orders, learning_rates, check
+    )
+    return results

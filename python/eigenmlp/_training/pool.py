@@ -1,4 +1,7 @@
-"""Runs that go on at once: a thread of Python for each, one thread of the core in it."""
+"""Runs that go on at once: a thread of Python for each, one thread of the core in it.
+
+Several runs may share a thread: a pack, which goes on side by side.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ from .training import Surroundings, shuffled
 
 Advance = Callable[[int, History], None]
 Train = Callable[[Surroundings, "Advance | None"], History]
+Outcome = History | BaseException
 
 _PATIENCE = 5.0  # seconds for threads to end after Ctrl-C; they look every 10 ms
 _LOOKS = 0.05  # seconds between looks for Ctrl-C, which wakes nobody under Polars' handler of it
@@ -39,6 +43,14 @@ class Job:
     cost: float
 
 
+@dataclass(frozen=True)
+class Pack:
+    """Jobs, by their places, that one thread does at once."""
+
+    places: Sequence[int]
+    train: Callable[[Surroundings, Sequence[Advance | None]], Sequence[Outcome]]
+
+
 class Pool:
     """Runs jobs, the longest first, as many at once as there are threads.
 
@@ -46,14 +58,21 @@ class Pool:
     """
 
     def __init__(
-        self, jobs: Sequence[Job], bar: Bar | None, keeps: tuple[type[Exception], ...] = ()
+        self,
+        jobs: Sequence[Job],
+        bar: Bar | None,
+        keeps: tuple[type[Exception], ...] = (),
+        packs: Sequence[Pack] = (),
     ) -> None:
         self._jobs, self._bar, self._keeps = jobs, bar, keeps
-        self._left = sorted(range(len(jobs)), key=lambda i: jobs[i].cost)  # taken from the end
+        packed = {place for pack in packs for place in pack.places}
+        singles = [Pack([i], self._alone(jobs[i])) for i in range(len(jobs)) if i not in packed]
+        # The longest are last, and taken from there.
+        self._left = sorted([*packs, *singles], key=lambda pack: sum(self._costs(pack)))
         self._histories: list[History | None] = [None] * len(jobs)
         self._error: BaseException | None = None
         self._over = False
-        self._busy: set[int] = set()  # jobs that a thread is at
+        self._busy: set[int] = set()  # first places of the packs that a thread is at
         self._lock, self._moved = threading.Lock(), threading.Event()
         self._news: list[tuple[int, History]] = []  # that the bar has not shown yet
         self._draws_at_once = False
@@ -61,7 +80,7 @@ class Pool:
 
     def run(self) -> list[History]:
         """All histories; or the first error, with those so far as its attribute `histories`."""
-        count = min(get_num_threads(), len(self._jobs))
+        count = min(get_num_threads(), len(self._left))
         others = count if count > 1 else 0  # this thread waits for Ctrl-C, or does it all
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(others)]
         self._draws_at_once = not threads
@@ -108,57 +127,79 @@ class Pool:
         self._over = True
 
     def _work(self) -> None:
-        """A thread: job after job."""
+        """A thread: pack after pack."""
         try:
             with limited(1):
-                while (index := self._next()) is not None:
+                while (pack := self._next()) is not None:
                     try:
-                        self._run(index)
+                        self._run(pack)
                     finally:
-                        self._busy.discard(index)
+                        self._busy.discard(pack.places[0])
                         self._moved.set()
         except BaseException as error:
             self._end(error)
         finally:
             self._moved.set()
 
-    def _next(self) -> int | None:
+    def _next(self) -> Pack | None:
         with self._lock:
             if self._over or not self._left:
                 return None
-            index = self._left[-1]
-            self._busy.add(index)
+            pack = self._left[-1]
+            self._busy.add(pack.places[0])
             self._left.pop()
-            return index
+            return pack
 
-    def _run(self, index: int) -> None:
-        job, done = self._jobs[index], 0
+    def _run(self, pack: Pack) -> None:
+        done = dict.fromkeys(pack.places, 0)
 
-        def advance(epochs: int, history: History) -> None:
-            nonlocal done
-            done += epochs
-            self._news.append((epochs, history))
-            self._moved.set()
-            if self._draws_at_once:
-                self._draw()
+        def advance_of(place: int) -> Advance:
+            def advance(epochs: int, history: History) -> None:
+                done[place] += epochs
+                self._news.append((epochs, history))
+                self._moved.set()
+                if self._draws_at_once:
+                    self._draw()
 
-        try:
-            history = job.train(self._around, None if self._bar is None else advance)
-        except Stopped as error:
-            self._histories[index] = getattr(error, "history", None)
-            return
-        except self._keeps as error:
-            history = getattr(error, "history", None) or History()
-        except BaseException as error:
-            self._histories[index] = getattr(error, "history", None)
-            with suppress(AttributeError, TypeError):
-                error.index = index  # type: ignore[attr-defined]
+            return advance
+
+        advances = [None if self._bar is None else advance_of(place) for place in pack.places]
+        outcomes = pack.train(self._around, advances)
+        for place, advance, outcome in zip(pack.places, advances, outcomes, strict=True):
+            history = self._history_of(place, outcome)
+            self._histories[place] = history
+            left = self._jobs[place].epochs - done[place]
+            ended = isinstance(outcome, BaseException) and not isinstance(outcome, self._keeps)
+            if advance is not None and history is not None and left > 0 and not ended:
+                advance(left, history)  # stopped early
+
+    def _history_of(self, place: int, outcome: Outcome) -> History | None:
+        """What an outcome leaves; an error that is not kept ends all."""
+        if isinstance(outcome, History):
+            return outcome
+        history: History | None = getattr(outcome, "history", None)
+        if isinstance(outcome, self._keeps):
+            return history or History()
+        if not isinstance(outcome, Stopped):
             with self._lock:
-                self._end(error)
-            return
-        self._histories[index] = history
-        if self._bar is not None and done < job.epochs:  # stopped early
-            advance(job.epochs - done, history)
+                if self._error is None:
+                    with suppress(AttributeError, TypeError):
+                        outcome.index = place  # type: ignore[attr-defined]
+                self._end(outcome)
+        return history
+
+    def _costs(self, pack: Pack) -> list[float]:
+        return [self._jobs[place].cost for place in pack.places]
+
+    @staticmethod
+    def _alone(job: Job) -> Callable[[Surroundings, Sequence[Advance | None]], list[Outcome]]:
+        def train(around: Surroundings, advances: Sequence[Advance | None]) -> list[Outcome]:
+            try:
+                return [job.train(around, advances[0])]
+            except BaseException as error:
+                return [error]
+
+        return train
 
     def _draw(self) -> None:
         """In the thread that has the bar: tqdm keeps its lock where a terminal fails it."""

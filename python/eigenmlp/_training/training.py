@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._backends.protocols import RunResult
 from .._basics.drawing import drawing
 from .._basics.shown import shown
 from .._inputs import checks, mapped
@@ -19,6 +21,7 @@ from ..history import History
 from ..schedules import ReduceOnPlateau
 from . import agreement, given_batches, plausible, validation_rows
 from .early_stopping import Best
+from .native_runs import NativeRun, Run, alone
 from .own_rows import OwnRows
 from .progress import progress_bar
 from .stepper import Stepper
@@ -121,7 +124,7 @@ class Training(Stepper):
             settings = {"epochs": epochs, "shuffle": shuffle, "early_stopping": early_stopping}
             self._agree(data, checked_validation, {**settings, "_calls": bool(callbacks)})
         with progress_bar(epochs, progress, self._ranks is None or self._ranks.index == 0) as bar:
-            return self._run_checked(
+            run = self._run_checked(
                 X if data is None else data,
                 epochs,
                 validation=checked_validation,
@@ -130,6 +133,7 @@ class Training(Stepper):
                 advance=None if bar is None else bar.advance,
                 early_stopping=early_stopping,
             )
+            return alone(run)
 
     def _agree(
         self,
@@ -169,7 +173,7 @@ class Training(Stepper):
         callbacks: Sequence[Callback] = (),
         advance: Callable[[int, History], None] | None = None,
         around: Surroundings | None = None,
-    ) -> History:
+    ) -> Run:
         """The same with what was checked: `data` are a tuple, rows that are read as they are
         needed, or an iterable of batches.
         """
@@ -209,7 +213,8 @@ class Training(Stepper):
                         moment.enter_context(self._changes())
                         if left > 1 and not one_by_one:
                             count = self._epochs_at_once(left, history, advance is not None)
-                        self._run_native(given, count, shuffle, history, around or Surroundings())
+                        among = around or Surroundings()
+                        yield from self._run_native(given, count, shuffle, history, among)
                     if validation is not None:
                         self._validate_epoch(
                             validation, history, None if around is None else around.check
@@ -240,12 +245,13 @@ class Training(Stepper):
         limit = max(1, min(limit, _OPERATIONS // (6 * self.net.parameter_count * rows)))
         if bar:
             mean = sum(history.seconds) / len(history.seconds) if history.seconds else _BAR_SECONDS
-            limit = min(limit, max(1, int(_BAR_SECONDS / max(mean, 1e-9))))
+            fit = _BAR_SECONDS / max(mean, 1e-9)
+            limit = min(limit, 2 ** int(math.log2(max(fit, 1.0))))  # the same for runs side by side
         return min(left, limit)
 
     def _run_native(
         self, data: Data, epochs: int, shuffle: bool, history: History, around: Surroundings
-    ) -> None:
+    ) -> Generator[NativeRun, RunResult, None]:
         X, T, weights = data
         N = self._rows_of_all(data)  # or choices between rows
         steps = self._updates(N)
@@ -266,8 +272,8 @@ class Training(Stepper):
                 more = self._own.arguments(order, weights, is_sum)
             else:
                 orders = around.orders(self._rng, epochs, N if shuffle else 0)
-            result = self._trainer.run(
-                X, T, weights, min(self.batch_size, N), orders, lr, whole=True, check=check, **more
+            result = yield NativeRun(
+                self._trainer, X, T, weights, min(self.batch_size, N), orders, lr, check, more
             )
         except BaseException:  # as memory that runs out before the first step
             if before is not None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._training import plausible
+from .._training.native_runs import alone
 from .._training.training import Data, Surroundings, Training
 from ..errors import DivergenceError
 from ..history import History
@@ -200,7 +201,7 @@ class Fitter:
         optimizer = AdamW(lr, betas=(settings.beta_1, 0.999), weight_decay=settings.weight_decay)
         batch_size = min(settings.batch_size, N)
         if around is not None:
-            history = Training(net, optimizer, batch_size, net._rng)._run_checked(
+            run = Training(net, optimizer, batch_size, net._rng)._run_checked(
                 net._data(rows.X, rows.T, rows.weights),
                 stop or settings.epochs,
                 validation=None,
@@ -209,6 +210,7 @@ class Fitter:
                 callbacks=(mean,),
                 around=Surroundings(around.check),
             )
+            history = alone(run)
         else:
             history = net.fit(
                 rows.X,

@@ -118,6 +118,19 @@ class Network64:
     def parameter_count(self) -> int: ...
 
 class Trainer32:
+    @staticmethod
+    def at_once(parameters: int, rows: int, count: int, threads: int) -> int: ...
+    @staticmethod
+    def run_side_by_side(
+        trainers: collections.abc.Sequence[Trainer32],
+        X: typing.Any,
+        y: typing.Any,
+        sample_weight: typing.Any,
+        batch_size: int,
+        orders: collections.abc.Sequence[numpy.typing.NDArray[numpy.int64]],
+        learning_rates: numpy.typing.NDArray[numpy.float64],
+        check: typing.Any = None,
+    ) -> list[RunResult] | None: ...
     def __init__(
         self,
         network: typing.Any,
@@ -178,6 +191,19 @@ class Trainer32:
     def steps(self) -> int: ...
 
 class Trainer64:
+    @staticmethod
+    def at_once(parameters: int, rows: int, count: int, threads: int) -> int: ...
+    @staticmethod
+    def run_side_by_side(
+        trainers: collections.abc.Sequence[Trainer64],
+        X: typing.Any,
+        y: typing.Any,
+        sample_weight: typing.Any,
+        batch_size: int,
+        orders: collections.abc.Sequence[numpy.typing.NDArray[numpy.int64]],
+        learning_rates: numpy.typing.NDArray[numpy.float64],
+        check: typing.Any = None,
+    ) -> list[RunResult] | None: ...
     def __init__(
         self,
         network: typing.Any,
