@@ -27,8 +27,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _frames
-from ._frames import Values
+from . import _values
+from ._values import Values
 
 Array = NDArray[Any]
 
@@ -90,7 +90,7 @@ class Number(Column):
         return max(len(self.edges) - 1, 0)
 
     def taken(self, values: Values) -> Array:
-        return _frames.as_numbers(values, self.name)
+        return _values.as_numbers(values, self.name)
 
     def encode(self, taken: Array, out: Array) -> None:
         missing = np.isnan(taken)
@@ -130,7 +130,7 @@ class Boolean(Column):
         return 1 + self.indicator
 
     def taken(self, values: Values) -> Array:
-        return _frames.as_booleans(values, self.name)
+        return _values.as_booleans(values, self.name)
 
     def encode(self, taken: Array, out: Array) -> None:
         missing = np.isnan(taken)
@@ -164,7 +164,7 @@ class Category(Column):
 
     def taken(self, values: Values) -> Array:
         """Places in the lookup table: that of the category, C for another, C + 1 for none."""
-        return codes_of(_frames.as_texts(values, self.name), self.categories)
+        return codes_of(_values.as_texts(values, self.name), self.categories)
 
     def encode(self, taken: Array, out: Array) -> None:
         self.prepared()(taken, out)
@@ -230,7 +230,7 @@ class Code(Column):
         return np.array([float(text) for text in self.category.categories])
 
     def taken(self, values: Values) -> Array:
-        return _frames.as_numbers(values, self.name)
+        return _values.as_numbers(values, self.name)
 
     def encode(self, taken: Array, out: Array) -> None:
         self.prepared()(taken, out)
@@ -267,7 +267,7 @@ class Time(Column):
         return self.number.width + 2 * sum(harmonics for _, harmonics in self.cycles)
 
     def taken(self, values: Values) -> Array:
-        return _frames.as_times(values, self.name, self.order)
+        return _values.as_times(values, self.name, self.order)
 
     def encode(self, taken: Array, out: Array) -> None:
         at = self.number.width

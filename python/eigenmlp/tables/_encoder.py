@@ -14,8 +14,9 @@ from .._basics.shown import shown
 from .._basics.warned import warn
 from .._inputs import checks, dates
 from ._columns import Boolean, Category, Code, Column, Number, Time
-from ._frames import Table, Values
+from ._frames import Table
 from ._learning import Learnt, Teacher
+from ._values import Values
 
 Array = NDArray[Any]
 

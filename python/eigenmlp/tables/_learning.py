@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from .._basics.shown import shown
 from .._inputs import dates
-from . import _frames
+from . import _values
 from ._columns import Boolean, Category, Code, Column, Number, Time, codes_of
 from ._defaults import MOST_CATEGORIES
 from ._errors import CellError
-from ._frames import Values
+from ._values import Values
 
 Array = NDArray[Any]
 
@@ -59,15 +59,15 @@ class Teacher:
         """A column of the kind that its values are of; numbers have so many bins."""
         order = ""
         if values.kind == "texts" and not values.of_words and _are_dates(values.data, name):
-            seconds, order = _frames.parsed_times(values.data, name)
+            seconds, order = _values.parsed_times(values.data, name)
             values = Values("times", seconds)
         if values.kind == "texts":
             return self.category(name, values)
         if values.kind == "times":
-            return self.time(name, _frames.as_times(values, name), bins, order)
+            return self.time(name, _values.as_times(values, name), bins, order)
         if values.kind == "booleans":
-            return self.boolean(name, _frames.as_booleans(values, name))
-        return self.number(name, _frames.as_numbers(values, name), bins)
+            return self.boolean(name, _values.as_booleans(values, name))
+        return self.number(name, _values.as_numbers(values, name), bins)
 
     def number(self, name: str, x: Array, bins: int) -> Learnt:
         there = x[~np.isnan(x)]
@@ -175,7 +175,7 @@ class Teacher:
         return Learnt(Time(name, self._number(name, x, bins), cycles, order), x)
 
     def category(self, name: str, values: Values) -> Learnt:
-        return self._category(name, _frames.as_texts(values, name))
+        return self._category(name, _values.as_texts(values, name))
 
     def _category(self, name: str, texts: list[str | None]) -> Learnt:
         counts = Counter(text for text in texts if text is not None)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._basics.shown import shown
-from . import _frames, _targets
+from . import _targets, _values
 
 Array = NDArray[Any]
 
@@ -23,7 +23,7 @@ def group_array(groups: Any, rows: int) -> Array:
             f"groups: expected a group in every row, got {shown(array.tolist()[row])} in row {row}"
         )
     if array.dtype.kind == "O":
-        array = np.array([_frames._text(item) for item in array.tolist()])
+        array = np.array([_values.text_of(item) for item in array.tolist()])
     return array
 
 

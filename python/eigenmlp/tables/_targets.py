@@ -14,9 +14,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from .._basics.shown import shown
 from .._basics.warned import as_ours, warn
 from .._inputs import checks
-from . import _frames
+from . import _values
 from ._errors import CellError
-from ._frames import Table, Values
+from ._frames import Table
+from ._values import Values
 
 Array = NDArray[Any]
 
@@ -54,7 +55,7 @@ def _is_same(a: Values, y: Any) -> bool:
     series = _series(y)
     if series is None:
         return False
-    b = _frames.values_of(series, "y")
+    b = _values.values_of(series, "y")
     if a.kind != b.kind or len(a.data) != len(b.data):
         return False
     if a.kind == "texts":
@@ -114,9 +115,9 @@ def _of_series(series: Any, what: str) -> Array:
             return np.array(
                 [None if gone else x for x, gone in zip(items, missing, strict=True)], dtype=object
             )
-        y = _frames.of_objects(items, missing, what)
+        y = _values.of_objects(items, missing, what)
     else:
-        y = _frames.values_of(series, what)
+        y = _values.values_of(series, what)
     if y.kind == "texts":
         return np.array(y.data, dtype=object)
     if y.kind == "times" and what != "groups":
@@ -139,7 +140,7 @@ def missing_at(y: Array) -> int | None:
     if y.dtype.kind == "f":
         gone = np.isnan(y)
     elif y.dtype.kind == "O":
-        gone = np.array([_frames._is_missing(item) for item in y.tolist()])
+        gone = np.array([_values.is_missing(item) for item in y.tolist()])
     else:
         return None
     return int(np.argmax(gone)) if gone.any() else None
@@ -194,7 +195,7 @@ def codes_among(classes: Array, y: Any, rows: int, name: str | None, others: boo
     _refuse_missing(array, name)
     items = array.tolist()
     if classes.dtype.kind == "O":
-        items = [item if isinstance(item, str) else _frames._text(item) for item in items]
+        items = [item if isinstance(item, str) else _values.text_of(item) for item in items]
     places = {label: place for place, label in enumerate(classes.tolist())}
     codes = np.array([places.get(item, -1) for item in items], np.int64)
     if (codes < 0).any() and not others:
@@ -236,7 +237,7 @@ def _of_one_kind(array: Array, name: str | None) -> Array:
     if kinds == {Decimal} and all(item == int(item) for item in items):
         items, kinds = [int(item) for item in items], {int}
     if len(kinds) > 1 or not kinds <= {int, bool, float}:
-        return np.array([_frames._text(item) for item in items], dtype=object)
+        return np.array([_values.text_of(item) for item in items], dtype=object)
     if kinds == {int}:
         low, high = min(items), max(items)
         if not (low >= -(2**63) and high < (2**64 if low >= 0 else 2**63)):
