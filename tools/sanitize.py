@@ -175,17 +175,26 @@ def archer(compiler: str) -> Path:
 
 
 def clang() -> str:
-    """$CXX if that is Clang, or else the newest there is."""
+    """$CXX if that is Clang, or else the newest there is that has OpenMP."""
     given = os.environ.get("CXX", "")
     names = [given, "clang++", *(f"clang++-{version}" for version in range(30, 13, -1))]
     for name in names:
-        if shutil.which(name) and is_clang(name):
+        if shutil.which(name) and is_clang(name) and (name == given or has_openmp(name)):
             return name
-    raise SystemExit("sanitize: expected Clang for ThreadSanitizer, found none: set CXX")
+    raise SystemExit(
+        "sanitize: expected Clang with OpenMP for ThreadSanitizer, found none: set CXX"
+    )
 
 
 def is_clang(compiler: str) -> bool:
     return "clang" in output(compiler, "--version")
+
+
+def has_openmp(compiler: str) -> bool:
+    """Only one version's libomp can be installed on Debian, beside any number of Clangs."""
+    command = [compiler, "-fopenmp", "-x", "c++", "-fsyntax-only", "-"]
+    source = "#include <omp.h>"
+    return subprocess.run(command, input=source, text=True, capture_output=True).returncode == 0
 
 
 # ---- both
