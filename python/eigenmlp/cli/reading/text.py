@@ -80,7 +80,9 @@ class Text:
 
     def where(self, line: int, column: int) -> str:
         """Of a cell, as messages begin: `column` counts from 0."""
-        name = f" ({shown(self.names[column])})" if self.names and self.names[column] else ""
+        names = self.names or ()
+        known = column < len(names) and names[column]  # a row may have more fields than the header
+        name = f" ({shown(names[column])})" if known else ""
         return f"{shown_name(self.name)}: line {line}, column {column + 1}{name}"
 
     def check_quotes(self) -> None:
@@ -161,7 +163,7 @@ def laid_out(content: bytes, name: str, layout: Layout, expected: Sequence[str] 
                 f"no header: the first row is taken for data: {listed}; --header takes it for names"
             )
         names = names or named_above
-    if re.compile(rb"\s*").fullmatch(content, start):
+    if not any(line.strip() for line in _lines(content, start)):
         raise ValueError(f"{shown_name(name)}: expected rows, found none but a header")
     if names is None:
         return Text(name, content, start, separator, None, columns, assumed, is_odd)
@@ -182,8 +184,7 @@ def named(separator: str) -> str:
     )
 
 
-def _lines(content: bytes) -> Iterator[str]:
-    start = 0
+def _lines(content: bytes, start: int = 0) -> Iterator[str]:
     while start < len(content):
         end = content.find(b"\n", start)
         end = len(content) if end < 0 else end
