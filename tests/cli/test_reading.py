@@ -230,6 +230,14 @@ def test_refused(empty_folder, content, pattern):
     assert re.match(r"t\.csv: ", str(error.value)) and len(str(error.value)) < 400
 
 
+def test_a_quote_inside_a_name_takes_no_rows(empty_folder):
+    """Only one that begins a field goes on beyond the line."""
+    rows = [(i, i + 1) for i in range(70)]
+    body = "".join(f"{a},{b}\n" for a, b in rows)
+    assert read(f'\n5" disks,b\n{body}') == (['5" disks', "b"], rows)
+    assert read(f'"5""\ndisks",b\n{body}') == (['5"disks', "b"], rows)
+
+
 def test_blank_lines_of_any_spaces_are_no_rows(empty_folder):
     text = "a,b\n1,x\n\u00a0\n2,y\n\u3000\t\u2003\n"
     assert read(text) == (["a", "b"], [(1, "x"), (2, "y")])

@@ -277,20 +277,22 @@ def _without_comments(
 
 def _first_row(content: bytes, separator: str) -> tuple[int, list[str], str]:
     """Where the second row begins, the fields of the first, and how they are written."""
-    end = 0
+    begin = 0
     lines: list[str] = []
     for line in _lines(content):
-        end += len(line.encode()) + 1
-        lines.append(line)
-        if not line.strip() and len(lines) == 1:
-            lines.clear()
+        if not lines and not line.strip():
+            begin += len(line.encode()) + 1
             continue
+        lines.append(line)
         if "".join(lines).count('"') % 2 == 0 or len(lines) > _SAMPLE:
             break
+    reader = csv.reader(lines, delimiter=separator)
     try:
-        return end, next(csv.reader(lines, delimiter=separator), []), "\n".join(lines)
+        fields = next(reader, [])
     except csv.Error:  # which names its line when rows are read
         return 0, [], ""
+    lines = lines[: reader.line_num]  # one, if the quote that is open stands inside a field: 5"
+    return begin + sum(len(line.encode()) + 1 for line in lines), fields, "\n".join(lines)
 
 
 def _is_quoted_alone(line: str, below: bytes) -> bool:
