@@ -1,12 +1,13 @@
 """Run the tests in builds that watch themselves: memory, undefined behaviour, data races.
 
-    python tools/sanitize.py                  # both parts, some 20 minutes
+    python tools/sanitize.py                  # all parts, some 40 minutes
     python tools/sanitize.py memory --short   # what continuous integration does, 3 minutes
 
 ``memory``: the extension under AddressSanitizer and UndefinedBehaviorSanitizer, through the tests
 of the core, sparse rows, derivatives and files, then through random networks and calls
-(`tools.fuzz`). ``threads``: the native tests under ThreadSanitizer with Clang, whose libomp tells
-it through archer what OpenMP orders; GCC's libgomp does not.
+(`tools.fuzz`). ``native``: the native tests under both. ``threads``: the native tests under
+ThreadSanitizer with Clang, whose libomp tells it through archer what OpenMP orders; GCC's libgomp
+does not.
 
 The first finding ends it with 1; the last line says what was tried. Builds are kept in ``build/``.
 Needs what `nox -s sanitize` installs; Clang (``CXX`` or the newest found), libomp and archer are
@@ -42,10 +43,17 @@ TESTS = [
 SHORT_TESTS = [
     *("tests/inputs/test_sparse.py", "tests/core/test_segments.py", "tests/files/test_datasets.py"),
 ]
+PARTS = ["memory", "native", "threads"]
 CHECKS = "address;undefined;float-cast-overflow"
+CHECKS_ARE = "AddressSanitizer and UndefinedBehaviorSanitizer"
 LEFT_OUT = [
     "tests/files/test_saving.py::test_a_save_without_memory",  # bounds what ASan needs 20 TB of
 ]
+# At the first finding, which UndefinedBehaviorSanitizer would only print.
+STOPS = {
+    "ASAN_OPTIONS": "abort_on_error=1",
+    "UBSAN_OPTIONS": "halt_on_error=1:abort_on_error=1:print_stacktrace=1",
+}
 # Without those of alignment, null and type, which are half of the time to compile.
 SHORT_CHECKS = (
     "address;bounds;shift;integer-divide-by-zero;signed-integer-overflow;float-cast-overflow;bool;"
@@ -55,18 +63,20 @@ SHORT_CHECKS = (
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("parts", nargs="*", help="memory, threads; both")
+    parser.add_argument("parts", nargs="*", help=f"{', '.join(PARTS)}; all")
     parser.add_argument("--short", action="store_true", help="fewer checks and tests")
     parser.add_argument("--seconds", type=int, help="of random networks; 300, or 30 if short")
     parser.add_argument("--seed", type=int, default=0, help="of those")
     options = parser.parse_args()
-    parts = options.parts or ["memory", "threads"]
-    if unknown := [part for part in parts if part not in ("memory", "threads")]:
-        parser.error(f"PART: expected memory or threads, got {unknown}")
+    parts = options.parts or PARTS
+    if unknown := [part for part in parts if part not in PARTS]:
+        parser.error(f"PART: expected some of {PARTS}, got {unknown}")
     tried = []
     if "memory" in parts:
         seconds = options.seconds or (30 if options.short else 300)
         tried += memory(options.short, seconds, options.seed)
+    if "native" in parts:
+        tried += native()
     if "threads" in parts:
         tried += threads()
     print(f"sanitize: {', '.join(tried)}: nothing found")
@@ -112,11 +122,16 @@ def memory(short: bool, seconds: int, seed: int) -> list[str]:
     result = json.loads(line.splitlines()[-1])
     calls = sum(result["calls"].values())
     passed = re.findall(r"(\d+) passed", summary)[-1]
-    checks = "AddressSanitizer and UndefinedBehaviorSanitizer"
     return [
         f"{int(passed):,} tests, {result['networks']:,} random networks and {calls:,} calls "
-        f"under {checks}"
+        f"under {CHECKS_ARE}"
     ]
+
+
+def native() -> list[str]:
+    compiler = os.environ.get("CXX", "c++")
+    build = built("native", CHECKS, compiler, "-DEIGENMLP_BUILD_TESTS=ON")
+    return [f"{programs(build, STOPS)} native programs under {CHECKS_ARE}"]
 
 
 def watching(compiler: str, site: Path) -> dict[str, str]:
@@ -129,9 +144,9 @@ def watching(compiler: str, site: Path) -> dict[str, str]:
     # The standard library as well, whose throw AddressSanitizer looks for when it starts.
     libraries = [output(compiler, f"-print-file-name={name}").strip() for name in names]
     return {
+        **STOPS,
         "LD_PRELOAD": " ".join(libraries),
         "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1",  # Python keeps what it has at its end
-        "UBSAN_OPTIONS": "halt_on_error=1:abort_on_error=1:print_stacktrace=1",
         "PYTHONPATH": str(site),
         "PYTHONMALLOC": "malloc",  # so that Python's own objects are watched too
     }
@@ -151,12 +166,7 @@ def threads() -> list[str]:
         "OMP_TOOL_LIBRARIES": str(archer(compiler)),
         "TSAN_OPTIONS": "ignore_noninstrumented_modules=1:halt_on_error=1",
     }
-    report = build / "ctest.xml"
-    options = ["--output-on-failure", "--no-tests=error", "--timeout", "1800"]
-    options += ["--output-junit", str(report)]  # what it prints has changed with CMake 4
-    output("ctest", "--test-dir", str(build), *options, env=variables, shown=True)
-    programs = ElementTree.parse(report).getroot().attrib["tests"]
-    return [f"{programs} native programs under ThreadSanitizer"]
+    return [f"{programs(build, variables)} native programs under ThreadSanitizer"]
 
 
 def archer(compiler: str) -> Path:
@@ -175,20 +185,29 @@ def archer(compiler: str) -> Path:
 
 
 def clang() -> str:
-    """$CXX if that is Clang, or else the newest there is."""
+    """$CXX if that is Clang, or else the newest there is that has OpenMP."""
     given = os.environ.get("CXX", "")
     names = [given, "clang++", *(f"clang++-{version}" for version in range(30, 13, -1))]
     for name in names:
-        if shutil.which(name) and is_clang(name):
+        if shutil.which(name) and is_clang(name) and (name == given or has_openmp(name)):
             return name
-    raise SystemExit("sanitize: expected Clang for ThreadSanitizer, found none: set CXX")
+    raise SystemExit(
+        "sanitize: expected Clang with OpenMP for ThreadSanitizer, found none: set CXX"
+    )
 
 
 def is_clang(compiler: str) -> bool:
     return "clang" in output(compiler, "--version")
 
 
-# ---- both
+def has_openmp(compiler: str) -> bool:
+    """Only one version's libomp can be installed on Debian, beside any number of Clangs."""
+    command = [compiler, "-fopenmp", "-x", "c++", "-fsyntax-only", "-"]
+    source = "#include <omp.h>"
+    return subprocess.run(command, input=source, text=True, capture_output=True).returncode == 0
+
+
+# ---- all
 
 
 def built(name: str, checks: str, compiler: str, *definitions: str) -> Path:
@@ -202,6 +221,15 @@ def built(name: str, checks: str, compiler: str, *definitions: str) -> Path:
     )
     call("cmake", "--build", str(build))
     return build
+
+
+def programs(build: Path, variables: dict[str, str]) -> str:
+    """Runs the native tests; how many there were."""
+    report = build / "ctest.xml"
+    options = ["--output-on-failure", "--no-tests=error", "--timeout", "1800"]
+    options += ["--output-junit", str(report)]  # what it prints has changed with CMake 4
+    output("ctest", "--test-dir", str(build), *options, env=variables, shown=True)
+    return ElementTree.parse(report).getroot().attrib["tests"]
 
 
 def call(*command: str) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import faulthandler
 import gc
 import json
 import os
@@ -163,15 +164,18 @@ def fork(rng: random.Random) -> None:
             os._exit(0 if right else 3)
         finally:
             os._exit(4)
-    give_up = time.monotonic() + LONG
-    while not (ended := os.waitpid(child, os.WNOHANG))[0]:
-        if time.monotonic() > give_up:
-            os.kill(child, signal.SIGKILL)
+    try:
+        for _ in range(LONG * 200):  # no clock, which goes on while both processes are stopped
+            if (ended := os.waitpid(child, os.WNOHANG))[0]:
+                break
+            time.sleep(0.005)
+        else:
+            os.kill(child, signal.SIGABRT)  # faulthandler says where it is
             os.waitpid(child, 0)
             raise TimeoutError(f"a child hangs for {LONG} seconds")
-        time.sleep(0.005)
-    stop.set()
-    training.join()
+    finally:
+        stop.set()
+        training.join()
     assert ended[1] == 0, f"a child ended with {os.waitstatus_to_exitcode(ended[1])}"
 
 
@@ -269,6 +273,7 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    faulthandler.enable()
     warnings.simplefilter("ignore")  # of estimators that have not converged
     result, wrong = soak(options.seconds, options.seed)
     print(json.dumps(result))

@@ -17,6 +17,7 @@ from ._inputs import checks
 from ._network.network import DenseNetwork
 
 Array = NDArray[Any]
+MOST_ORDER = 2**20  # of a series: what it takes grows with the square
 
 
 def jvp(
@@ -229,7 +230,7 @@ def taylor(
         As in `fit`.
     direction : array_like (P,)
     order : int
-        The highest power of t, from 0.
+        The highest power of t, from 0 to 2²⁰.
     parameters, l2
         As in `loss_and_gradient`.
 
@@ -252,7 +253,7 @@ def taylor(
     rows, T, weights = _loss_data(net, X, y, sample_weight)
     _check_l2(net, l2)
     V = _flat(net, direction, "direction")
-    n = checks.integer(order, "order", least=0)
+    n = checks.integer(order, "order", 0, MOST_ORDER)
     if l2 and parameters is None:  # loss and penalty at one point
         parameters = net.parameters
     network = net._exact_network(parameters)
@@ -280,7 +281,7 @@ def taylor_outputs(
     ----------
     X : array_like (N, D)
     order : int
-        The highest power of t, from 0.
+        The highest power of t, from 0 to 2²⁰.
     direction : array_like (P,), optional
         How the parameters move; they stay if not given.
     input_direction : array_like (N, D), optional
@@ -306,7 +307,7 @@ def taylor_outputs(
     array([ 0.    ,  2.    ,  0.    , -2.6667])
     """
     rows = _rows(net, X)
-    n = checks.integer(order, "order", least=0)
+    n = checks.integer(order, "order", 0, MOST_ORDER)
     if direction is None and input_direction is None:
         raise ValueError(
             "taylor_outputs: expected direction (P,), input_direction (N, D) or both, got neither"

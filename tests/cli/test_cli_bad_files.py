@@ -135,6 +135,7 @@ class TestBadFiles:
         [
             ("", "expected rows, found none"),
             ("a,b,label\n", "expected rows, found none but a header"),
+            ("a,b,label\n\u00a0\n", "expected rows, found none but a header"),
             ("1,2,0\n1,2\n", "line 2: expected 3 columns, got 2"),
             (
                 "a,b,y\n1,2,0\n1,x,1\n",

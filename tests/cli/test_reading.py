@@ -194,6 +194,7 @@ ORDERLY = "".join(f"{i},{i}\n" for i in range(30))
         ("", "expected rows, found none$"),
         (" \n\n", "expected rows, found none$"),
         ("a,b\n", "found none but a header"),
+        ("a,b\n\u00a0\n\u3000 \u0085", "found none but a header"),  # blank, though no ASCII
         ("a,b,a\n1,2,3\n", "expected each name once, got 'a' for columns 1 and 3"),
         ("a,b,c\n1,2,3\n4,5\n", "line 3: expected 3 columns, got 2"),
         ("a,b,c\n1,2,\n4,5\n", "line 3: expected 3 columns, got 2"),
@@ -212,6 +213,7 @@ ORDERLY = "".join(f"{i},{i}\n" for i in range(30))
         ("a;b\n1,500,000;x\n", r"line 2, column 1 .*got '1,500,000' .commas .*thousands"),
         ('a,b\n1,x\n\n2,"y"z\n', r"line 4, column 2 \('b'\): expected quotes around whole"),
         ('a,b\n1,x"y\n2,z\n', r"line 2, column 2 \('b'\): expected quotes around whole"),
+        ('a,b\n1,2,x"y\n', r"line 2, column 3: expected quotes around whole"),  # without a name
         (b"\x89PNG\r\n\x1a\n", "expected a table: .*got a picture"),
         (b"PK\3\4abc", "got a ZIP archive .an Excel workbook"),
         (b"PAR1 and no more", "expected a whole Parquet file"),
@@ -226,6 +228,19 @@ def test_refused(empty_folder, content, pattern):
     with pytest.raises(ValueError, match=pattern) as error:
         read(content)
     assert re.match(r"t\.csv: ", str(error.value)) and len(str(error.value)) < 400
+
+
+def test_a_quote_inside_a_name_takes_no_rows(empty_folder):
+    """Only one that begins a field goes on beyond the line."""
+    rows = [(i, i + 1) for i in range(70)]
+    body = "".join(f"{a},{b}\n" for a, b in rows)
+    assert read(f'\n5" disks,b\n{body}') == (['5" disks', "b"], rows)
+    assert read(f'"5""\ndisks",b\n{body}') == (['5"disks', "b"], rows)
+
+
+def test_blank_lines_of_any_spaces_are_no_rows(empty_folder):
+    text = "a,b\n1,x\n\u00a0\n2,y\n\u3000\t\u2003\n"
+    assert read(text) == (["a", "b"], [(1, "x"), (2, "y")])
 
 
 def test_words_among_numbers_are_told_of(empty_folder):

@@ -66,6 +66,8 @@ ODD: dict[str, Callable[[], Any]] = {
     "2^70": lambda: 2**70,
     "-2^70": lambda: -(2**70),
     "2^63": lambda: 2**63,
+    "2^63 - 1": lambda: 2**63 - 1,
+    "2^62": lambda: 2**62,
     "10^5000": lambda: 10**5000,
     "-1": lambda: -1,
     "0": lambda: 0,
@@ -135,6 +137,8 @@ ALSO: dict[str, tuple[str, ...]] = {
 }
 # What `init` raises when it is called is the user's own.
 THE_USERS: dict[str, tuple[str, ...]] = {"init": ("a class", "raises in __call__")}
+# So many are done, one after the other.
+THE_USERS |= {name: ("2^62", "2^63 - 1") for name in ("epochs", "max_iter")}
 
 
 class Entry(NamedTuple):

@@ -94,6 +94,19 @@ def test_indices_of_two_types_and_places_that_come_twice():
     assert net().loss(twice, labels()) == expected
 
 
+def test_deviations_of_places_that_come_twice_and_of_no_numbers():
+    """They are those of the same rows dense; of sparse rows nothing is shifted."""
+    X = matrix(np.float64)
+    halves = np.repeat(X.data / 2, 2), np.repeat(X.indices, 2), 2 * X.indptr
+    for rows in (X, sp.csr_matrix(halves, shape=X.shape), sp.csr_matrix(X.shape)):
+        n = em.MLP(SIZES, seed=0, dtype="float64", standardize=True)
+        n.fit(rows, labels(), epochs=1, progress=False)
+        deviation = rows.toarray().std(axis=0)
+        expected = 1 / np.where(deviation > 0, deviation, 1)
+        np.testing.assert_allclose(n.input_scale, expected, rtol=1e-12)
+        assert not n.input_shift.any()
+
+
 OPTIMIZERS = {
     "sgd": em.SGD(0.1),
     "decay": em.SGD(0.1, weight_decay=0.1),
@@ -337,10 +350,16 @@ def test_refusals(backend, density):
     assert n.parameters.tobytes() == net(backend).parameters.tobytes()
 
 
-@pytest.mark.parametrize(("part", "value"), [("indices", 37), ("indices", -1), ("indptr", 10**6)])
+PARTS = [("indices", 37), ("indices", -1), ("indptr", 10**6)]
+PARTS += [("indptr", 2**63 - 1), ("indptr", -(2**63))]  # whose differences are no int64
+
+
+@pytest.mark.parametrize(("part", "value"), PARTS)
 @both
 def test_matrices_that_do_not_hold_together(part, value, density):
     X = matrix(density=density)
+    if abs(value) > 2**31:
+        X.indices, X.indptr = X.indices.astype(np.int64), X.indptr.astype(np.int64)
     getattr(X, part)[5] = value
     for call in ("forward", "fit", "step"):
         with pytest.raises(ValueError, match="X: expected a CSR matrix that holds together"):

@@ -43,7 +43,7 @@ def many_zeros(rng: random.Random, A: Any) -> Any:
 def broken_csr(rng: random.Random, A: Any) -> Any:
     """CSR whose parts do not fit one another."""
     matrix = sp.csr_array(np.where(A == 0, 1, A))
-    way = rng.randrange(4)
+    way = rng.randrange(5)
     if way == 0:
         matrix.indices = matrix.indices.copy()
         matrix.indices[rng.randrange(matrix.nnz)] = rng.choice([-1, A.shape[1], 2**31 - 1])
@@ -52,6 +52,12 @@ def broken_csr(rng: random.Random, A: Any) -> Any:
         matrix.indptr[-1] = rng.choice([0, -1, matrix.nnz + 1, matrix.nnz + 1000])
     elif way == 2:
         matrix.indptr = matrix.indptr[:-1]
+    elif way == 3:  # neighbours whose difference is no int64
+        matrix.indices, matrix.indptr = (
+            part.astype(np.int64) for part in (matrix.indices, matrix.indptr)
+        )
+        row = rng.randrange(len(A))
+        matrix.indptr[row : row + 2] = rng.choice([(2**63 - 1, -(2**63)), (-(2**63), 2**63 - 1)])
     else:
         matrix.data = matrix.data[:-1]
     return matrix

@@ -80,8 +80,8 @@ class Case:
         self.net = em.MLP(**self.options)
         self.twin = em.MLP(**{**self.options, "backend": "numpy"})
         self.X = self.numbers.normal(size=(self.N, sizes[0])).astype(self.dtype)
-        if rng.random() < 0.3:  # few enough numbers for the ways of sparse rows, some rows empty
-            density = rng.choice([0.01, 0.05, 0.2]) * self.numbers.integers(0, 3, (self.N, 1))
+        if rng.random() < 0.3:  # few enough numbers for the ways of sparse rows, or none at all
+            density = rng.choice([0, 0.01, 0.05, 0.2]) * self.numbers.integers(0, 3, (self.N, 1))
             self.X *= self.numbers.random(self.X.shape) < density
         self.T = self.targets()
 
@@ -98,7 +98,10 @@ class Case:
 
     def weights(self) -> Any:
         count = len(self.T) if self.of_choices else self.N
-        return self.rng.choice([None, self.numbers.uniform(0.1, 2, count)])
+        weights = self.numbers.uniform(0.1, 2, count)
+        some = weights * (self.numbers.random(count) < 0.3)
+        some[self.rng.randrange(count)] = 1  # the only one, perhaps
+        return self.rng.choice([None, weights, some])
 
     def same(self, a: Any, b: Any, what: str, smooth: bool = True) -> None:
         """Of both backends. Where a kink may lie between them, in float64 only."""
@@ -341,12 +344,12 @@ def run(seed: int, count: int, seconds: float) -> dict[str, Any]:
         rng = random.Random(f"{seed} {number}")
         case = Case(rng)
         for call in rng.sample(CALLS, 4):
-            threads_of_call = nullcontext() if rng.random() < 0.5 else forced_threads(2)
+            forced = rng.choice([None, None, None, 2, 2, 3, 7])
             try:
-                with threads_of_call:
+                with forced_threads(forced) if forced else nullcontext():
                     call(case)
             except BaseException as error:
-                options = f"{case.options}, {case.N} rows"
+                options = f"{case.options}, {case.N} rows, {forced} threads"
                 error.add_note(f"seed {seed}, network {number}: {call.__name__}, {options}")
                 raise
             called[call.__name__] += 1

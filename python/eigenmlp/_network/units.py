@@ -197,12 +197,15 @@ def _sums(A: Array, factor: Array) -> tuple[Array, Array]:
 
 def _sparse_moments(X: Any, dtype: str) -> tuple[Array, Array]:
     N, columns = X.shape
+    if not X.has_canonical_format:  # numbers of one place add up
+        X = X.copy()
+        X.sum_duplicates()
     data, places = X.data.astype(np.float64), X.indices
     stored = np.bincount(places, minlength=columns)
     with np.errstate(over="ignore", under="ignore"):
         mean = np.bincount(places, data, columns) / N
         squares = np.bincount(places, (data - mean[places]) ** 2, columns)
-        squares += (N - stored) * mean**2
+        squares = squares + (N - stored) * mean**2  # bincount of nothing is of integers
     return mean, _deviation(squares, mean, N, dtype)
 
 

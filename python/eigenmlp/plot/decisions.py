@@ -62,7 +62,7 @@ def decision_regions(
         targets = targets[:, 0]
     if targets.ndim not in (1, 2) or len(targets) != len(rows):
         raise ValueError(f"y: expected {len(rows)} rows, as X has, got shape {targets.shape}")
-    points = checks.integer(resolution, "resolution", least=2)
+    points = checks.integer(resolution, "resolution", 2, 10_000)
 
     margin = 0.12 * np.where(np.ptp(rows, axis=0) > 0, np.ptp(rows, axis=0), 1.0)
     low, high = rows.min(axis=0) - margin, rows.max(axis=0) + margin

@@ -80,7 +80,9 @@ class Text:
 
     def where(self, line: int, column: int) -> str:
         """Of a cell, as messages begin: `column` counts from 0."""
-        name = f" ({shown(self.names[column])})" if self.names and self.names[column] else ""
+        names = self.names or ()
+        known = column < len(names) and names[column]  # a row may have more fields than the header
+        name = f" ({shown(names[column])})" if known else ""
         return f"{shown_name(self.name)}: line {line}, column {column + 1}{name}"
 
     def check_quotes(self) -> None:
@@ -161,7 +163,7 @@ def laid_out(content: bytes, name: str, layout: Layout, expected: Sequence[str] 
                 f"no header: the first row is taken for data: {listed}; --header takes it for names"
             )
         names = names or named_above
-    if re.compile(rb"\s*").fullmatch(content, start):
+    if not any(line.strip() for line in _lines(content, start)):
         raise ValueError(f"{shown_name(name)}: expected rows, found none but a header")
     if names is None:
         return Text(name, content, start, separator, None, columns, assumed, is_odd)
@@ -182,8 +184,7 @@ def named(separator: str) -> str:
     )
 
 
-def _lines(content: bytes) -> Iterator[str]:
-    start = 0
+def _lines(content: bytes, start: int = 0) -> Iterator[str]:
     while start < len(content):
         end = content.find(b"\n", start)
         end = len(content) if end < 0 else end
@@ -276,20 +277,22 @@ def _without_comments(
 
 def _first_row(content: bytes, separator: str) -> tuple[int, list[str], str]:
     """Where the second row begins, the fields of the first, and how they are written."""
-    end = 0
+    begin = 0
     lines: list[str] = []
     for line in _lines(content):
-        end += len(line.encode()) + 1
-        lines.append(line)
-        if not line.strip() and len(lines) == 1:
-            lines.clear()
+        if not lines and not line.strip():
+            begin += len(line.encode()) + 1
             continue
+        lines.append(line)
         if "".join(lines).count('"') % 2 == 0 or len(lines) > _SAMPLE:
             break
+    reader = csv.reader(lines, delimiter=separator)
     try:
-        return end, next(csv.reader(lines, delimiter=separator), []), "\n".join(lines)
+        fields = next(reader, [])
     except csv.Error:  # which names its line when rows are read
         return 0, [], ""
+    lines = lines[: reader.line_num]  # one, if the quote that is open stands inside a field: 5"
+    return begin + sum(len(line.encode()) + 1 for line in lines), fields, "\n".join(lines)
 
 
 def _is_quoted_alone(line: str, below: bytes) -> bool:
