@@ -1,4 +1,4 @@
-"""Data that need no look of scikit-learn's: the same results, and all is refused that it refuses."""
+"""Data that need no look of scikit-learn's: the same results, and what it refuses is refused."""
 
 from __future__ import annotations
 
