@@ -2,6 +2,7 @@
 // core, which `load` loads.
 #include "derivatives.hpp"
 #include "network.hpp"
+#include "orders.hpp"
 #include "readable.hpp"
 #include "segments.hpp"
 #include "trainer.hpp"
@@ -53,6 +54,8 @@ PYBIND11_MODULE(_bindings, m, py::mod_gil_not_used()) {
   m.def("set_max_threads", [](int n) { variant().set_max_threads(n); }, py::arg("n"));
   m.def("limit_threads", [](int n) { return variant().limit_threads(n); }, py::arg("n"));
   m.def("ends_in_memory", &bindings::ends_in_memory, py::arg("array"));
+  m.def("shuffle_orders", &bindings::shuffle_orders, py::arg("bit_generator"),
+        py::arg("order").noconvert(), py::arg("orders").noconvert());
   m.def("force_threads", [](int n) { variant().force_threads(n); }, py::arg("n"));
   m.def("last_decision", [] {
     const char* why = nullptr;

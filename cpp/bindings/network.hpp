@@ -12,6 +12,10 @@ namespace eigenmlp::bindings {
 // Outputs that wait in memory of their own until all of them are known to be good.
 inline constexpr std::size_t most_bytes_apart = std::size_t{1} << 25;
 
+// So few are copied in microseconds, with Python's lock: who gives that back may wait long for it
+// among other threads.
+inline constexpr Index few_parameters = 1 << 16;
+
 // A network of the variant.
 template <class T>
 class PyNetwork {
@@ -48,6 +52,7 @@ void register_network(py::module_& m, const char* name) {
            [](const Net& net) {
              Array<T> flat(net.core().parameter_count);
              T* to = flat.mutable_data();
+             if (flat.size() <= few_parameters && net.core().try_get_parameters(to)) return flat;
              const WithoutGil without_gil;
              ended_well(net.core().get_parameters(to));
              return flat;
@@ -56,6 +61,7 @@ void register_network(py::module_& m, const char* name) {
           "set_parameters",
           [](const Net& net, const Array<T>& flat) {
             const T* from = flat_of(net.core(), flat);
+            if (flat.size() <= few_parameters && net.core().try_set_parameters(from)) return;
             const WithoutGil without_gil;
             ended_well(net.core().set_parameters(from));
           },

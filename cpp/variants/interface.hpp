@@ -76,6 +76,9 @@ public:
   virtual void destroy() noexcept = 0;
   virtual Ended get_parameters(T* flat) noexcept = 0;
   virtual Ended set_parameters(const T* flat) noexcept = 0;
+  // The same without waiting for the lock; they say whether they got it.
+  virtual bool try_get_parameters(T* flat) noexcept = 0;
+  virtual bool try_set_parameters(const T* flat) noexcept = 0;
   virtual Ended set_units(Numbers input_shift, Numbers input_scale, Numbers output_shift,
                           Numbers output_scale) noexcept = 0;
 

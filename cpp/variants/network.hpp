@@ -47,6 +47,16 @@ public:
       net_.set_parameters(flat);
     });
   }
+  bool try_get_parameters(T* flat) noexcept override {
+    const std::shared_lock lock(net_.mutex(), std::try_to_lock);
+    if (lock) net_.get_parameters(flat);
+    return lock.owns_lock();
+  }
+  bool try_set_parameters(const T* flat) noexcept override {
+    const std::unique_lock lock(net_.mutex(), std::try_to_lock);
+    if (lock) net_.set_parameters(flat);
+    return lock.owns_lock();
+  }
   Ended set_units(Numbers input_shift, Numbers input_scale, Numbers output_shift,
                   Numbers output_scale) noexcept override {
     return done([&] {

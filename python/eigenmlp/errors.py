@@ -70,3 +70,4 @@ def _tell_other_ranks() -> None:
         from ._basics import last_words
 
         last_words.tell_the_world()
+        last_words.leave_a_note()

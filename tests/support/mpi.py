@@ -32,6 +32,12 @@ needs_mpi = pytest.mark.skipif(
 )
 
 
+def keeps_notes() -> bool:
+    """Whether it is Hydra, MPICH's, which keeps the names that ranks publish."""
+    version = subprocess.run([str(_MPIEXEC), "--version"], capture_output=True, text=True)
+    return "HYDRA" in version.stdout
+
+
 def start(ranks: int, *command: str, **options: object) -> "subprocess.Popen[str]":
     """`python command` on so many ranks."""
     environment = {**os.environ, "PYTHONPATH": str(_TESTS), "MPIR_CVAR_POLLS_BEFORE_YIELD": "10"}

@@ -6,9 +6,9 @@
 //   Trainer            OneAtATime, held for a whole run or step, before the network's lock is
 //   taken.
 //
-// Neither is taken while Python's global lock is held (unless Python is ending, when no other
-// thread asks for that any more). Python code is run only where the network's lock is not held, and
-// no other thread of the team is at work.
+// Nobody waits for either while Python's global lock is held (unless Python is ending, when no
+// other thread asks for that any more). Python code is run only where the network's lock is not
+// held, and no other thread of the team is at work.
 #pragma once
 
 #include <atomic>
@@ -81,6 +81,13 @@ public:
     s.changed.wait(guard, [&] { return !s.writer && s.readers == 0 && s.admitted == 0; });
     --s.waiting_writers;
     s.writer = true;
+  }
+  bool try_lock() {
+    State& s = state_.get();
+    const std::lock_guard guard(s.mutex);
+    if (s.writer || s.readers > 0 || s.admitted > 0 || s.waiting_writers > 0) return false;
+    s.writer = true;
+    return true;
   }
   void unlock() {
     State& s = state_.get();

@@ -8,22 +8,22 @@ from contextlib import contextmanager
 
 import numpy as np
 
-_drawing: list[np.random.Generator] = []  # lists need no lock of their own
+_drawing: list[np.random.BitGenerator] = []  # lists need no lock of their own
 
 
 @contextmanager
-def drawing(rng: np.random.Generator) -> Iterator[None]:
+def drawing(bits: np.random.BitGenerator) -> Iterator[None]:
     """Around what draws so much that a fork in another thread may come in between."""
-    _drawing.append(rng)
+    _drawing.append(bits)
     try:
         yield
     finally:
-        _drawing.remove(rng)
+        _drawing.remove(bits)
 
 
 def _free() -> None:
-    for rng in _drawing:
-        renew = getattr(rng.bit_generator.lock, "_at_fork_reinit", None)  # as threading's own
+    for bits in _drawing:
+        renew = getattr(bits.lock, "_at_fork_reinit", None)  # as threading's own
         if renew is not None:
             renew()
     _drawing.clear()

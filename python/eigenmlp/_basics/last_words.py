@@ -12,7 +12,9 @@ from contextlib import suppress
 from typing import Any
 
 _LONGEST = 200  # characters of an error in a message
+_NOTE = "eigenmlp-rank-{}-has-left"  # PMI takes no spaces
 _process = os.getpid()
+_met: list[bool] = []  # whether this process has ever shared something
 _sent: list[Any] = []  # messages on their way, and the memory that they point to
 
 
@@ -50,3 +52,44 @@ def tell_the_world() -> None:
         if rank != world.Get_rank():
             with suppress(MPI.Exception):
                 _sent.append((world.Isend([text, MPI.BYTE], rank, world_tag(MPI)), text))
+
+
+def meet() -> None:
+    """From now on others learn from its messages that this process leaves."""
+    _met.append(True)
+
+
+def leave_a_note() -> None:
+    """At the end of a process without an error, which has met nobody: where others can find it who
+    wait for it. No message: one that nobody expects could reach a user's `recv` of any message.
+    """
+    MPI = speaking_mpi()
+    if not _met and last_error() is None and MPI is not None and _has_notes(MPI):
+        with suppress(MPI.Exception):
+            MPI.Publish_name(_NOTE.format(MPI.COMM_WORLD.Get_rank()), "left")
+
+
+def has_left_a_note(MPI: Any, rank: int) -> bool:
+    """Whether a rank of the world has; it takes a millisecond."""
+    if not _has_notes(MPI):
+        return False
+    try:
+        MPI.Lookup_name(_NOTE.format(rank))
+    except MPI.Exception:
+        return False
+    return True
+
+
+def _has_notes(MPI: Any) -> bool:
+    """Whether names can be published: by MPICH's mpiexec, which keeps them for its own world; other
+    launchers may take long to say that they cannot.
+    """
+    return (
+        "HYDI_CONTROL_FD" in os.environ
+        and MPI.Get_library_version().startswith("MPICH")
+        and MPI.COMM_WORLD.Get_size() > 1
+        and MPI.Comm.Get_parent() == MPI.COMM_NULL
+        and all(
+            comm.Get_errhandler() == MPI.ERRORS_RETURN for comm in (MPI.COMM_WORLD, MPI.COMM_SELF)
+        )
+    )

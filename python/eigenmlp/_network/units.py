@@ -36,6 +36,8 @@ class Units:
     @classmethod
     def checked(cls, D: int, K: int, dtype: str, of_values: bool, **given: Any) -> Units:
         """From what a user gave; outputs have a unit only where the loss is of values."""
+        if all(type(given[name]) is float and given[name] == _NONE[name] for name in NAMES):
+            return cls()
         values = {
             name: _checked(given[name], name, D if name.startswith("input") else K, dtype)
             for name in NAMES

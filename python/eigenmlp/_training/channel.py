@@ -33,6 +33,7 @@ _LOOKS = 16  # at requests, for one look for news; and calls, for one in them
 _SPINS, _OFFERS = 100, 1000
 _NAP, _LONG_NAP = 5e-5, 2e-3  # seconds; the latter where a rank has waited for one
 _SAYS, _WARNS = 0.25, 30.0  # seconds of a wait before others are told, and the user
+_NOTES = 0.5  # seconds before ranks that have left are looked for, and then after twice as long
 _LIMIT = 1800.0  # seconds before a wait is an error
 _given_up: list[Any] = []  # requests that may never end, and the memory that they point to
 
@@ -59,6 +60,7 @@ class Channel(News):
         self._intruder: str | None = None  # an error in a second thread
         self._told, self._warned = 0, False  # the call in which others were told of a wait
         self._requests: list[Any] = []
+        self._looks_for_notes_at = _NOTES  # seconds of a wait
         self._span = int(MPI.COMM_WORLD.Get_attr(MPI.TAG_UB)) - TAG
 
     @classmethod
@@ -220,6 +222,9 @@ class Channel(News):
         if self._told < frame.number and self.coming is None:
             self._told = frame.number
             self.tell_all(("waits", self.generation, self.calls.runs()))
+        if self.coming is not None and seconds > self._looks_for_notes_at:
+            self._looks_for_notes_at = 2 * seconds
+            self.look_for_notes()
         if seconds < min(_WARNS, self._limit):
             return
         missing = "other ranks, not all of which have called it" if whom is None else f"rank {whom}"

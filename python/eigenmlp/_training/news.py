@@ -18,6 +18,8 @@ from ..errors import RankError
 from .calls import Calls, Run, difference
 
 TAG = 1  # of news; those of numbers are above
+_LEFT = "it has left Python"
+_SOUGHT = 16  # ranks whose notes one rank looks for
 _FILES = 64  # of which it is remembered that they were saved
 _LINGERS, _NAP = 0.3, 2e-3  # seconds for the others to leave too, between two looks
 _all: list[News] = []
@@ -49,6 +51,7 @@ class News:
         self._sent: list[Any] = []
         self.comm, self.coming = users.Idup()  # the latter: until all ranks have come
         _all.append(self)
+        last_words.meet()
 
     def next_generation(self) -> None:
         """After an error: calls are counted from 1 again."""
@@ -111,8 +114,7 @@ class News:
                 after = f" after {last}" if calls else ""
                 raise RankError(
                     rank,
-                    f"it has left Python{after}, with fewer calls than rank {self.index}, which "
-                    f"is in {name}",
+                    f"{_LEFT}{after}, with fewer calls than rank {self.index}, which is in {name}",
                 )
 
     def listen_to_the_world(self) -> None:
@@ -130,6 +132,20 @@ class News:
         for known, rank in zip(ended, ranks, strict=True):
             if rank != MPI.UNDEFINED:
                 raise RankError(int(rank), _ended[known])
+
+    def look_for_notes(self) -> None:
+        """Before all have come, after a while: who has left without a call will never open it.
+
+        Each rank looks for those after it, so that of ranks that have left in a row the one before
+        them finds the first; if there are many, not for all, which one process would have to
+        answer.
+        """
+        world = self.MPI.COMM_WORLD.Get_group()
+        after = [(self.index + i) % self.size for i in range(1, min(self.size, _SOUGHT + 1))]
+        in_world = self._users.Get_group().Translate_ranks(after, world)
+        for rank, known in zip(after, in_world, strict=True):
+            if known != self.MPI.UNDEFINED and last_words.has_left_a_note(self.MPI, int(known)):
+                raise RankError(rank, f"{_LEFT} without a call")
 
     def has_left(self, rank: int) -> bool:
         """Whether it will never say anything again, as far as is known."""

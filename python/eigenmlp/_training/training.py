@@ -42,7 +42,7 @@ def shuffled(rng: np.random.Generator, epochs: int, N: int) -> Array:
     """An order of N rows for each epoch (epochs, N)."""
     orders = np.empty((epochs, N), dtype=np.int64)
     if N:
-        with drawing(rng):
+        with drawing(rng.bit_generator):
             for order in orders:
                 order[:] = rng.permutation(N)
     return orders
@@ -283,7 +283,7 @@ class Training(Stepper):
         if before is not None and done < epochs:  # the generator is where begun epochs have left it
             self._rng.bit_generator.state = before
             in_an_epoch = result.steps > done * steps or self._trainer.get_progress()[1] > 0
-            with drawing(self._rng):
+            with drawing(self._rng.bit_generator):
                 for _ in range(done + in_an_epoch):
                     if more:
                         self._own.order(self._rng)

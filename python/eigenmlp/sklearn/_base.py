@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import (
     InvalidParameterError,
     validate_parameter_constraints,
@@ -28,6 +27,7 @@ from ..threads import limited
 from . import _lbfgs, _stochastic, _validation
 from ._constraints import CONSTRAINTS
 from ._fitted import DivergedError, Fitted
+from ._orders import random_state
 from ._outputs import brief
 from ._problem import Problem
 from ._validation import Validation
@@ -35,6 +35,14 @@ from ._validation import Validation
 Array = NDArray[Any]
 
 _SCALER = "put sklearn.preprocessing.StandardScaler() before it, in a pipeline"
+
+_UNUSED = np.random.default_rng(0)  # of networks for which nothing is drawn: to make one takes long
+
+# Parameters that scikit-learn's checks have let pass, which take as long as an epoch of a small
+# network: estimator, name, type and value.
+_PLAIN = (bool, int, float, str, type(None))
+_approved: set[tuple[type, str, type, object]] = set()
+_MOST_APPROVED = 4096
 
 STOCHASTIC_SOLVERS = ("sgd", "adam")
 
@@ -106,6 +114,9 @@ class BaseMLP(Fitted, BaseEstimator, ABC):
     def _validate_params(self) -> None:
         """scikit-learn's checks and words, of values of any length."""
         for name, value in self.get_params(deep=False).items():
+            key = (type(self), name, type(value), value) if type(value) in _PLAIN else None
+            if key in _approved:
+                continue
             constraints = {name: self._parameter_constraints[name]}
             says = f"The {name!r} parameter of {type(self).__name__} must be another."
             try:
@@ -114,6 +125,8 @@ class BaseMLP(Fitted, BaseEstimator, ABC):
                 )
                 if isinstance(value, int):
                     float(value)  # they are numbers of the core, but for the seed
+                if key is not None and len(_approved) < _MOST_APPROVED:
+                    _approved.add(key)
                 continue
             except InvalidParameterError as error:
                 says = str(error).partition(" Got ")[0]
@@ -164,7 +177,7 @@ class BaseMLP(Fitted, BaseEstimator, ABC):
         validation = _validation.given(self, validation_data)
         self.n_outputs_ = self._output_count(T)
         units = [int(X.shape[1]), *hidden, self.n_outputs_]
-        self._random_state = check_random_state(self.random_state)
+        self._random_state = random_state(self.random_state)
         self.out_activation_ = self._output_activation()
         if first:
             self._initialize(units, X.dtype)
@@ -209,6 +222,7 @@ class BaseMLP(Fitted, BaseEstimator, ABC):
                 dtype=str(np.dtype(dtype)),
                 dropout=self.dropout,
                 compute_dtype=self.compute_dtype if rounds else None,
+                seed=_UNUSED,
             )
         except (TypeError, ValueError) as error:
             name = "dropout" if str(error).startswith("dropout") else "activation"
@@ -226,7 +240,7 @@ class BaseMLP(Fitted, BaseEstimator, ABC):
     def _initialize(self, units: list[int], dtype: Any) -> None:
         """The first parameters, drawn as scikit-learn draws them, and all attributes."""
         net = self._make_net(units, dtype)
-        activations = net.config["activation"] or [str(self.activation)]
+        activations = net._all_activations[:-1] or [str(self.activation)]
         parts: list[Array] = []
         for layer, (D, K) in enumerate(pairwise(units)):
             text = activations[min(layer, len(activations) - 1)]

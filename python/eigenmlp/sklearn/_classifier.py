@@ -22,6 +22,7 @@ from .._network.loss_outputs import sigmoid, softmax
 from ._base import BaseMLP, with_some_weight
 from ._class_weight import by_row
 from ._constraints import CONSTRAINTS
+from ._plain import binarizer
 from ._problem import Problem
 
 Array = NDArray[Any]
@@ -259,13 +260,18 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             self._begin_classes(y, classes)
         X, y = self._checked_pair(X, y, reset)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            with as_ours(), _of_labels(y):
-                self._label_binarizer = LabelBinarizer().fit(y)
+            known = binarizer(y)
+            if known is None:
+                with as_ours(), _of_labels(y):
+                    known = LabelBinarizer().fit(y)
+            self._label_binarizer = known
             self.classes_ = self._label_binarizer.classes_
         else:
             self._check_classes(y, incremental)
         if self._label_binarizer.y_type_ == "multiclass":
             return X, np.searchsorted(self.classes_, y).astype(np.int64), y
+        if self._label_binarizer.y_type_ == "binary" and len(self.classes_) == 2 and _are_whole(y):
+            return X, (y == self.classes_[1]).astype(X.dtype)[:, None], y
         T = self._label_binarizer.transform(y)
         return X, (T if isinstance(T, np.ndarray) else T.toarray()).astype(X.dtype), y
 

@@ -32,6 +32,7 @@ class Fitted(OutputsMixin):
     max_iter: int
     max_fun: int
     shuffle: bool
+    random_state: Any
     tol: float
     verbose: bool | str
     momentum: float

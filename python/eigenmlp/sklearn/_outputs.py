@@ -17,6 +17,7 @@ from .._inputs.mapped import intact
 from ..mlp import MLP
 from ..threads import limited
 from ._network import NetworkMixin
+from ._plain import is_plain
 
 Array = NDArray[Any]
 
@@ -26,6 +27,8 @@ _WORDS = 100  # of scikit-learn's, before ours
 
 class RowsMixin:
     """Rows and targets, checked as scikit-learn checks them."""
+
+    n_features_in_: int
 
     def _checked_rows(self, X: Any) -> Any:
         """Rows that the core reads as they are."""
@@ -38,6 +41,10 @@ class RowsMixin:
         """Rows to train on that the core reads as they are, and targets; one column is flat."""
         intact(X, "X")
         intact(y, "y")
+        if reset and is_plain(X, y):
+            vars(self).pop("feature_names_in_", None)
+            self.n_features_in_ = X.shape[1]
+            return X, y
         with naming(X, y), as_ours():
             X, y = validate_data(
                 self,

@@ -20,6 +20,7 @@ from ..optimizers import SGD, Adam, Optimizer
 from ..trainer import Trainer
 from . import _outside, _saved
 from ._fitted import DivergedError
+from ._orders import Orders
 
 if TYPE_CHECKING:
     from ._fitted import Fitted
@@ -104,13 +105,14 @@ class _Run:
                 e._trainer = _saved.continued(e._trainer, net, optimizer)
         else:
             # Draws only if it has to: with dropout, whose masks come from a key.
-            seed = e._random_state.randint(2**31) if net._drops else 0
-            e._trainer = Trainer(net, _make_optimizer(e), self.size, seed=int(seed))
+            seed = int(e._random_state.randint(2**31)) if net._drops else None
+            e._trainer = Trainer(net, _make_optimizer(e), self.size, seed=seed)
             policy = e.learning_rate if e.solver == "sgd" else "constant"
             e._policy = (policy, float(e.learning_rate_init), float(e.power_t))
             e._learning_rate = float(e.learning_rate_init)
         e.n_iter_ = 0
-        self.order = np.arange(self.rows)
+        alone = type(e.random_state) is int and not e.callbacks
+        self.orders = Orders(e._random_state, self.rows, alone)
 
     def epochs(self, most: int, bar: Bar | None) -> Iterator[bool]:
         """Runs epoch after epoch; after each, whether it was the last."""
@@ -147,11 +149,10 @@ class _Run:
         check = both(watch, _outside.check())
         if check is not None:
             check()
-        before = e._random_state.get_state(legacy=False), self.order
         began = 0
         try:
-            for order in orders if e.shuffle else ():
-                order[:] = self.shuffled()
+            if e.shuffle:
+                self.orders.draw(orders)
             result = core.run(
                 *(problem.X, problem.T, problem.weights, self.size, orders, rates),
                 check=check,
@@ -160,10 +161,7 @@ class _Run:
             began = result.epochs + (result.steps > result.epochs * self.batches)
         finally:
             if e.shuffle and began < count:  # what did not happen has drawn nothing
-                e._random_state.set_state(before[0])
-                self.order = before[1]
-                for _ in range(began):
-                    self.shuffled()
+                self.orders.take_back(count - began)
         error: BaseException | None = None
         try:
             trainer._refuse(result, 0)
@@ -172,23 +170,16 @@ class _Run:
         shape = (count, self.batches)
         losses = problem.loss_scale * result.batch_losses.reshape(shape)
         losses += result.penalties.reshape(shape)
-        for loss, order in zip(losses, orders, strict=True):
-            loss += problem.batch_constants(order if e.shuffle else self.order, self.size)
-        bad = np.argwhere(~np.isfinite(losses[: result.epochs]))
-        if self.diverged is None and len(bad):
-            epoch, batch = (int(i) for i in bad[0])
+        if problem.constants is not None:
+            for loss, order in zip(losses, orders, strict=True):
+                loss += problem.batch_constants(order if e.shuffle else self.orders.last, self.size)
+        if self.diverged is None and not (finite := np.isfinite(losses[: result.epochs])).all():
+            epoch, batch = (int(i) for i in np.argwhere(~finite)[0])
             self.diverged = DivergenceError(
                 e.n_iter_ + epoch + 1, batch + 1, float(losses[epoch, batch])
             )
         with np.errstate(over="ignore", invalid="ignore"):
             return (losses @ self.batch_rows / self.rows)[: result.epochs], error
-
-    def shuffled(self) -> Array:
-        """The next epoch's order."""
-        shuffled = np.arange(self.rows)
-        self.estimator._random_state.shuffle(shuffled)
-        self.order = self.order[shuffled]
-        return self.order
 
     def learning_rates(self, count: int) -> Array:
         """Of the next epochs."""
@@ -211,7 +202,8 @@ class _Run:
         e.loss_ = np.float64(loss)  # of the type that scikit-learn leaves
         e.t_ += self.rows
         e.loss_curve_.append(e.loss_)
-        self.say(f"Iteration {e.n_iter_}, loss = {e.loss_:.8f}")
+        if e.verbose:  # to write it takes longer than the rest
+            self.say(f"Iteration {e.n_iter_}, loss = {e.loss_:.8f}")
         self.count_improvement()
         if e._policy[0] == "invscaling":
             e._learning_rate = self.scaled_rate(e.t_)
