@@ -46,7 +46,7 @@ struct Decimal {
       const unsigned digit = static_cast<unsigned char>(*end) - unsigned{'0'};
       if (digit > 9) break;
       any = true;
-      if (significant || digit) ++significant;
+      if ((significant || digit) && significant <= 19) ++significant;
       if (significant <= 19) digits = 10 * digits + digit;
       if (fraction && exponent > -100'000) --exponent;
     }

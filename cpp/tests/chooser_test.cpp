@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <map>
 #include <random>
 
@@ -226,8 +227,50 @@ void test_shared_chooser() {
   check(forced.choose(work, 2).reason == Reason::guess, "nor does work of no operations");
 }
 
+// A stretch of a run that was ended before its first step has done nothing.
+void test_nothing_done() {
+  Chooser chooser;
+  const auto choice = [&] { return chooser.choose(2, 2, 1e6, 0); };
+  check(choice().reason == Reason::guess, "nothing is known yet");
+  chooser.report(2, 2, 0, 50 * ms, 1, 0);
+  chooser.report(1, 2, 0, 0, 1, 0);
+  check(choice().reason == Reason::guess, "nothing done says nothing");
+}
+
+// Pieces, rows and threads beyond what anybody has.
+void test_bounds() {
+  force_threads(2);
+  check(allowed_threads(Work{1e9}, 0) == 1, "no pieces are for one thread");
+  check(allowed_threads(Work{0}, 5) == 2, "what is forced");
+  force_threads(0);
+  for (const double operations : {0.0, 1e15, 1e30, std::numeric_limits<double>::infinity()})
+    chooser_for(Kind::forward, Work{operations});
+  chooser_for(Kind::forward, Work{std::numeric_limits<double>::quiet_NaN()});
+
+  detail::wanted_threads = 0;
+  omp_set_num_threads(5000);
+  check(max_threads() == most_threads, "OMP_NUM_THREADS has a bound as well");
+  for (const int threads : {1, most_threads})
+    for (const Reason reason : {Reason::small, Reason::late}) {
+      detail::remember({threads, reason});
+      check(last_decision().threads == threads && last_decision().reason == reason,
+            "a decision is kept as it is");
+    }
+  set_max_threads(2);
+
+  for (const Index n :
+       {Index{5}, Index{1} << 20, (Index{1} << 31) - 1, Index{1} << 31, (Index{1} << 38) - 1})
+    for (const Index parts : {Index{1}, Index{3}, Index{1000}, n / 128 + 1}) {
+      check(share_begin(n, parts, 0) == 0 && share_begin(n, parts, parts) == n, "all are shared");
+      const Index i = parts / 2, size = share_begin(n, parts, i + 1) - share_begin(n, parts, i);
+      check(size == n / parts || size == n / parts + 1, "evenly");
+    }
+}
+
 void run() {
   test_shared_chooser();
+  test_nothing_done();
+  test_bounds();
   test_limits();
   test_guess();
   test_finds_the_best();

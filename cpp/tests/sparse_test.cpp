@@ -170,7 +170,7 @@ template <class T, class I>
 void test_refused_rows() {
   for (const int threads : {1, 2, 5}) {
     force_threads(threads);
-    for (int fault = 0; fault < 7; ++fault) {
+    for (int fault = 0; fault < 9; ++fault) {
       SparseProblem<T, I> problem(shapes.front());
       const std::size_t row = 100, number = static_cast<std::size_t>(problem.starts[row]);
       switch (fault) {
@@ -189,7 +189,14 @@ void test_refused_rows() {
       case 4:
         problem.starts[row] = std::numeric_limits<I>::max();
         break;
-      case 5:
+      case 5: // no difference of it and its neighbours is a number of type I
+        problem.starts[row] = std::numeric_limits<I>::min();
+        break;
+      case 6:
+        problem.starts[row] = std::numeric_limits<I>::max();
+        problem.starts[row + 1] = std::numeric_limits<I>::min();
+        break;
+      case 7:
         problem.values[number] = std::numeric_limits<T>::quiet_NaN();
         break;
       default:

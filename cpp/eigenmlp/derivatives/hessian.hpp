@@ -18,10 +18,13 @@ struct SecondOrder {
   Tangent<T> tangent;
   Buffer<T> sum;            // laid out like the parameters
   bool interrupted = false; // written by thread 0, between two barriers
-  void reserve(const Network<T>& net, Index rows) {
+  // False if interrupted: a system may take 100 ms to give 100 MB for the first time.
+  bool reserve(const Network<T>& net, Index rows, Interruption* interruption) {
     batch.reserve(net, rows);
+    if (stops(interruption)) return false;
     tangent.reserve(net, rows, true);
     sum.reset(net.panel_size());
+    return !stops(interruption);
   }
 };
 
@@ -91,14 +94,17 @@ bool second_rows(const Network<T>& net, const Data& data, const Direction<T>& di
   const auto chunk = [&](Index from, Index to) {
     if (!gather_batch(net, data, nullptr, first, from, to - from, divisor, batch)) return false;
     tangent_rows(net, batch, &direction, tangent, false, from, to);
+    if (stops(interruption)) return false; // a chunk may take 50 ms
     const bool labels = data.labels != nullptr;
     net.loss().second(rows_for_loss(net, batch, labels, from, to), tangent.RY.back(),
                       tangent.RdY.back());
     weigh_deltas(net, net.units().weights(), tangent.RdY.back(), from, to);
     loss_rows(net, batch, labels, from, to);
     second_backward_output(net, memory, from, to);
-    for (std::size_t l = net.layers().size(); l > 1; --l)
+    for (std::size_t l = net.layers().size(); l > 1; --l) {
+      if (stops(interruption)) return false;
       second_backward_layer(net, direction, memory, l, from, to);
+    }
     return true;
   };
   return in_chunks(net, begin, end, chunk, interruption);
@@ -151,6 +157,20 @@ void product_with_hessian(const Network<T>& net, const Data& data, const Directi
     if (over) return;
   }
 }
+
+// H[i, j] and H[j, i] become their mean, in blocks that stay in L1; false if interrupted.
+template <class T>
+bool symmetrize(T* H, Index P, Interruption* interruption) {
+  constexpr Index block = 32;
+  for (Index i = 0; i < P; i += block)
+    for (Index j = 0; j <= i; j += block) {
+      if (stops(interruption)) return false;
+      for (Index r = i; r < std::min(i + block, P); ++r)
+        for (Index c = j; c < std::min(j + block, r); ++c)
+          H[r * P + c] = H[c * P + r] = T(0.5) * H[r * P + c] + T(0.5) * H[c * P + r];
+    }
+  return true;
+}
 } // namespace detail
 
 // H · v (P,) for the Hessian H of the loss over all rows. False if a number is not finite or a
@@ -159,11 +179,13 @@ template <class T>
 bool hessian_vector_product(const Network<T>& net, const Data& data, const T* v, T* product,
                             Interruption* interruption = nullptr) {
   const std::shared_lock lock(net.mutex());
+  if (stops(interruption)) return false; // which starts its clock
   const Direction<T> direction(net, v, true);
   const Index block = std::min(data.X.rows, detail::gradient_block);
   SecondOrder<T> memory;
-  memory.reserve(net, block);
-  const double work = 18.0 * static_cast<double>(net.parameter_count() * block);
+  if (!memory.reserve(net, block, interruption)) return false;
+  const double P = static_cast<double>(net.parameter_count());
+  const double work = 18.0 * P * static_cast<double>(block);
   std::atomic<bool> good{true};
   const int threads =
       threads_for(as_float32<T>(work), 3 * lines_exchanged(net, block, false), 3, block);
@@ -180,15 +202,17 @@ template <class T>
 bool hessian(const Network<T>& net, const Data& data, T* H, Interruption* interruption = nullptr) {
   const std::shared_lock lock(net.mutex());
   const Index P = net.parameter_count(), block = std::min(data.X.rows, detail::gradient_block);
-  const double work = 18.0 * static_cast<double>(P * P * data.X.rows);
+  const double of_column = 18.0 * static_cast<double>(P) * static_cast<double>(data.X.rows);
+  const double work = of_column * static_cast<double>(P);
   const int threads = threads_for(as_float32<T>(work), 0, 2, P);
   std::vector<SecondOrder<T>> memories(static_cast<std::size_t>(threads));
   std::vector<Direction<T>> directions(memories.size());
   Buffer<T> units(P * threads);
-  for (auto& memory : memories) memory.reserve(net, block);
+  for (auto& memory : memories)
+    if (!memory.reserve(net, block, interruption)) return false;
   for (auto& direction : directions) direction.set(net, units.data(), true);
   std::atomic<bool> good{true};
-  const bool long_products = work / static_cast<double>(P) > 1e6;
+  const bool long_products = of_column > 1e6;
   in_parallel(threads, [&](const Team& team) {
     const auto i = static_cast<std::size_t>(team.index);
     T* unit = units.data() + team.index * P;
@@ -202,10 +226,7 @@ bool hessian(const Network<T>& net, const Data& data, T* H, Interruption* interr
       net.unpack(memories[i].sum.data(), H + column * P);
     }
   });
-  for (Index i = 0; i < P; ++i)
-    for (Index j = 0; j < i; ++j)
-      H[i * P + j] = H[j * P + i] = T(0.5) * H[i * P + j] + T(0.5) * H[j * P + i];
-  return good;
+  return good && detail::symmetrize(H, P, interruption);
 }
 
 } // namespace eigenmlp

@@ -143,7 +143,8 @@ void for_each_row_chunk(Index N, Index chunk, int threads, Body&& body) {
 template <class T>
 std::pair<Index, int> chunks_of(const Network<T>& net, Index N, double passes) {
   const Index chunk = std::min<Index>({N, 128, chunk_rows(net)});
-  const double work = 2.0 * passes * static_cast<double>(net.parameter_count() * N);
+  const double P = static_cast<double>(net.parameter_count());
+  const double work = 2.0 * passes * P * static_cast<double>(N);
   return {chunk, threads_for(as_float32<T>(work), 0, 2, ceil_div(N, chunk))};
 }
 

@@ -93,8 +93,9 @@ template <class T, class Body>
 bool taylor_chunks(const Network<T>& net, Index N, Index order, Interruption* interruption,
                    Body&& body) {
   const Index chunk = taylor_chunk(net, N, order), chunks = ceil_div(N, chunk);
-  const double passes = 2.0 * static_cast<double>((order + 1) * (order + 1));
-  const double work = 2.0 * passes * static_cast<double>(net.parameter_count() * N);
+  const double terms = static_cast<double>(order + 1), passes = 2.0 * terms * terms;
+  const double P = static_cast<double>(net.parameter_count());
+  const double work = 2.0 * passes * P * static_cast<double>(N);
   const int threads = threads_for(as_float32<T>(work), 0, 2, chunks);
   std::vector<TaylorMemory<T>> memories(static_cast<std::size_t>(threads));
   for (auto& memory : memories) memory.reserve(net, chunk, order);

@@ -85,8 +85,8 @@ namespace detail {
 // of which every h and S would have types of their own: a fifth of the time to compile.
 template <Index h, bool by_columns, class T, class S>
 void move(const S* s, const Scaling<T>& scaling, Index d, T* y) {
-  [[maybe_unused]] const double* const shift = scaling.shift + d;
-  [[maybe_unused]] const T* const scale = scaling.scale + d;
+  [[maybe_unused]] const double* const shift = by_columns ? scaling.shift + d : nullptr;
+  [[maybe_unused]] const T* const scale = by_columns ? scaling.scale + d : nullptr;
   [[maybe_unused]] const T factor = scaling.factor;
 #pragma omp simd
   for (Index j = 0; j < h; ++j) {

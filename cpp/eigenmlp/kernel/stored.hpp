@@ -37,6 +37,12 @@ struct StoredRows {
   explicit operator bool() const { return numbers != nullptr; }
 };
 
+// Stored numbers of a row whose `starts` are these; of rows that do not hold together, whatever
+// comes out: starts are the user's, and may be any numbers.
+inline Index stored_between(std::int64_t begin, std::int64_t end) {
+  return static_cast<Index>(static_cast<std::uint64_t>(end) - static_cast<std::uint64_t>(begin));
+}
+
 namespace detail {
 template <class T, class S, class I>
 bool gather_numbers(const Rows& X, const std::int64_t* order, Index first, Index begin, Index end,
@@ -50,14 +56,14 @@ bool gather_numbers(const Rows& X, const std::int64_t* order, Index first, Index
   Index at = 0; // never before what the rows of another thread are given, whatever `starts` say
   for (Index i = 0; i < begin; ++i) {
     const I* row = row_of(i);
-    const auto count = static_cast<Index>(row[1]) - static_cast<Index>(row[0]);
+    const Index count = stored_between(row[0], row[1]);
     at = std::min(at + std::clamp<Index>(count, 0, to.capacity), to.capacity);
   }
   bool good = true;
   T not_finite = 0; // x · 0 is NaN for NaN and Inf
   for (Index i = begin; i < end; ++i) {
     const I* row = row_of(i);
-    const auto from = static_cast<Index>(row[0]), count = static_cast<Index>(row[1]) - from;
+    const auto from = static_cast<Index>(row[0]), count = stored_between(row[0], row[1]);
     to.begin[i] = to.end[i] = at;
     const bool fits = from >= 0 && from <= X.stored && count >= 0 && count <= X.stored - from &&
                       at >= 0 && count <= to.capacity - at;

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <new>
 #include <type_traits>
@@ -44,6 +45,7 @@ public:
 
   void reset(Index size) {
     Buffer fresh;
+    if (size < 0 || static_cast<std::size_t>(size) > most_bytes / sizeof(T)) throw std::bad_alloc();
     if (size > 0) {
       const std::size_t bytes = static_cast<std::size_t>(size) * sizeof(T);
       fresh.data_ = static_cast<T*>(::operator new(bytes, std::align_val_t(alignment(size))));
@@ -66,6 +68,7 @@ public:
 
 private:
   static constexpr std::size_t huge_page = std::size_t{1} << 21;
+  static constexpr std::size_t most_bytes = std::numeric_limits<Index>::max();
   static std::size_t alignment(Index size) {
     return static_cast<std::size_t>(size) * sizeof(T) >= huge_page ? huge_page : cache_line;
   }

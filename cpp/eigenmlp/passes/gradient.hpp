@@ -36,7 +36,7 @@ void sum_gradient(const Network<T>& net, const Rows& X, bool input_gradient, T* 
   const double blocks = static_cast<double>(ceil_div(N, gradient_block));
   const Work work = work_of_net(net, 6.0 * passed * static_cast<double>(N),
                                 blocks * lines_exchanged(net, block, false, stored),
-                                static_cast<int>(3 * blocks));
+                                static_cast<int>(std::min(3 * blocks, 1e9)));
   share_work(Kind::gradient, work, block, prepare, [&](const Team& team) {
     for (Index first = 0; first < N; first += gradient_block) {
       const Index rows = std::min(gradient_block, N - first);

@@ -14,10 +14,10 @@ namespace eigenmlp {
 // 64 to 128 outputs and 200 to 20,000 columns, 6 to 9 in a step and 3 to 8 in predictions.
 inline constexpr Index zeros_per_number = 8;
 
-// Stored numbers of row `row`; of rows that do not hold together, whatever comes out.
+// Stored numbers of row `row`; of rows that do not hold together, some number of those there are.
 inline Index stored_in_row(const Rows& X, Index row) {
   const auto count = [&](auto* starts) {
-    return static_cast<Index>(starts[row + 1]) - static_cast<Index>(starts[row]);
+    return std::clamp<Index>(stored_between(starts[row], starts[row + 1]), 0, X.stored);
   };
   return X.wide ? count(static_cast<const std::int64_t*>(X.starts))
                 : count(static_cast<const std::int32_t*>(X.starts));
@@ -27,7 +27,7 @@ inline Index stored_in_rows(const Rows& X, const std::int64_t* order, Index firs
   Index sum = 0;
   for (Index i = first; i < first + count; ++i)
     sum += stored_in_row(X, order ? static_cast<Index>(order[i]) : i);
-  return std::clamp<Index>(sum, 0, X.stored * count);
+  return sum;
 }
 // The most that a batch of `size` rows has, of epochs over all rows, each in an order of its own.
 inline Index most_stored(const Rows& X, const std::int64_t* orders, Index epochs, Index size) {

@@ -21,8 +21,9 @@ Work work_of_step(const Network<T>& net, Index rows, const Rows& X) {
   const bool by_blocks = threads_share_blocks(net, blocks_of(net, rows));
   const double lines = by_blocks ? 4.0 * static_cast<double>(weight_lines(net))
                                  : lines_exchanged(net, rows, weights_outweigh(net, rows));
-  return work_of_net(net, 6.0 * static_cast<double>(net.parameter_count() * rows), lines,
-                     by_blocks ? 2 : 3);
+  return work_of_net(net,
+                     6.0 * static_cast<double>(net.parameter_count()) * static_cast<double>(rows),
+                     lines, by_blocks ? 2 : 3);
 }
 
 template <class T>

@@ -59,7 +59,9 @@ public:
   }
 
   // `threads` did `units` of work in `ns`, of which one thread is expected to do each in `alone`.
+  // Nothing that was done says nothing.
   void report(int threads, int most, double units, double ns, double alone, Time now) {
+    if (!(units > 0)) return;
     const int level = level_of(std::min(threads, most));
     Tried& tried = at(level);
     const double each = ns / units;

@@ -72,14 +72,16 @@ inline int& offered_threads() {
 }
 } // namespace detail
 
+inline constexpr int most_threads = 1024; // whatever anybody asks for
+
 // Threads that a region may use from here. A forked child of a process that had a thread pool gets
 // one: libgomp's pool does not survive a fork, and waiting for it would never end.
 inline int max_threads() {
   if (fork_generation() > 0) return 1;
   const int offered = detail::offered_threads(), limit = omp_get_max_threads();
   const int wanted = detail::wanted_threads;
-  if (wanted == 0) return limit;
-  return limit == offered ? wanted : std::min(limit, wanted);
+  if (wanted == 0) return std::min(limit, most_threads);
+  return std::min(limit == offered ? wanted : std::min(limit, wanted), most_threads);
 }
 
 inline void set_max_threads(int n) {

@@ -78,7 +78,12 @@ private:
 namespace detail {
 inline CallsAtOnce sharing_calls;
 inline std::atomic<int> forced_threads{0}; // 0: the chooser decides
-inline std::atomic<int> last_decision{1};  // threads + 1024 · reason
+inline std::atomic<int> last_decision{1};  // threads + 2 · most_threads · reason
+
+inline void remember(const Decision& decision) {
+  last_decision.store(decision.threads + 2 * most_threads * static_cast<int>(decision.reason),
+                      std::memory_order_relaxed);
+}
 
 inline std::int64_t now_ns() {
   const auto since = std::chrono::steady_clock::now().time_since_epoch();
@@ -93,7 +98,7 @@ inline void force_threads(int n) { detail::forced_threads = n; }
 // What was decided last, in any thread.
 inline Decision last_decision() {
   const int last = detail::last_decision.load(std::memory_order_relaxed);
-  return {last % 1024, static_cast<Reason>(last / 1024)};
+  return {last % (2 * most_threads), static_cast<Reason>(last / (2 * most_threads))};
 }
 
 // While it lives, a native call is under way that may use several threads: others leave it its
@@ -120,8 +125,7 @@ public:
       decision = chooser_.choose(decision.threads, most, work.alone(), now);
       taken_.clear(std::memory_order_release);
     }
-    detail::last_decision.store(decision.threads + 1024 * static_cast<int>(decision.reason),
-                                std::memory_order_relaxed);
+    detail::remember(decision);
     return decision;
   }
   // Such work was done so many times since `began`. Times are kept for an operation, since works of
@@ -147,16 +151,17 @@ inline constexpr std::size_t kinds = 8;
 
 inline SharedChooser& chooser_for(Kind kind, const Work& work) {
   static std::array<std::array<SharedChooser, 48>, kinds> choosers;
-  const auto size = std::bit_width(static_cast<std::uint64_t>(std::max(1.0, work.operations)));
+  const double operations = work.operations > 1 ? std::min(work.operations, 0x1p62) : 1;
+  const auto size = std::bit_width(static_cast<std::uint64_t>(operations));
   return choosers[static_cast<std::size_t>(kind)]
                  [std::min<std::size_t>(static_cast<std::size_t>(size), 47)];
 }
 
-// Threads that may share such work, of which there are so many pieces.
+// Threads that may share such work, of which there are so many pieces; 1 if there are none.
 inline int allowed_threads(const Work& work, Index pieces) {
   const int forced = detail::forced_threads.load(std::memory_order_relaxed);
   const bool small = work.alone() < Chooser::too_small && forced == 0;
-  return small ? 1 : static_cast<int>(std::min<Index>(max_threads(), pieces));
+  return small ? 1 : static_cast<int>(std::clamp<Index>(pieces, 1, max_threads()));
 }
 
 // A number of threads for work whose times are not measured: the model's.
