@@ -288,6 +288,12 @@ void test_one_network_in_many_threads() {
       for (int k = 0; k < rounds; ++k) {
         if (const std::shared_lock lock(net.mutex(), std::try_to_lock); lock)
           check(shared.progress().steps <= 2 * rounds, "no step is counted twice");
+        if (const std::unique_lock lock(net.mutex(), std::try_to_lock); lock) {
+          net.set_parameters(flat.data()); // nobody reads, and no step is in between
+          std::vector<float> same(P);
+          net.get_parameters(same.data());
+          check(same == flat, "who has the lock has it alone");
+        }
         const std::unique_lock lock(net.mutex());
         if (k % 20 == 0) net.set_parameters(flat.data());
       }
