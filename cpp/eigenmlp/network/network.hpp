@@ -129,7 +129,7 @@ public:
   // Whether products read operands rounded to bfloat16.
   bool rounds() const { return can_round<T> && rounds_; }
   // Threads share the rows of a batch in multiples of it.
-  Index row_unit() const { return rounds() ? rounded::row_unit : 1; }
+  Index row_unit() const { return rounds() ? rounded::row_unit() : 1; }
   const Units<T>& units() const { return units_; }
   Index inputs() const { return layers_.front().D; }
   Index outputs() const { return layers_.back().K; }
