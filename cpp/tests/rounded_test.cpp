@@ -1,6 +1,6 @@
 // Products of operands rounded to bfloat16 against plain loops over rounded numbers, with AMX's
-// tiles, without them, and in float where the program is compiled for that too. All values are integers whose sums are exact in any order. What products
-// may not read holds NaN.
+// tiles, without them, and in float where the program is compiled for that too. All values are
+// integers whose sums are exact in any order. What products may not read holds NaN.
 #include <limits>
 
 #include "eigenmlp/kernel/bfloat16.hpp"
