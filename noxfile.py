@@ -107,7 +107,7 @@ def compilers(session: nox.Session) -> None:
 @nox.session
 def amx(session: nox.Session) -> None:
     """The tests on AMX's kernels, its instructions emulated, where there is AVX-512-BF16."""
-    options = ("EIGENMLP_EMULATE_AMX=ON", "EIGENMLP_ISA=amx")
+    options = ("EIGENMLP_EMULATE_AMX=ON", "EIGENMLP_ISA=v4")
     session.install(".[test]", *(f"-Ccmake.define.{option}" for option in options))
     isa = "tests/core/test_isa.py::test_"
     of_the_system = ("levels_are_those_of_the_kernels_list_of_flags", "amx_is_not_used_where")

@@ -4,16 +4,20 @@
 #
 # Also a script, for the tests:
 #   cmake -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DEIGENMLP_ISA=v3 -P cmake/isa.cmake
-set(eigenmlp_variants_x86-64 v2 v3 v4 amx)
+set(eigenmlp_variants_x86-64 v2 v3 v4)
 set(eigenmlp_variants_aarch64 baseline bf16)
 set(eigenmlp_variants_other baseline)
 
 # Hardly any machine needs v2, so it is compiled for size.
 set(eigenmlp_flags_v2 -march=x86-64-v2 -O2)
 set(eigenmlp_flags_v3 -march=x86-64-v3)
-set(eigenmlp_flags_v4 -march=x86-64-v4 -mprefer-vector-width=512)
-# v4 with bfloat16: AMX's tiles, and AVX-512's products where the system does not grant those.
-set(eigenmlp_flags_amx ${eigenmlp_flags_v4} -mavx512bf16 -mamx-tile -mamx-bf16)
+# With products of bfloat16 where the processor has them: AVX-512's, or AMX's tiles. At import it is
+# told which, so that it serves the levels bf16 and amx too (kernel/operands_either.hpp).
+set(eigenmlp_flags_v4 -march=x86-64-v4 -mprefer-vector-width=512
+    -mavx512bf16 -mamx-tile -mamx-bf16)
+set(eigenmlp_definitions_v4 EIGENMLP_MAY_LACK_BFLOAT16)
+set(eigenmlp_variant_of_x86-64_bf16 v4)
+set(eigenmlp_variant_of_x86-64_amx v4)
 set(eigenmlp_flags_baseline "")
 set(eigenmlp_flags_bf16 -march=armv8.2-a+bf16) # BFDOT: Neoverse V1, N2, V2, Apple's M2
 
@@ -57,7 +61,14 @@ elseif(EIGENMLP_ISA STREQUAL "best")
       "${eigenmlp_known}\n${eigenmlp_best_errors}")
   endif()
 else()
-  set(eigenmlp_levels ${EIGENMLP_ISA})
+  set(eigenmlp_levels "")
+  foreach(level ${EIGENMLP_ISA})
+    if(DEFINED eigenmlp_variant_of_${eigenmlp_architecture}_${level})
+      set(level ${eigenmlp_variant_of_${eigenmlp_architecture}_${level}})
+    endif()
+    list(APPEND eigenmlp_levels ${level})
+  endforeach()
+  list(REMOVE_DUPLICATES eigenmlp_levels)
 endif()
 
 if(NOT eigenmlp_levels)
@@ -68,7 +79,8 @@ foreach(level ${eigenmlp_levels})
     continue()
   endif()
   foreach(architecture x86-64 aarch64)
-    if(level IN_LIST eigenmlp_variants_${architecture})
+    if(level IN_LIST eigenmlp_variants_${architecture} OR
+       DEFINED eigenmlp_variant_of_${architecture}_${level})
       message(FATAL_ERROR "EIGENMLP_ISA: '${level}' is a variant for ${architecture}, and this is a "
         "build for ${eigenmlp_processor}; expected all, best, or some of: ${eigenmlp_known}")
     endif()

@@ -4,11 +4,12 @@
     python tools/compilers.py debian13              # GCC 14, Clang 19 and Python 3.13 in a folder
     python tools/compilers.py sid --only g++-16 python
 
-Warnings are errors. ``here`` builds and runs the native tests, counts spills (tools/spills.py)
-and, with two compilers, prints the tiles' speed with each in turns. The others are made by
-debootstrap in ``build/NAME`` (root, about 1 GB each): there the native tests and the spills with
-each compiler, then, by the first of them, an installation into a virtual environment and the quick
-tests. Eigen is the system's in native tests, which is 5 in sid, and PyPI's in the installation.
+Warnings are errors. ``here`` builds and runs the native tests, looks at what compilers made of the
+sources (tools/spills.py, tools/guarded.py) and, with two compilers, prints the tiles' speed with
+each in turns. The others are made by debootstrap in ``build/NAME`` (root, about 1 GB each): there
+the native tests and those looks with each compiler, then, by the first of them, an installation
+into a virtual environment and the quick tests. Eigen is the system's in native tests, which is 5 in
+sid, and PyPI's in the installation.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ SYSTEMS = {
     "ubuntu24": System("noble", UBUNTU, "python3.12", ("g++-13", "clang++-18")),
 }
 TESTS = ["pytest>=7.4", "scipy>=1.11", "threadpoolctl>=3.2", "scikit-learn>=1.7", "pandas>=2"]
+LISTINGS = ("spills.py", "guarded.py")  # what compilers made of the sources
 QUICK = [f"/src/tests/{folder}" for folder in ("core", "network", "files")]
 
 Run = Callable[..., str]
@@ -113,7 +115,8 @@ def here() -> list[str]:
         build = BUILDS / Path(compiler).name
         python = f"-DPython_EXECUTABLE={sys.executable}"
         native(run, compiler, ROOT, build, python)
-        run(sys.executable, ROOT / "tools" / "spills.py", "--compiler", compiler)
+        for tool in LISTINGS:
+            run(sys.executable, ROOT / "tools" / tool, "--compiler", compiler)
         benches.append(build / "bench" / "native" / "bench_kernel")
     if len(benches) > 1:
         print(*compare(benches), sep="\n")
@@ -171,7 +174,8 @@ def elsewhere(name: str, only: list[str]) -> list[str]:
     parts = only or [*system.compilers, "python"]
     for compiler in (part for part in parts if part != "python"):
         native(inside, compiler, "/src", f"/build-{compiler}")
-        inside("python", "/src/tools/spills.py", "--compiler", compiler)
+        for tool in LISTINGS:
+            inside("python", f"/src/tools/{tool}", "--compiler", compiler)
     if "python" in parts:
         build = {
             "CXX": system.compilers[0],

@@ -22,12 +22,14 @@ VARIANTS = {  # as in cmake/isa.cmake
     "x86-64": {
         "v2": ["-march=x86-64-v2", "-O2"],
         "v3": ["-march=x86-64-v3"],
-        "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
-        "amx": ["-march=x86-64-v4", "-mprefer-vector-width=512", "-mavx512bf16"],
+        "v4": [
+            *("-march=x86-64-v4", "-mprefer-vector-width=512"),
+            *("-mavx512bf16", "-mamx-tile", "-mamx-bf16"),
+        ],
     },
     "aarch64": {"baseline": [], "bf16": ["-march=armv8.2-a+bf16"]},
 }
-PAIRS = ("amx", "bf16")  # variants with Sum::over_pairs
+PAIRS = ("v4", "bf16")  # variants with Sum::over_pairs
 FLAGS = ["-std=c++20", "-O3", "-DNDEBUG", "-fno-math-errno", "-fno-asynchronous-unwind-tables"]
 SOURCE = """
 #include "eigenmlp/kernel/tile.hpp"

@@ -18,9 +18,9 @@ std::vector<std::string> names(const char* const* list) {
   return result;
 }
 
-const eigenmlp::variants::Variant& loaded_from(const std::string& path) {
+const eigenmlp::variants::Variant& loaded_from(const std::string& path, const std::string& level) {
   try {
-    return eigenmlp::bindings::load_variant(path);
+    return eigenmlp::bindings::load_variant(path, level);
   } catch (const std::runtime_error& error) {
     throw py::import_error(error.what());
   }
@@ -37,19 +37,17 @@ PYBIND11_MODULE(_bindings, m, py::mod_gil_not_used()) {
       "The core of eigenmlp: Python's side of it, and one of its variants once that is loaded.";
   m.def(
       "load",
-      [m](const std::string& path) {
-        const variants::Variant& loaded = loaded_from(path);
+      [m](const std::string& path, const std::string& level) {
+        const variants::Variant& loaded = loaded_from(path, level);
         m.attr("build_flags") = loaded.build_flags;
         m.attr("compiler") = loaded.compiler;
         m.attr("eigen_version") = loaded.float32.eigen_version;
-        m.attr("multiplies_bfloat16") = loaded.float32.multiplies_bfloat16;
+        m.attr("multiplies_bfloat16") = loaded.float32.multiplies_bfloat16();
         m.attr("activations") = names(loaded.float32.activations);
         m.attr("losses") = names(loaded.float32.losses);
         m.attr("optimizers") = names(loaded.float32.optimizers);
       },
-      py::arg("path"));
-  m.def(
-      "use_tiles", [](bool allowed) { variant().float32.use_tiles(allowed); }, py::arg("allowed"));
+      py::arg("path"), py::arg("level"));
   m.def("max_threads", [] { return variant().max_threads(); });
   m.def("set_max_threads", [](int n) { variant().set_max_threads(n); }, py::arg("n"));
   m.def("limit_threads", [](int n) { return variant().limit_threads(n); }, py::arg("n"));

@@ -16,6 +16,12 @@ namespace eigenmlp::bindings {
 namespace {
 
 const variants::Variant* loaded = nullptr;
+std::string loaded_as; // of the levels that one object serves
+
+Bfloat16Products products_of(const std::string& level) {
+  if (level == "amx") return Bfloat16Products::tiles;
+  return level == "bf16" ? Bfloat16Products::pairs : Bfloat16Products::floats;
+}
 
 #ifdef _WIN32
 // The function of that name in the object, or null; then `why` says more.
@@ -44,7 +50,7 @@ variants::VariantFunction* function_in(const std::string& path, std::string& why
 
 } // namespace
 
-const variants::Variant& load_variant(const std::string& path) {
+const variants::Variant& load_variant(const std::string& path, const std::string& level) {
   std::string why;
   variants::VariantFunction* const function = function_in(path, why);
   if (!function) throw std::runtime_error("eigenmlp: a variant of the core does not load: " + why);
@@ -53,9 +59,12 @@ const variants::Variant& load_variant(const std::string& path) {
     throw std::runtime_error("eigenmlp: " + path +
                              " is of another version than the bindings: build "
                              "or install eigenmlp again");
-  if (loaded && loaded != found)
-    throw std::runtime_error(std::string("eigenmlp: expected one variant of the core, got ") +
-                             found->level + " beside " + loaded->level);
+  if (loaded && (loaded != found || loaded_as != level))
+    throw std::runtime_error("eigenmlp: expected one variant of the core, got " + level +
+                             " beside " + loaded_as);
+  if (loaded) return *loaded;
+  found->float32.use_products(products_of(level));
+  loaded_as = level;
   loaded = found;
   return *loaded;
 }

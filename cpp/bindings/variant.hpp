@@ -11,9 +11,9 @@ namespace eigenmlp::bindings {
 
 using variants::Ended;
 
-// Loads the shared object at `path`, once and for good: what it has made lives as long as Python.
-// Throws std::runtime_error, which says what is wrong.
-const variants::Variant& load_variant(const std::string& path);
+// Loads the shared object at `path` as the variant `level`, once and for good: what it has made
+// lives as long as Python. Throws std::runtime_error, which says what is wrong.
+const variants::Variant& load_variant(const std::string& path, const std::string& level);
 
 // Throws RuntimeError before one is loaded.
 const variants::Variant& variant();

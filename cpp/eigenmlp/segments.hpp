@@ -159,23 +159,52 @@ MaxAndSum<T> segment(const T* z, T* y, Index n, Index readable, Index writable, 
   return long_segment(z, y, n, readable, writable, numerator);
 }
 
+// What the cross-entropy needs of each segment: what was chosen, and where to put (S of the block,)
+// Σ exp(z - max) and z - max at the chosen place.
+template <class T>
+struct Chosen {
+  Choices choices;
+  T *sums, *shifted;
+};
+
+// y = p of a block's segments or, with `choice`, the cross-entropy's gradient. False, and y of no
+// use, if a z is not finite or a choice is not in its segment. One function for both, since a
+// segment's takes 27 kB, and is slower by a fifth where it is called for each.
+template <class T>
+[[gnu::noinline, gnu::flatten]] bool normalize(const SegmentBlock& block, const T* z, T* y,
+                                               const Chosen<T>* choice) {
+  const Segments a = block.segments;
+  const T* const x = z + block.row * a.M;
+  y += block.row * a.M;
+  const Chosen<T> to = choice ? *choice : Chosen<T>{};
+  const std::int64_t* const chosen =
+      choice ? to.choices.chosen + block.row * to.choices.row_stride : nullptr;
+  const Index first = block.first, block_end = block.end();
+  bool usable = true;
+  block.for_each([&](Index s, Index begin, Index end) {
+    const T share = chosen ? static_cast<T>(to.choices.share(s)) : T(1);
+    const auto result =
+        segment(x + begin, y + begin, end - begin, a.M - begin, block_end - begin, share);
+    usable &= result.finite;
+    if (!chosen) return;
+    const Index at = static_cast<Index>(chosen[s]);
+    usable &= (begin <= at) & (at < end);
+    if (!usable) return;
+    y[at] -= share;
+    to.sums[s - first] = result.sum;
+    to.shifted[s - first] = x[at] - result.max;
+  });
+  return usable;
+}
+
 } // namespace detail
 
 // p from z, both (R, M); false, and p of no use, if a z is not finite.
 template <class T>
 bool segment_softmax(const Segments& a, const T* z, T* p) {
   std::atomic<bool> finite{true};
-  detail::for_each_block(a, 40, [&](const detail::SegmentBlock& block) __attribute__((flatten)) {
-    const T* const x = z + block.row * a.M;
-    T* const y = p + block.row * a.M;
-    const Index block_end = block.end();
-    bool all = true;
-    block.for_each([&](Index, Index begin, Index end) {
-      all &=
-          detail::segment(x + begin, y + begin, end - begin, a.M - begin, block_end - begin, T(1))
-              .finite;
-    });
-    if (!all) finite = false;
+  detail::for_each_block(a, 40, [&](const detail::SegmentBlock& block) {
+    if (!detail::normalize<T>(block, z, p, nullptr)) finite = false;
   });
   return finite;
 }
@@ -218,26 +247,11 @@ std::optional<double> segment_cross_entropy(const Segments& a, const Choices& ch
   Buffer<double> losses(detail::segment_blocks(a)); // added up in order at the end
   std::atomic<bool> fine{true};
   detail::for_each_block(a, 45, [&](const detail::SegmentBlock& block) __attribute__((flatten)) {
-    T* const y = dz + block.row * a.M;
-    const T* const z_row = z + block.row * a.M;
-    const std::int64_t* const chosen = choices.chosen + block.row * choices.row_stride;
     const Index first = block.first, count = block.last - first;
-    const Index block_end = block.end();
-    bool usable = true;
     // l = log sum - (z - max) at the chosen place
     alignas(cache_line) T sums[detail::segment_block], shifted[detail::segment_block];
-    block.for_each([&](Index s, Index begin, Index end) {
-      const Index at = static_cast<Index>(chosen[s]);
-      const T share = static_cast<T>(choices.share(s));
-      const auto result = detail::segment(z_row + begin, y + begin, end - begin, a.M - begin,
-                                          block_end - begin, share);
-      usable &= result.finite & (begin <= at) & (at < end);
-      if (!usable) return;
-      y[at] -= share;
-      sums[s - first] = result.sum;
-      shifted[s - first] = z_row[at] - result.max;
-    });
-    if (!usable) {
+    const detail::Chosen<T> chosen{choices, sums, shifted};
+    if (!detail::normalize<T>(block, z, dz, &chosen)) {
       fine = false;
       return;
     }

@@ -1,6 +1,6 @@
 // Products of operands rounded to bfloat16 against plain loops over rounded numbers, with AMX's
-// tiles and without them. All values are integers whose sums are exact in any order. What products
-// may not read holds NaN.
+// tiles, without them, and in float where the program is compiled for that too. All values are
+// integers whose sums are exact in any order. What products may not read holds NaN.
 #include <limits>
 
 #include "eigenmlp/kernel/bfloat16.hpp"
@@ -103,8 +103,8 @@ void test_over_rows(Index n, Index D, Index K, Index capacity, Index d, Index k,
   Stored dYt(deltas_panel(capacity), deltas_size(capacity, K), nan);
   dY.fill_padding(0);
   const auto each_unit = [&](Index panels, auto&& body) { // as threads share a batch
-    for (Index row = 0; row < n; row += row_unit)
-      for (Index c = 0; c < panels; ++c) body(row, std::min(row_unit, n - row), c);
+    for (Index row = 0; row < n; row += row_unit())
+      for (Index c = 0; c < panels; ++c) body(row, std::min(row_unit(), n - row), c);
   };
   each_unit(panel_count<float>(D), [&](Index row, Index count, Index c) {
     store_inputs_over_rows(X.panels().at(row, c), row, count, c, Xt.view);
@@ -170,6 +170,7 @@ void test_tiles_are_released() {
 
 int main() {
   using namespace eigenmlp;
+  rounded::use_products(Bfloat16Products::tiles);
   test::test_products();
 #if defined(__AVX512BF16__) && defined(__AMX_BF16__)
   if (rounded::uses_tiles()) {
@@ -177,6 +178,8 @@ int main() {
     test::test_tiles_are_released();
   }
 #endif
-  rounded::use_tiles(false);
-  test::test_products();
+  for (const auto allowed : {Bfloat16Products::pairs, Bfloat16Products::floats}) {
+    rounded::use_products(allowed);
+    test::test_products();
+  }
 }

@@ -30,8 +30,8 @@ constexpr Functions<T> make_functions() {
       names_of<loss_table<T>>.data(),
       names_of<optimizer_table<T>>.data(),
       eigen_version,
-      rounded::has_products && can_round<T>,
-      [](bool allowed) noexcept { rounded::use_tiles(allowed); },
+      [](Bfloat16Products allowed) noexcept { rounded::use_products(allowed); },
+      []() noexcept { return can_round<T> && rounded::has_products(); },
       [](const NetworkDescription& description, Network<T>** made) noexcept {
         return done([&] { *made = new CoreNetwork<T>(description); });
       },

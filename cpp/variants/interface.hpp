@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "eigenmlp/kernel/bfloat16_products.hpp"
 #include "eigenmlp/step/data.hpp"
 #include "eigenmlp/step/run.hpp"
 
@@ -174,8 +175,9 @@ struct Functions {
   const char* const* losses;
   const char* const* optimizers;
   const char* eigen_version;
-  bool multiplies_bfloat16; // kernel/operands.hpp, as `use_tiles`; false of double
-  void (*use_tiles)(bool allowed) noexcept;
+  // kernel/operands.hpp. What is allowed, and asked, before there are networks; false of double.
+  void (*use_products)(Bfloat16Products allowed) noexcept;
+  bool (*multiplies_bfloat16)() noexcept;
 
   Ended (*make_network)(const NetworkDescription& description, Network<T>** made) noexcept;
   Ended (*make_trainer)(Network<T>& network, const TrainerDescription& description,

@@ -152,14 +152,13 @@ def test_a_variant_that_does_not_load(tmp_path: Path) -> None:
     broken = tmp_path / "broken.so"
     broken.write_bytes(b"no object")
     with pytest.raises(ImportError, match=r"variant of the core does not load.*broken\.so"):
-        loading.core.load(str(broken))
+        loading.core.load(str(broken), "v3")
     with pytest.raises(ImportError, match=r"does not load: .*eigenmlp_variant"):
-        loading.core.load(_cpu.__file__)
-    loading.core.load(loading._path_of(loading.level))  # the same again
-    others = [x for x in USABLE if OBJECTS[x] != OBJECTS[loading.level]]
-    if others:
-        with pytest.raises(ImportError, match="expected one variant"):
-            loading.core.load(loading._path_of(others[0]))
+        loading.core.load(_cpu.__file__, "v3")
+    loading.core.load(loading._path_of(loading.level), loading.level)  # the same again
+    for other in set(USABLE) - {loading.level}:  # of the same object too
+        with pytest.raises(ImportError, match=f"expected one variant.*{other} beside"):
+            loading.core.load(loading._path_of(other), other)
     assert em.info()["isa"] == loading.level
 
 

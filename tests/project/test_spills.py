@@ -1,4 +1,4 @@
-"""tools/spills.py counts what the tiles' loops keep on the stack."""
+"""What tools/spills.py and tools/guarded.py find in compilers' listings."""
 
 import importlib.util
 import sys
@@ -55,13 +55,17 @@ ARM = """
 """
 
 
+def tool(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    made = importlib.util.module_from_spec(spec)
+    sys.modules[name] = made  # where its dataclass looks for its annotations
+    spec.loader.exec_module(made)
+    return made
+
+
 @pytest.fixture(scope="module")
 def spills() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("spills", ROOT / "tools" / "spills.py")
-    tool = importlib.util.module_from_spec(spec)
-    sys.modules["spills"] = tool  # where its dataclass looks for its annotations
-    spec.loader.exec_module(tool)
-    return tool
+    return tool("spills")
 
 
 def test_x86_64(spills: ModuleType) -> None:
@@ -82,3 +86,33 @@ def test_variants_are_those_that_are_built(spills: ModuleType) -> None:
     text = (ROOT / "cmake" / "isa.cmake").read_text(encoding="utf-8")
     for architecture, variants in spills.VARIANTS.items():
         assert f"set(eigenmlp_variants_{architecture} {' '.join(variants)})" in text
+
+
+GUARDED = """
+0000000000000000 <void eigenmlp::tile<float, 2, 1, (eigenmlp::Sum)1>(eigenmlp::Tile<float> const&)>:
+   0:	vdpbf16ps %zmm0,%zmm1,%zmm2
+0000000000000010 <eigenmlp::rounded::pairs::store_left(float const*, long)>:
+  10:	vcvtneps2bf16 %zmm0,%ymm0
+0000000000000020 <void eigenmlp::amx::multiply_block<2, 1>(eigenmlp::amx::Block const&)>:
+  20:	tileloadd (%rax,%rcx,1),%tmm0
+0000000000000030 <void eigenmlp::tile<float, 2, 1, (eigenmlp::Sum)0>(eigenmlp::Tile<float> const&)>:
+  30:	vfmadd231ps %zmm0,%zmm1,%zmm2
+  34:	jne    30 <void eigenmlp::tile<float, 2, 1, (eigenmlp::Sum)0>(eigenmlp::Tile<float> const&)>
+"""
+UNGUARDED = """
+0000000000000040 <bool eigenmlp::predict<float>(eigenmlp::rounded::pairs::X const*)>:
+  40:	vcvtne2ps2bf16 %zmm0,%zmm1,%zmm2
+0000000000000050 <void eigenmlp::tile<float, 2, 1, (eigenmlp::Sum)0>(eigenmlp::Tile<float> const&)>:
+  50:	vdpbf16ps %zmm0,%zmm1,%zmm2
+"""
+
+
+def test_instructions_of_bfloat16(spills: ModuleType) -> None:
+    """Where a processor without them would meet them: by a function's name, not its arguments'."""
+    guarded = tool("guarded")
+    assert guarded.unguarded(GUARDED) == ([], 3)
+    wrong, right = guarded.unguarded(GUARDED + UNGUARDED)
+    assert right == 3 and [name.split("(")[0] for name in wrong] == [
+        "bool eigenmlp::predict<float>",
+        "void eigenmlp::tile<float, 2, 1, ",
+    ]

@@ -115,7 +115,8 @@ inline constexpr std::array activation_table = {
 
 // The entry of a table that has this name.
 template <class Table>
-const auto& find_by_name(const Table& table, const std::string& name, const char* what) {
+[[gnu::cold]] const auto& find_by_name(const Table& table, const std::string& name,
+                                       const char* what) {
   std::string known;
   for (const auto& entry : table) {
     if (name == entry.name) return entry;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "eigenmlp/activations/sides.hpp"
+#include "eigenmlp/kernel/extremes.hpp"
 #include "eigenmlp/names/choice.hpp"
 
 namespace eigenmlp {
@@ -15,8 +16,7 @@ struct Elu {
   template <class T>
   static void value(Run<T> Y, const T* parameter) {
     const T alpha = parameter[0];
-    Y = Y.template max<Eigen::PropagateNaN>(T(0)) +
-        alpha * Y.template min<Eigen::PropagateNaN>(T(0)).expm1();
+    Y = larger(Y, T(0)) + alpha * smaller(Y, T(0)).expm1();
   }
   template <class T>
   static void multiply_derivative(Run<T> dY, ConstRun<T> Y, ConstRun<T>, const T* parameter) {

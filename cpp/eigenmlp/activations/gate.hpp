@@ -6,6 +6,7 @@
 #pragma once
 
 #include "eigenmlp/activations/sides.hpp"
+#include "eigenmlp/kernel/extremes.hpp"
 #include "eigenmlp/kernel/series.hpp"
 
 namespace eigenmlp {
@@ -16,7 +17,7 @@ void gate_value(Run<T> Y, Tail&& tail) {
   for (Index i = 0; i < Y.size(); i += panel_width<T>) {
     auto y = line(Y.data() + i);
     const Line<T> a = y.abs();
-    y = y.template max<Eigen::PropagateNaN>(T(0)) - a * tail(a).first;
+    y = larger(y, T(0)) - a * tail(a).first;
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "eigenmlp/activations/sides.hpp"
+#include "eigenmlp/kernel/extremes.hpp"
 #include "eigenmlp/names/choice.hpp"
 
 namespace eigenmlp {
@@ -15,7 +16,7 @@ struct LeakyRelu {
   template <class T>
   static void value(Run<T> Y, const T* parameter) {
     const T s = parameter[0];
-    Y = Y.template max<Eigen::PropagateNaN>(T(0)) + s * Y.template min<Eigen::PropagateNaN>(T(0));
+    Y = larger(Y, T(0)) + s * smaller(Y, T(0));
   }
   template <class T>
   static void multiply_derivative(Run<T> dY, ConstRun<T> Y, ConstRun<T>, const T* parameter) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "eigenmlp/kernel/extremes.hpp"
 #include "eigenmlp/kernel/types.hpp"
 
 namespace eigenmlp {
@@ -12,7 +13,7 @@ struct Relu {
 
   template <class T>
   static void value(Run<T> Y) {
-    Y = Y.template max<Eigen::PropagateNaN>(T(0));
+    Y = larger(Y, T(0));
   }
   template <class T>
   static void multiply_derivative(Run<T> dY, ConstRun<T> Y, ConstRun<T>) {

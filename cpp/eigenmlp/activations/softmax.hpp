@@ -1,5 +1,6 @@
 #pragma once
 
+#include "eigenmlp/kernel/extremes.hpp"
 #include "eigenmlp/kernel/series.hpp"
 
 namespace eigenmlp {
@@ -12,8 +13,7 @@ struct Softmax {
   template <class T>
   static T row_maximum(const T* z, Index z_panel, Index panels) {
     Line<T> most = line(z);
-    for (Index c = 1; c < panels; ++c)
-      most = most.template max<Eigen::PropagateNaN>(line(z + c * z_panel));
+    for (Index c = 1; c < panels; ++c) most = larger(most, line(z + c * z_panel));
     return most.template maxCoeff<Eigen::PropagateNaN>();
   }
 
@@ -52,8 +52,7 @@ struct Softmax {
       const Index count = std::min(p, end - first);
       transpose_block<T>(Y.at(first, 0), count, E, columns);
       Line<T> max = line(E), sum = Line<T>::Zero();
-      for (Index k = 1; k < columns; ++k)
-        max = max.template max<Eigen::PropagateNaN>(line(E + k * p));
+      for (Index k = 1; k < columns; ++k) max = larger(max, line(E + k * p));
       for (Index k = 0; k < columns; ++k) {
         line(E + k * p) = (line(E + k * p) - max).exp();
         sum += line(E + k * p);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "eigenmlp/kernel/extremes.hpp"
 #include "eigenmlp/kernel/series.hpp"
 
 namespace eigenmlp {
@@ -11,7 +12,7 @@ struct Softplus {
 
   template <class T>
   static void value(Run<T> Y) {
-    Y = Y.template max<Eigen::PropagateNaN>(T(0)) + (-Y.abs()).exp().log1p();
+    Y = larger(Y, T(0)) + (-Y.abs()).exp().log1p();
   }
   template <class T>
   static void multiply_derivative(Run<T> dY, ConstRun<T>, ConstRun<T> Z) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "eigenmlp/kernel/extremes.hpp"
 #include "eigenmlp/kernel/series.hpp"
 
 namespace eigenmlp {
@@ -16,7 +17,7 @@ struct Tanh {
     } else {
       // Eigen 3.4 has no vectorised tanh for double: e / (e + 2) with e = exp(2z) - 1, whose
       // relative error stays small near 0; tanh(20) is 1 to the last bit.
-      Y = Y.template max<Eigen::PropagateNaN>(T(-20)).template min<Eigen::PropagateNaN>(T(20));
+      Y = smaller(larger(Y, T(-20)), T(20));
       Y = (T(2) * Y).expm1();
       Y = Y / (Y + T(2));
     }

@@ -79,7 +79,7 @@ struct Block {
 
 // Up to 32 rows (R = 2) x 32 columns (C = 2).
 template <int R, int C>
-void multiply_block(const Block& t) {
+[[gnu::noinline]] void multiply_block(const Block& t) {
   const Index init_bytes = t.init_row * static_cast<Index>(sizeof(float));
   const float* const below = t.init + tile_lines * t.init_row;
   finish_writes(t.A);

@@ -10,6 +10,7 @@
 #include <atomic>
 
 #include "eigenmlp/kernel/amx_permission.hpp"
+#include "eigenmlp/kernel/operand_types.hpp"
 #include "eigenmlp/kernel/pairs.hpp"
 #include "eigenmlp/kernel/product.hpp"
 #if defined(__AVX512BF16__)
@@ -21,18 +22,16 @@
 #include "eigenmlp/kernel/amx.hpp"
 #endif
 
-namespace eigenmlp::rounded {
+namespace eigenmlp::rounded::pairs {
 
-using Operand = float; // the bits of a pair
-using Operands = Panels<Operand>;
-using ConstOperands = Panels<const Operand>;
-inline constexpr Index per_float = 2; // operands in a float's place: so many more fit into a cache
+inline constexpr Index most_per_float = 2; // operands in a float's place: so many more fit a cache
+inline Index per_float() { return most_per_float; }
 
 // Depths are filled up to whole tiles of AMX (pairs.hpp). Sums over the batch read tiles of 32
 // rows, which are stored at once.
-inline constexpr Index row_unit = line_terms;
+inline Index row_unit() { return line_terms; }
 
-inline constexpr bool has_products = true; // of bfloat16, faster than those of floats
+inline bool has_products() { return true; } // of bfloat16, faster than those of floats
 
 #if defined(__AMX_BF16__)
 inline constexpr bool has_tiles = true;
@@ -47,7 +46,9 @@ inline std::atomic<bool>& tiles() {
 } // namespace detail
 // Whether products run on AMX's tiles. Forbidding them is for programs that compare.
 inline bool uses_tiles() { return detail::tiles().load(std::memory_order_relaxed); }
-inline void use_tiles(bool allowed) { detail::tiles() = allowed && has_tiles && amx_permission(); }
+inline void use_products(Bfloat16Products allowed) {
+  detail::tiles() = allowed == Bfloat16Products::tiles && has_tiles && amx_permission();
+}
 
 // What a step costs in float beside one with these.
 inline double speedup() { return uses_tiles() ? 4 : 1.5; }
@@ -85,8 +86,8 @@ inline void store_pairs(const float* from, Index count, Index lines, Operand* to
 // Rows row … row + count - 1 of panel c, which lie at `from`, of a Left with so many columns. What
 // is beyond them in the last line becomes zero: it may be Inf or NaN (padding sums Inf · 0), or
 // have been so in another batch, and these times the zeros of a Right are NaN.
-inline void store_left(const float* from, Index row, Index count, Index c, Index columns,
-                       Operands left) {
+[[gnu::noinline]] inline void store_left(const float* from, Index row, Index count, Index c,
+                                         Index columns, Operands left) {
   constexpr Index p = panel_width<float>;
   const bool alone = c % 2 == 0 && c + 1 == panel_count<float>(columns);
   const Index exist = std::min(p, columns - c * p);
@@ -95,25 +96,25 @@ inline void store_left(const float* from, Index row, Index count, Index c, Index
     detail::round_row(from, exist, alone ? line_pairs : line_pairs / 2, to);
 }
 
-// `row` is a multiple of row_unit, and `count` is one but at the end of the batch.
-inline void store_inputs_over_rows(const float* from, Index row, Index count, Index c,
-                                   Operands to) {
+// `row` is a multiple of row_unit(), and `count` is one but at the end of the batch.
+[[gnu::noinline]] inline void store_inputs_over_rows(const float* from, Index row, Index count,
+                                                     Index c, Operands to) {
   constexpr Index p = panel_width<float>;
   alignas(cache_line) Operand lines[tile_size];
-  for (Index i = 0; i < count; i += row_unit) {
+  for (Index i = 0; i < count; i += line_terms) {
     detail::store_pairs(from + i * p, count - i, tile_lines, lines);
-    transpose_block<float>(lines, p, to.at(c * tile_lines, (row + i) / row_unit), p);
+    transpose_block<float>(lines, p, to.at(c * tile_lines, (row + i) / line_terms), p);
   }
 }
-inline void store_deltas_over_rows(const float* from, Index row, Index count, Index c,
-                                   Operands to) {
+[[gnu::noinline]] inline void store_deltas_over_rows(const float* from, Index row, Index count,
+                                                     Index c, Operands to) {
   detail::store_pairs(from, count, tiles_of(count) * tile_lines, to.at(row / 2, c));
 }
 
 // The block of W in panel d of its rows and panel k of its columns (`rows` x `columns` of it exist)
 // into the Right of W and, unless that is null, of Wᵀ.
-inline void store_weights(const float* block, Index rows, Index, Index d, Index k, Operands W,
-                          Operands Wt) {
+[[gnu::noinline]] inline void store_weights(const float* block, Index rows, Index, Index d, Index k,
+                                            Operands W, Operands Wt) {
   constexpr Index p = panel_width<float>, lines = p / 2;
   if (W.data) detail::store_pairs(block, rows, lines, W.at(d * lines, k));
   if (!Wt.data) return;
@@ -155,4 +156,4 @@ inline void multiply_over_rows(Index n, Index columns, Index C, ConstOperands, C
                  [](Index, Index) {});
 }
 
-} // namespace eigenmlp::rounded
+} // namespace eigenmlp::rounded::pairs

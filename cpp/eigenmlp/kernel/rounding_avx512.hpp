@@ -3,7 +3,7 @@
 
 #include "eigenmlp/kernel/pairs.hpp"
 
-namespace eigenmlp::rounded::detail {
+namespace eigenmlp::rounded::pairs::detail {
 
 // Two rows of 16 floats as 16 pairs, the first row's in the lower halves.
 inline void round_two_rows(const float* even, const float* odd, float* to) {
@@ -25,4 +25,4 @@ inline void round_row(const float* from, Index exist, Index pairs, float* to) {
     _mm256_store_si256(reinterpret_cast<__m256i*>(to), rounded);
 }
 
-} // namespace eigenmlp::rounded::detail
+} // namespace eigenmlp::rounded::pairs::detail

@@ -5,7 +5,7 @@
 #include "eigenmlp/kernel/bfloat16.hpp"
 #include "eigenmlp/kernel/pairs.hpp"
 
-namespace eigenmlp::rounded::detail {
+namespace eigenmlp::rounded::pairs::detail {
 
 inline std::uint32_t rounded_bits(float x) {
   return std::bit_cast<std::uint32_t>(round_to_bfloat16(x));
@@ -28,4 +28,4 @@ inline void round_row(const float* from, Index exist, Index pairs, float* to) {
   std::memcpy(to, both, static_cast<std::size_t>(pairs) * sizeof(float));
 }
 
-} // namespace eigenmlp::rounded::detail
+} // namespace eigenmlp::rounded::pairs::detail

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "eigenmlp/kernel/extremes.hpp"
 #include "eigenmlp/losses/rows.hpp"
 #include "eigenmlp/names/choice.hpp"
 
@@ -23,8 +24,7 @@ struct Huber {
       a.for_each_panel(r, [&](auto y, auto t, const Line<T>& real, Index panel) {
         const auto delta = a.parameter(0, panel);
         const Line<T> d = (y - t) * real;
-        const Line<T> slope =
-            d.template max<Eigen::PropagateNaN>(-delta).template min<Eigen::PropagateNaN>(delta);
+        const Line<T> slope = smaller(larger(d, -delta), delta);
         a.add(sums, slope * (d - slope / T(2)), panel); // both have the sign of d
         t = a.scale[r] * slope;
       });

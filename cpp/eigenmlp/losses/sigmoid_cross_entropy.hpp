@@ -1,5 +1,6 @@
 #pragma once
 
+#include "eigenmlp/kernel/extremes.hpp"
 #include "eigenmlp/losses/rows.hpp"
 
 namespace eigenmlp {
@@ -23,7 +24,7 @@ struct SigmoidCrossEntropy {
       }
       a.for_each_panel(r, [&](auto z, auto t, const Line<T>& real, Index) {
         const Line<T> e = (-z.abs()).exp();
-        sums += (z.template max<Eigen::PropagateNaN>(T(0)) - z * t + e.log1p()) * real;
+        sums += (larger(z, T(0)) - z * t + e.log1p()) * real;
         t = (T(1) / (T(1) + (-z).exp()) - t) * a.scale[r] * real;
       });
       a.row_loss[r] = sums.sum();
@@ -48,8 +49,7 @@ struct SigmoidCrossEntropy {
     const Series<T>&P = a.scratch[0], &G = a.scratch[1];
     a.for_each_panel([&](const Series<T>& z, auto t, const Line<T>& real, T* loss, Index) {
       const Line<T> e = (-z[0].abs()).exp();
-      loss[0] +=
-          ((z[0].template max<Eigen::PropagateNaN>(T(0)) - z[0] * t + e.log1p()) * real).sum();
+      loss[0] += ((larger(z[0], T(0)) - z[0] * t + e.log1p()) * real).sum();
       logistic_coefficient(z, P, G, 0);
       for (Index k = 1; k <= a.order; ++k) {
         loss[k] += ((integral(P, z, k) - t * z[k]) * real).sum();

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "eigenmlp/activations/softmax.hpp"
+#include "eigenmlp/kernel/extremes.hpp"
 #include "eigenmlp/losses/rows.hpp"
 #include "eigenmlp/names/choice.hpp"
 
@@ -85,8 +86,7 @@ struct SoftmaxCrossEntropy {
         const Series<T> z = a.Y.at(r, c);
         const Line<T> t = target(c);
         // Padding logits are so low that max is infinitely above them.
-        const Line<T> shifted =
-            (z[0] - max).template max<Eigen::PropagateNaN>(std::numeric_limits<T>::lowest());
+        const Line<T> shifted = larger(z[0] - max, std::numeric_limits<T>::lowest());
         loss[0] -= (t * shifted).sum();
         for (Index k = 1; k <= a.order; ++k) loss[k] -= (t * z[k]).sum();
       }
@@ -190,7 +190,7 @@ private:
     std::fill_n(best, p, T(-1));
     const T *const label = a.labels, *const scale = a.scale;
     Line<T> max = line(a.Y);
-    for (Index k = 1; k < a.K; ++k) max = max.template max<Eigen::PropagateNaN>(line(a.Y + k * p));
+    for (Index k = 1; k < a.K; ++k) max = larger(max, line(a.Y + k * p));
     Line<T> sum = Line<T>::Zero();
     for (Index k = a.K - 1; k >= 0; --k) {
       const T* const z_k = a.Y + k * p;
@@ -236,8 +236,7 @@ private:
       const T log_sum = std::log(sum);
       Line<T> sums = Line<T>::Zero();
       a.for_each_panel(r, [&, max = max](auto z, auto t, const Line<T>& real, Index) {
-        const Line<T> shifted =
-            (z - max).template max<Eigen::PropagateNaN>(std::numeric_limits<T>::lowest());
+        const Line<T> shifted = larger(z - max, std::numeric_limits<T>::lowest());
         sums += t * shifted * real;
         t = (total * (shifted - log_sum).exp() - t) * a.scale[r] * real;
       });

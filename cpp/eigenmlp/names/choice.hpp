@@ -39,7 +39,7 @@ inline bool take_number(std::string_view& text, double& number) {
   return true;
 }
 
-inline Choice parse_choice(const std::string& text) {
+[[gnu::cold]] inline Choice parse_choice(const std::string& text) {
   const std::size_t open = text.find('(');
   Choice choice{text.substr(0, open), {}, {}};
   if (open == std::string::npos) return choice;
@@ -104,8 +104,8 @@ constexpr ParameterList parameters_of() {
 }
 
 // The values that `choice` gives to the declared parameters, in their order.
-inline std::vector<std::vector<double>> parameter_values(const ParameterList& declared,
-                                                         const Choice& choice) {
+[[gnu::cold]] inline std::vector<std::vector<double>>
+parameter_values(const ParameterList& declared, const Choice& choice) {
   std::vector<std::vector<double>> values;
   std::size_t used = 0;
   for (std::size_t i = 0; i < most_parameters && declared.names[i]; ++i) {

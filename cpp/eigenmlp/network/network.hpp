@@ -62,8 +62,9 @@ public:
   // sizes = {D, h1, …, K}; one activation a layer, the last one being the output activation.
   // Activations and loss are names, with parameters if need be: choice.hpp. Any loss takes
   // reduction='mean' or 'sum'. `rounds`: the operands of products are rounded to bfloat16.
-  Network(const std::vector<Index>& sizes, const std::vector<std::string>& activations,
-          const std::string& loss, bool bias, T input_scale, bool rounds = false)
+  [[gnu::cold]] Network(const std::vector<Index>& sizes,
+                        const std::vector<std::string>& activations, const std::string& loss,
+                        bool bias, T input_scale, bool rounds = false)
       : bias_(bias), rounds_(rounds), units_(input_scale), loss_choice_(parse_choice(loss)) {
     if (rounds && !can_round<T>) throw std::invalid_argument("only float operands can be rounded");
     constexpr Index p = panel_width<T>;
@@ -129,7 +130,7 @@ public:
   // Whether products read operands rounded to bfloat16.
   bool rounds() const { return can_round<T> && rounds_; }
   // Threads share the rows of a batch in multiples of it.
-  Index row_unit() const { return rounds() ? rounded::row_unit : 1; }
+  Index row_unit() const { return rounds() ? rounded::row_unit() : 1; }
   const Units<T>& units() const { return units_; }
   Index inputs() const { return layers_.front().D; }
   Index outputs() const { return layers_.back().K; }
@@ -188,7 +189,7 @@ public:
 private:
   Index rows(const Layer<T>& layer) const { return layer.D + (bias_ ? 1 : 0); }
 
-  void choose_loss() {
+  [[gnu::cold]] void choose_loss() {
     loss_ = &find_by_name(loss_table<T>, loss_choice_.name, "loss");
     for (const auto& [key, word] : loss_choice_.words) {
       if (key != "reduction" || (word != "mean" && word != "sum"))
@@ -199,7 +200,7 @@ private:
     fill_loss_parameters();
   }
 
-  void fill_loss_parameters() {
+  [[gnu::cold]] void fill_loss_parameters() {
     constexpr Index p = panel_width<T>;
     const auto values = parameter_values(loss_->parameters, loss_choice_);
     const Index K = outputs(), row = panel_count<T>(K) * p;

@@ -28,7 +28,7 @@ public:
   explicit Units(T input_scale) : factor_(input_scale) {}
 
   // Throws unless the values are those of D inputs, and of K outputs whose loss is of values.
-  Units(const UnitValues& values, Index D, Index K, const Loss<T>& loss) {
+  [[gnu::cold]] Units(const UnitValues& values, Index D, Index K, const Loss<T>& loss) {
     const auto& [m, s, b, a] = values;
     for (const auto* given : {&m, &s})
       if (!given->empty() && static_cast<Index>(given->size()) != D)

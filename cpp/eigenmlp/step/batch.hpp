@@ -56,8 +56,8 @@ struct Batch : BatchView<T> {
   }
 
 private:
-  bool reserve_panels(const Network<T>& net, Index rows, bool inputs, bool input_gradient,
-                      const std::vector<double>& dropout) {
+  [[gnu::cold]] bool reserve_panels(const Network<T>& net, Index rows, bool inputs,
+                                    bool input_gradient, const std::vector<double>& dropout) {
     if (rows <= capacity && (!inputs || Y[0].data) && (!input_gradient || dY[0].data)) return false;
     rows = std::max(rows, capacity);
     capacity = 0; // stays so if memory runs out below

@@ -17,7 +17,7 @@ struct RoundedBatch {
 
   // Room for `rows` rows in `buffer`.
   template <class T>
-  void reserve(const Network<T>& net, Index rows, Buffer<rounded::Operand>& buffer) {
+  [[gnu::cold]] void reserve(const Network<T>& net, Index rows, Buffer<rounded::Operand>& buffer) {
     using namespace rounded;
     const std::size_t L = net.layers().size();
     std::vector<std::pair<Operands*, Index>> places;

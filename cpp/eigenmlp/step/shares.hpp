@@ -54,7 +54,7 @@ Index chunk_rows(const Network<T>& net, bool stored = false, Index budget = Inde
   Index widest = stored ? 0 : net.inputs();
   for (const auto& layer : net.layers()) widest = std::max(widest, layer.K);
   const Index fit = budget / (widest * static_cast<Index>(sizeof(T)));
-  return std::max<Index>(16, net.rounds() ? fit * rounded::per_float : fit);
+  return std::max<Index>(16, net.rounds() ? fit * rounded::per_float() : fit);
 }
 
 // Calls body(from, to) for chunks of rows begin … end - 1 until it returns false, which is

@@ -18,8 +18,8 @@ namespace eigenmlp {
 template <class T>
 class Stepper {
 public:
-  Stepper(Network<T>& net, const std::string& optimizer, const std::vector<double>& hyper,
-          const Settings& settings)
+  [[gnu::cold]] Stepper(Network<T>& net, const std::string& optimizer,
+                        const std::vector<double>& hyper, const Settings& settings)
       : net_(net), optimizer_(find_by_name(optimizer_table<T>, optimizer, "optimizer")),
         settings_(settings) {
     const std::vector<double>& rates = settings.dropout;

@@ -34,8 +34,8 @@ class Trainer : public Stepper<T> {
 public:
   using typename Stepper<T>::StepResult;
 
-  Trainer(Network<T>& net, const std::string& optimizer, const std::vector<double>& hyper,
-          const Settings& settings = {})
+  [[gnu::cold]] Trainer(Network<T>& net, const std::string& optimizer,
+                        const std::vector<double>& hyper, const Settings& settings = {})
       : Stepper<T>(net, optimizer, hyper, settings) {}
 
   // Whole epochs over the data; `results` has room for epochs.count. `stop` is asked every 10 ms,

@@ -12,7 +12,7 @@ namespace eigenmlp {
 
 // Panels of W's rows that are summed together, so that their inputs stay in L2.
 inline constexpr Index block_panels = 8;
-inline constexpr Index most_block_panels = block_panels * rounded::per_float; // if the net rounds
+inline constexpr Index most_block_panels = block_panels * rounded::most_per_float;
 
 // A rectangle of a layer's W: panels of rows d … d_end - 1, panels of columns k … k_end - 1.
 struct Rectangle {
@@ -82,7 +82,7 @@ void sum_rectangle(const Network<T>& net, const BatchView<T>& batch, std::size_t
   const Index strips = ceil_div(part.k_end - part.k, strip_panels<T>);
   static_assert(block_panels <= large_tree_panels);
   const bool small = threads_share_blocks(net, blocks);
-  const Index step = small ? tree_panels : net.rounds() ? most_block_panels : block_panels;
+  const Index step = small ? tree_panels : block_panels * (net.rounds() ? rounded::per_float() : 1);
   for (Index d = part.d; d < part.d_end; d += step) {
     const Index d_end = std::min(d + step, part.d_end);
     const Index block_rows = std::min(d_end * p, layer.D) - d * p;

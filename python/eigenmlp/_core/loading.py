@@ -2,8 +2,8 @@
 
 ``EIGENMLP_ISA=v2|v3|v4|bf16|amx`` forces a variant on x86-64, ``baseline|bf16`` on aarch64; one of
 another architecture, one that was not built, or that the processor or the operating system does not
-support, is an `ImportError`. On x86-64 ``bf16`` and ``amx`` are one object, without and with AMX's
-tiles.
+support, is an `ImportError`. On x86-64 ``v4``, ``bf16`` and ``amx`` are one object, which is told
+whether the processor multiplies bfloat16, and in AMX's tiles.
 
 A variant is a shared object without Python in it, ``variants/NAME.so`` beside the module
 ``_bindings``, which loads it.
@@ -19,7 +19,7 @@ core = _bindings
 version: str = _cpu.version
 
 _OBJECTS_OF = {
-    "x86-64": {"amx": "amx", "bf16": "amx", "v4": "v4", "v3": "v3", "v2": "v2"},
+    "x86-64": {"amx": "v4", "bf16": "v4", "v4": "v4", "v3": "v3", "v2": "v2"},
     "aarch64": {"bf16": "bf16", "baseline": "baseline"},
     "other": {"baseline": "baseline"},
 }
@@ -67,6 +67,4 @@ def _choose() -> str:
 
 
 level: str = _choose()
-core.load(_path_of(level))
-if level == "bf16":
-    core.use_tiles(False)
+core.load(_path_of(level), level)

@@ -3,23 +3,22 @@
 #pragma once
 
 #include "eigenmlp/kernel/bfloat16.hpp"
+#include "eigenmlp/kernel/operand_types.hpp"
 #include "eigenmlp/kernel/product.hpp"
 
-namespace eigenmlp::rounded {
+namespace eigenmlp::rounded::floats {
 
-inline constexpr bool has_products = false; // of bfloat16, faster than those of floats
+inline bool has_products() { return false; } // of bfloat16, faster than those of floats
 inline bool uses_tiles() { return false; }
-inline void use_tiles(bool) {}
+inline void use_products(Bfloat16Products) {}
 // What a step costs in float beside one with these.
 inline double speedup() { return 1; }
 
-using Operand = float;
-using Operands = Panels<Operand>;
-using ConstOperands = Panels<const Operand>;
-inline constexpr Index per_float = 1; // operands in a float's place
+inline constexpr Index most_per_float = 1; // operands in a float's place
+inline Index per_float() { return most_per_float; }
 
 // Rows that must be stored at once: threads share a batch in multiples of it.
-inline constexpr Index row_unit = 1;
+inline Index row_unit() { return 1; }
 
 // A Left (rows, depth): panels [depth / p][rows][p]. A Right: [columns / p][depth][p].
 inline Index left_panel(Index rows) { return panel_stride<float>(rows); }
@@ -77,4 +76,4 @@ inline void multiply_over_rows(Index n, Index columns, Index C, ConstOperands X,
                              from_zero, out);
 }
 
-} // namespace eigenmlp::rounded
+} // namespace eigenmlp::rounded::floats
