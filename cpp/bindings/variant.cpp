@@ -4,7 +4,9 @@
 #include <stdexcept>
 
 #ifdef _WIN32
+#ifndef NOMINMAX // as MinGW does
 #define NOMINMAX
+#endif
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 #else

@@ -1,6 +1,8 @@
 // The step loop and one-row prediction allocate nothing: operator new is counted, and Eigen's own
 // allocations (which do not go through it) end the program while they are forbidden.
 #define EIGEN_RUNTIME_NO_MALLOC
+#include <limits>
+
 #include "check.hpp"
 #define eigen_assert(condition) ::eigenmlp::test::check(condition, "Eigen: " #condition)
 
@@ -12,6 +14,7 @@ std::atomic<long> allocations{0};
 
 void* allocate(std::size_t size, std::size_t alignment) {
   ++allocations;
+  if (size > std::numeric_limits<std::ptrdiff_t>::max() - alignment) return nullptr;
   const std::size_t whole = (size + alignment - 1) / alignment * alignment;
   return std::aligned_alloc(alignment, whole == 0 ? alignment : whole);
 }

@@ -82,9 +82,11 @@ struct Scaling {
 
 namespace detail {
 // y = h numbers from s, which stand in columns d … d + h - 1. A loop and not Eigen's expressions,
-// of which every h and S would have types of their own: a fifth of the time to compile.
+// of which every h and S would have types of their own: a fifth of the time to compile. Clang
+// writes it out before it looks at the pragma, and then has vectors only where y lies apart from
+// the rest.
 template <Index h, bool by_columns, class T, class S>
-void move(const S* s, const Scaling<T>& scaling, Index d, T* y) {
+void move(const S* s, const Scaling<T>& scaling, Index d, T* __restrict y) {
   [[maybe_unused]] const double* const shift = by_columns ? scaling.shift + d : nullptr;
   [[maybe_unused]] const T* const scale = by_columns ? scaling.scale + d : nullptr;
   [[maybe_unused]] const T factor = scaling.factor;
