@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <random>
+#include <thread>
 
 #include "check.hpp"
 #include "eigenmlp/threads/work.hpp"
@@ -214,6 +215,19 @@ void test_shared_chooser() {
   check(late.choose(work, 2).reason == Reason::guess, "nothing is known yet");
   late.report(work, 2, 2, 1, ago(50 * ms));
   check(late.choose(work, 2).reason == Reason::late, "50 ms are late for work of 1 ms");
+
+  // A thread that reads ahead: two do not wait for it, and that they were late is forgotten.
+  SharedChooser helped;
+  const std::int64_t before = detail::now_ns();
+  detail::helpers.begin();
+  check(helped.choose(work, 2).threads == 1, "one of two, while a helper has the other's core");
+  helped.report(work, 2, 2, 1, before - 50'000'000);
+  detail::helpers.end(detail::now_ns());
+  helped.report(work, 2, 2, 1, before);
+  check(helped.choose(work, 2).reason == Reason::guess, "lateness beside a helper says nothing");
+  std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  helped.report(work, 2, 2, 1, ago(0.5 * ms));
+  check(helped.choose(work, 2).reason != Reason::guess, "what comes after it does");
 
   SharedChooser forced;
   force_threads(2);

@@ -204,6 +204,7 @@ struct Variant {
   int (*limit_threads)(int n) noexcept;
   void (*force_threads)(int n) noexcept;
   int (*last_decision)(const char** why) noexcept; // how many threads
+  void (*helper)(bool at_work) noexcept;           // threads/work.hpp: begins, or ends
   void (*owners_may_be_gone)() noexcept;           // threads/lock.hpp
 
   Functions<float> float32;

@@ -33,6 +33,12 @@ extern "C" EIGENMLP_EXPORT const Variant* eigenmlp_variant(int version) {
                                [](int n) noexcept { return limit_threads(n); },
                                [](int n) noexcept { force_threads(n); },
                                &decision,
+                               [](bool at_work) noexcept {
+                                 if (at_work)
+                                   detail::helpers.begin();
+                                 else
+                                   detail::helpers.end(detail::now_ns());
+                               },
                                []() noexcept { owners_may_be_gone() = true; },
                                float32_functions,
                                float64_functions};

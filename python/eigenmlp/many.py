@@ -14,7 +14,7 @@ from ._basics.shown import shown
 from ._basics.unmoved import unmoved_if
 from ._inputs import checks
 from ._training import elsewhere, plausible, validation_rows
-from ._training.native_runs import Run, alone, side_by_side
+from ._training.native_runs import Outcome, Run, alone, side_by_side
 from ._training.pool import Job, Pack, Pool
 from ._training.progress import progress_bar
 from ._training.training import Data, Surroundings, Training
@@ -142,7 +142,8 @@ def fit_many(
     for run in runs:
         plausible.columns(run.net, run.data[0])
     packs = [
-        Pack(places, partial(_train_pack, [runs[i] for i in places])) for places in _packs(runs)
+        Pack(places, partial(_train_pack, [runs[i] for i in places], keeps))
+        for places in _packs(runs)
     ]
     with progress_bar(epochs * len(nets), progress) as bar:
         histories = Pool(jobs, bar, keeps, packs).run()
@@ -237,12 +238,12 @@ def _packs(runs: list[_Run]) -> list[list[int]]:
 
 def _train_pack(
     runs: list[_Run],
+    keeps: tuple[type[Exception], ...],
     around: Surroundings,
     advances: Sequence[Callable[[int, History], None] | None],
-) -> list[History | BaseException]:
-    return side_by_side(
-        [run.steps(around, advance) for run, advance in zip(runs, advances, strict=True)]
-    )
+) -> list[Outcome]:
+    steps = [run.steps(around, advance) for run, advance in zip(runs, advances, strict=True)]
+    return side_by_side(steps, keeps)
 
 
 def _takes(net: MLP) -> Any:

@@ -60,6 +60,16 @@ def limited(n: int | None) -> Iterator[None]:
         core.limit_threads(before)
 
 
+@contextmanager
+def helping() -> Iterator[None]:
+    """Around what a thread beside the calls does, as reading ahead: they leave it a processor."""
+    core.helper(True)
+    try:
+        yield
+    finally:
+        core.helper(False)
+
+
 def _checked(n: object, where: str) -> int:
     from ._inputs.checks import integer  # not needed for an import of the package
 

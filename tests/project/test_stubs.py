@@ -57,6 +57,8 @@ def runtime_names(owner: object) -> dict[str, object]:
     for name, value in vars(owner).items():
         if (name.startswith("_") and name != "__init__") or type(value).__name__ == "module":
             continue
+        if isinstance(value, staticmethod):
+            value = value.__func__
         if isinstance(value, type):
             names[name] = runtime_names(value)
         else:

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <bit>
 #include <chrono>
+#include <limits>
 
 #include "eigenmlp/threads/chooser.hpp"
 #include "eigenmlp/threads/parallel.hpp"
@@ -75,8 +76,28 @@ private:
   std::atomic<std::int64_t> met_at_ns_{-memory_ns};
 };
 
+// Threads of this program that compute something else now and then, as one that reads ahead. They
+// are soon done: that they make others late says nothing of how many threads are best.
+class Helpers {
+public:
+  void begin() { at_work_.fetch_add(1, std::memory_order_relaxed); }
+  void end(std::int64_t now_ns) {
+    ended_at_ns_.store(now_ns, std::memory_order_relaxed);
+    at_work_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  bool at_work() const { return at_work_.load(std::memory_order_relaxed) > 0; }
+  bool at_work_since(std::int64_t ns) const {
+    return at_work() || ended_at_ns_.load(std::memory_order_relaxed) > ns;
+  }
+
+private:
+  std::atomic<int> at_work_{0};
+  std::atomic<std::int64_t> ended_at_ns_{std::numeric_limits<std::int64_t>::min()};
+};
+
 namespace detail {
 inline CallsAtOnce sharing_calls;
+inline Helpers helpers;
 inline std::atomic<int> forced_threads{0}; // 0: the chooser decides
 inline std::atomic<int> last_decision{1};  // threads + 2 · most_threads · reason
 
@@ -120,6 +141,7 @@ public:
     const std::int64_t now = detail::now_ns();
     const int calls = detail::sharing_calls.count(now);
     most = std::max(1, std::min(most, (max_threads() + calls - 1) / calls));
+    if (most == 2 && detail::helpers.at_work()) most = 1; // two would wait for each other
     Decision decision{work.guess(most), Reason::guess};
     if (!taken_.test_and_set(std::memory_order_acquire)) {
       decision = chooser_.choose(decision.threads, most, work.alone(), now);
@@ -132,7 +154,7 @@ public:
   // about one size share a chooser; what was forced, or has next to none, says nothing.
   void report(const Work& work, int threads, int most, double times, std::int64_t began) {
     const bool forced = detail::forced_threads.load(std::memory_order_relaxed) > 0;
-    if (forced || work.alone() < Chooser::too_small) return;
+    if (forced || work.alone() < Chooser::too_small || detail::helpers.at_work_since(began)) return;
     if (taken_.test_and_set(std::memory_order_acquire)) return;
     const std::int64_t now = detail::now_ns();
     chooser_.report(threads, most, times * work.operations, static_cast<double>(now - began),

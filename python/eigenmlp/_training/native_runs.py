@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,12 +94,31 @@ def thrown_into(run: Run, error: BaseException) -> tuple[NativeRun | None, Histo
         return None, end.value
 
 
-def side_by_side(runs: Sequence[Run]) -> list[History | BaseException]:
-    """Runs to their ends, in this thread; each one's history, or the error that ended it."""
-    outcomes: list[History | BaseException] = [History()] * len(runs)
+class Stopped(Exception):
+    """What ends a run from outside."""
+
+
+class Outcome(NamedTuple):
+    """How a run ended: with a history, and an error if that ended it."""
+
+    history: History | None
+    error: BaseException | None = None
+
+    @classmethod
+    def of(cls, error: BaseException) -> Outcome:
+        """With the history that the error has now: several runs may end with the same one."""
+        return cls(getattr(error, "history", None), error)
+
+
+def side_by_side(runs: Sequence[Run], keeps: tuple[type[Exception], ...] = ()) -> list[Outcome]:
+    """Runs to their ends, in this thread.
+
+    An error that is not one of `keeps` ends the others too: they are `Stopped`.
+    """
+    outcomes = [Outcome(None, Stopped()) for _ in runs]
     asked: dict[int, NativeRun] = {}
 
-    def go_on(place: int, answer: RunResult | BaseException | None) -> None:
+    def go_on(place: int, answer: RunResult | BaseException | None) -> bool:
         asked.pop(place, None)
         try:
             if isinstance(answer, BaseException):
@@ -107,21 +126,35 @@ def side_by_side(runs: Sequence[Run]) -> list[History | BaseException]:
             else:
                 request, history = next_of(runs[place], answer)
         except BaseException as error:
-            outcomes[place] = error
-            return
+            outcomes[place] = Outcome.of(error)
+            return isinstance(error, keeps)
         if request is not None:
             asked[place] = request
-        elif history is not None:
-            outcomes[place] = history
+        else:
+            outcomes[place] = Outcome(history)
+        return True
 
-    try:
+    def all_go_on() -> bool:
         for place in range(len(runs)):
-            go_on(place, None)
+            if not go_on(place, None):
+                return False
         while asked:
             first = next(iter(asked.values()))
             places = [place for place, request in asked.items() if request.is_like(first)]
-            for place, answer in zip(places, _answers([asked[i] for i in places]), strict=True):
-                go_on(place, answer)
+            answers = _answers([asked[place] for place in places])
+            if not all([go_on(place, answers[i]) for i, place in enumerate(places)]):
+                return False
+        return True
+
+    try:
+        try:
+            all_go_on()
+        except BaseException as error:  # Ctrl-C that comes between two runs
+            if not asked:
+                raise
+            go_on(next(iter(asked)), error)
+        for place in list(asked):
+            go_on(place, Stopped())
     finally:
         for run in runs:
             run.close()

@@ -18,20 +18,17 @@ from numpy.typing import NDArray
 
 from ..history import History
 from ..threads import get_num_threads, limited
+from .native_runs import Outcome
+from .native_runs import Stopped as Stopped
 from .progress import Bar
 from .training import Surroundings, shuffled
 
 Advance = Callable[[int, History], None]
 Train = Callable[[Surroundings, "Advance | None"], History]
-Outcome = History | BaseException
 
 _PATIENCE = 5.0  # seconds for threads to end after Ctrl-C; they look every 10 ms
 _LOOKS = 0.05  # seconds between looks for Ctrl-C, which wakes nobody under Polars' handler of it
 _HELD = 1 << 23  # row numbers of shuffles that are kept for other runs: 64 MiB
-
-
-class Stopped(Exception):
-    """What ends a run from outside."""
 
 
 @dataclass(frozen=True)
@@ -166,27 +163,24 @@ class Pool:
         advances = [None if self._bar is None else advance_of(place) for place in pack.places]
         outcomes = pack.train(self._around, advances)
         for place, advance, outcome in zip(pack.places, advances, outcomes, strict=True):
-            history = self._history_of(place, outcome)
-            self._histories[place] = history
+            if outcome.error is not None and not isinstance(outcome.error, self._keeps):
+                self._histories[place] = outcome.history
+                self._end_by(place, outcome.error)
+                continue
+            history = self._histories[place] = outcome.history or History()
             left = self._jobs[place].epochs - done[place]
-            ended = isinstance(outcome, BaseException) and not isinstance(outcome, self._keeps)
-            if advance is not None and history is not None and left > 0 and not ended:
-                advance(left, history)  # stopped early
+            if advance is not None and left > 0:  # stopped early
+                advance(left, history)
 
-    def _history_of(self, place: int, outcome: Outcome) -> History | None:
-        """What an outcome leaves; an error that is not kept ends all."""
-        if isinstance(outcome, History):
-            return outcome
-        history: History | None = getattr(outcome, "history", None)
-        if isinstance(outcome, self._keeps):
-            return history or History()
-        if not isinstance(outcome, Stopped):
-            with self._lock:
-                if self._error is None:
-                    with suppress(AttributeError, TypeError):
-                        outcome.index = place  # type: ignore[attr-defined]
-                self._end(outcome)
-        return history
+    def _end_by(self, place: int, error: BaseException) -> None:
+        """The first error that is not kept ends all."""
+        if isinstance(error, Stopped):
+            return
+        with self._lock:
+            if self._error is None:
+                with suppress(AttributeError, TypeError):
+                    error.index = place  # type: ignore[attr-defined]
+            self._end(error)
 
     def _costs(self, pack: Pack) -> list[float]:
         return [self._jobs[place].cost for place in pack.places]
@@ -195,9 +189,9 @@ class Pool:
     def _alone(job: Job) -> Callable[[Surroundings, Sequence[Advance | None]], list[Outcome]]:
         def train(around: Surroundings, advances: Sequence[Advance | None]) -> list[Outcome]:
             try:
-                return [job.train(around, advances[0])]
+                return [Outcome(job.train(around, advances[0]))]
             except BaseException as error:
-                return [error]
+                return [Outcome.of(error)]
 
         return train
 

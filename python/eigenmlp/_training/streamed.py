@@ -24,6 +24,7 @@ from ..choices import Choices
 from ..datasets.shards import BLOCK_BYTES, Shards, refuse_row, same_length
 from ..errors import DivergenceError
 from ..history import History
+from ..threads import helping
 from . import agreement, plausible
 from .ranks import alike
 from .stepper import Stepper
@@ -162,10 +163,15 @@ class Streamed:
     def _pools(self, unit: int, seed: int | None) -> Iterator[Pool]:
         """Pools of multiples of `unit` rows, but for the last; the next one is read meanwhile."""
         made = self._read_pools(unit, seed)
+
+        def read() -> Pool | None:
+            with helping():
+                return next(made, None)
+
         with ThreadPoolExecutor(1, "eigenmlp-reader") as reader:
-            coming = reader.submit(next, made, None)
+            coming = reader.submit(read)
             while (pool := coming.result()) is not None:
-                coming = reader.submit(next, made, None)
+                coming = reader.submit(read)
                 yield pool
                 del pool
 
