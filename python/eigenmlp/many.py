@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from ._basics.shown import shown
 from ._basics.unmoved import unmoved_if
 from ._inputs import checks
 from ._training import elsewhere, plausible, validation_rows
-from ._training.native_runs import Run, alone, side_by_side
+from ._training.native_runs import Outcome, Run, alone, side_by_side
 from ._training.pool import Job, Pack, Pool
 from ._training.progress import progress_bar
 from ._training.training import Data, Surroundings, Training
@@ -239,10 +240,11 @@ def _train_pack(
     runs: list[_Run],
     around: Surroundings,
     advances: Sequence[Callable[[int, History], None] | None],
-) -> list[History | BaseException]:
-    return side_by_side(
-        [run.steps(around, advance) for run, advance in zip(runs, advances, strict=True)]
-    )
+    ended: Callable[[int, Outcome], None],
+) -> None:
+    among = replace(around, side_by_side=len(runs))
+    steps = [run.steps(among, advance) for run, advance in zip(runs, advances, strict=True)]
+    side_by_side(steps, ended)
 
 
 def _takes(net: MLP) -> Any:

@@ -6,7 +6,8 @@ runs of networks of one shape can go on in one thread, and their native calls be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,25 +95,42 @@ def thrown_into(run: Run, error: BaseException) -> tuple[NativeRun | None, Histo
         return None, end.value
 
 
-def side_by_side(runs: Sequence[Run]) -> list[History | BaseException]:
-    """Runs to their ends, in this thread; each one's history, or the error that ended it."""
-    outcomes: list[History | BaseException] = [History()] * len(runs)
+@dataclass(frozen=True)
+class Failed:
+    """What ended a run, and its history so far if it had begun: several may end by one error."""
+
+    error: BaseException
+    history: History | None
+
+
+Outcome = History | Failed
+
+
+def failed(error: BaseException) -> Failed:
+    """As the run has just raised it."""
+    return Failed(error, getattr(error, "history", None))
+
+
+def side_by_side(runs: Sequence[Run], ended: Callable[[int, Outcome], None]) -> None:
+    """Runs to their ends, in this thread; `ended` is told of each at once, and may stop others."""
     asked: dict[int, NativeRun] = {}
+    left = set(range(len(runs)))
 
     def go_on(place: int, answer: RunResult | BaseException | None) -> None:
         asked.pop(place, None)
+        outcome: Outcome | None
         try:
             if isinstance(answer, BaseException):
-                request, history = thrown_into(runs[place], answer)
+                request, outcome = thrown_into(runs[place], answer)
             else:
-                request, history = next_of(runs[place], answer)
+                request, outcome = next_of(runs[place], answer)
         except BaseException as error:
-            outcomes[place] = error
-            return
+            request, outcome = None, failed(error)
         if request is not None:
             asked[place] = request
-        elif history is not None:
-            outcomes[place] = history
+        elif outcome is not None:
+            left.discard(place)
+            ended(place, outcome)
 
     try:
         for place in range(len(runs)):
@@ -120,15 +138,21 @@ def side_by_side(runs: Sequence[Run]) -> list[History | BaseException]:
         while asked:
             first = next(iter(asked.values()))
             places = [place for place, request in asked.items() if request.is_like(first)]
-            for place, answer in zip(places, _answers([asked[i] for i in places]), strict=True):
+            answers = _answers([asked[place] for place in places])
+            for place, answer in zip(places, answers, strict=True):
                 go_on(place, answer)
+    except BaseException as error:  # Ctrl-C between two of them
+        for place in list(left):
+            with suppress(AttributeError):
+                del error.history  # type: ignore[attr-defined]  # another run's
+            go_on(place, error)
+        raise
     finally:
         for run in runs:
             run.close()
-    return outcomes
 
 
-def _answers(requests: Sequence[NativeRun]) -> list[RunResult | BaseException]:
+def _answers(requests: Sequence[NativeRun]) -> Iterator[RunResult | BaseException]:
     """Of requests that are alike: at once if that can be and pays, else one by one."""
     first, answers = requests[0], None
     if len(requests) > 1:
@@ -144,13 +168,16 @@ def _answers(requests: Sequence[NativeRun]) -> list[RunResult | BaseException]:
                 first.check,
             )
         except BaseException as error:
-            return [error] * len(requests)
+            yield from [error] * len(requests)
+            return
     if answers is not None:
-        return list(answers)
-    found: list[RunResult | BaseException] = []
+        yield from answers
+        return
     for request in requests:
         try:
-            found.append(request())
+            if request.check is not None:
+                request.check()  # the one before may have ended all
+            answer: RunResult | BaseException = request()
         except BaseException as error:
-            found.append(error)
-    return found
+            answer = error
+        yield answer
