@@ -184,7 +184,7 @@ void test_who_cannot() {
   Fit<float> other = several.fits[1];
   other.epochs.batch_size = 31;
   check(!SideBySide<float>::alike(several.fits[0], other), "another batch size");
-  std::vector<float> gradient(static_cast<std::size_t>(net.parameter_count()));
+  Buffer<float> gradient(net.panel_size());
   several.trainers[1]->apply(gradient.data(), 0.1);
   check(!SideBySide<float>::alike(several.fits[0], several.fits[1]), "another number of steps");
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -142,8 +143,7 @@ def fit_many(
     for run in runs:
         plausible.columns(run.net, run.data[0])
     packs = [
-        Pack(places, partial(_train_pack, [runs[i] for i in places], keeps))
-        for places in _packs(runs)
+        Pack(places, partial(_train_pack, [runs[i] for i in places])) for places in _packs(runs)
     ]
     with progress_bar(epochs * len(nets), progress) as bar:
         histories = Pool(jobs, bar, keeps, packs).run()
@@ -238,12 +238,13 @@ def _packs(runs: list[_Run]) -> list[list[int]]:
 
 def _train_pack(
     runs: list[_Run],
-    keeps: tuple[type[Exception], ...],
     around: Surroundings,
     advances: Sequence[Callable[[int, History], None] | None],
-) -> list[Outcome]:
-    steps = [run.steps(around, advance) for run, advance in zip(runs, advances, strict=True)]
-    return side_by_side(steps, keeps)
+    ended: Callable[[int, Outcome], None],
+) -> None:
+    among = replace(around, side_by_side=len(runs))
+    steps = [run.steps(among, advance) for run, advance in zip(runs, advances, strict=True)]
+    side_by_side(steps, ended)
 
 
 def _takes(net: MLP) -> Any:

@@ -243,6 +243,14 @@ def test_blank_lines_of_any_spaces_are_no_rows(empty_folder):
     assert read(text) == (["a", "b"], [(1, "x"), (2, "y")])
 
 
+@pytest.mark.parametrize("separator", [",", "\t"])
+@pytest.mark.parametrize("blank", [" ", "\v", "\f", "\x1c", "\u00a0", "\u00a0 "])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_blank_lines_at_the_end_and_among_tabs_are_no_rows(empty_folder, separator, blank, end):
+    text = f"a,b\n1,x\n{blank}\n2,\n{blank}{end}".replace(",", separator)
+    assert read(text) == (["a", "b"], [(1, "x"), (2, None)])
+
+
 def test_words_among_numbers_are_told_of(empty_folder):
     rows = "".join(f"{i},x\n" for i in range(20))
     with open("t.csv", "w", encoding="utf-8") as file:

@@ -129,3 +129,29 @@ def test_other_seeds_are_refused_as_by_sklearn(seed):
     with pytest.raises(ValueError, match=r"seed|Seed") as ours:
         _orders.random_state(seed)
     assert str(ours.value) == str(theirs.value)
+
+
+@pytest.mark.parametrize(("rows", "draws", "most"), [(2000, 4, 2300), (2, 20, 10_000)])
+def test_what_is_taken_back_is_not_shuffled_from_the_start_of_a_long_fit(
+    rows, draws, most, monkeypatch
+):
+    ours, theirs = np.random.RandomState(3), np.random.RandomState(3)
+    orders = Orders(ours, rows, alone=True)
+    drawn = np.empty((1000, rows), np.int64)
+    for _ in range(draws):
+        orders.draw(drawn)
+    again = []
+    real = _orders._shuffled
+
+    def counted(rng, order, into):
+        again.append(len(into))
+        return real(rng, order, into)
+
+    monkeypatch.setattr(_orders, "_shuffled", counted)
+    orders.take_back(400)
+    assert sum(again) <= most
+    places = np.arange(rows)
+    for _ in range(draws * 1000 - 400):
+        theirs.shuffle(places)
+    assert str(ours.get_state()) == str(theirs.get_state())
+    np.testing.assert_array_equal(orders.last, drawn[599])

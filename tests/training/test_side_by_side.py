@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -136,6 +137,50 @@ def test_one_that_diverges_is_told_of_as_alone(packs: list[int]) -> None:
         np.testing.assert_array_equal(nets[i].parameters, others[i].parameters)
 
 
+def test_one_that_diverges_ends_the_others_at_once(packs: list[int]) -> None:
+    nets = make(16)
+    nets[0].parameters = np.array([0.0] * (nets[0].parameter_count - 2) + [3e38, -3e38])
+    with pytest.raises(em.DivergenceError) as raised:
+        em.fit_many(nets, X, LABELS, epochs=50, seed=1, progress=False)
+    assert raised.value.index == 0
+    histories = raised.value.histories
+    assert packs == [0] and [len(history.loss) for history in histories] == [0] * 16
+    assert len({id(history) for history in histories}) == 16
+
+
+def test_shuffles_of_a_pack_take_no_more_memory_than_one_networks(
+    monkeypatch: pytest.MonkeyPatch, threads_as_before: None
+) -> None:
+    held = []
+    real = facade.run_side_by_side
+
+    def counted(trainers: Any, *arguments: Any) -> Any:
+        held.append(sum(orders.size for orders in arguments[4]))
+        return real(trainers, *arguments)
+
+    monkeypatch.setattr(native_runs, "run_side_by_side", counted)
+    em.set_num_threads(1)
+    em.fit_many(make(16), X, LABELS, epochs=1000, batch_size=100, progress=False)
+    assert len(held) > 1 and max(held) <= 1 << 21
+
+
+def test_two_calls_on_the_same_networks_in_different_orders(packs: list[int]) -> None:
+    nets = make(16)
+    ended = []
+
+    def fit(of: list[em.MLP]) -> None:
+        for _ in range(8):
+            em.fit_many(of, X, LABELS, epochs=200, batch_size=32, progress=False)
+        ended.append(len(of))
+
+    threads = [threading.Thread(target=fit, args=(of,), daemon=True) for of in (nets, nets[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert ended == [16, 16]
+
+
 def test_memory_that_runs_out_leaves_all_as_they_were(
     monkeypatch: pytest.MonkeyPatch, threads_as_before: None
 ) -> None:
@@ -170,21 +215,22 @@ def press():
 presser = threading.Thread(target=press)
 presser.start()
 try:
-    em.fit_many(nets, X, y, epochs=1_000_000, seed=0)
+    em.fit_many(nets, X, y, epochs=1_000_000, {more})
 except KeyboardInterrupt as error:
     took = time.perf_counter() - pressed[0]
     error_histories = error.histories
     epochs = [len(history.loss) for history in error_histories if history is not None]
 presser.join()
 moved = [not np.array_equal(a, net.parameters) for a, net in zip(start, nets)]
-own = len({{history.loss[-1] for history in error_histories if history is not None}})
-print(took < 2, min(epochs) > 0, sum(moved) == len(epochs) > 1, own == len(epochs))
+own = {{id(history) for history in error_histories if history is not None}}
+print(took < 2, min(epochs) > 0, sum(moved) == len(epochs) == len(own) > 1)
 for net in nets:
     net.fit(X[:100], y[:100], epochs=1)
 """
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_ctrl_c_leaves_every_network_usable(threads: int, in_subprocess: Any) -> None:
-    done = in_subprocess(CTRL_C.format(threads=threads))
-    assert done.stdout.split() == ["True"] * 4, done
+@pytest.mark.parametrize("more", ["", "validation=(X[:300], y[:300])"])
+def test_ctrl_c_leaves_every_network_usable(threads: int, more: str, in_subprocess: Any) -> None:
+    done = in_subprocess(CTRL_C.format(threads=threads, more=more))
+    assert done.stdout.split() == ["True"] * 3, done

@@ -80,17 +80,20 @@ public:
 private:
   using Lock = std::unique_lock<ParameterLock>;
 
-  // Trainers are taken in the order of their addresses, so that two runs cannot wait for each
-  // other.
+  // Trainers, and then networks, are taken in the order of their addresses, so that two runs cannot
+  // wait for each other: several runs may have trainers of their own on the same networks.
   SideBySide(const Data& data, std::span<const Fit<T>> fits)
       : data_(data), fits_(fits), epochs_(fits.front().epochs), trainer_(*fits.front().trainer) {
-    std::vector<Trainer<T>*> in_order;
-    for (const Fit<T>& fit : fits) in_order.push_back(fit.trainer);
-    std::ranges::sort(in_order);
-    for (Trainer<T>* trainer : in_order) {
-      busy_.emplace_back(trainer->busy_);
-      locks_.emplace_back(trainer->net_.mutex(), std::defer_lock);
+    std::vector<Trainer<T>*> trainers;
+    std::vector<const Network<T>*> nets;
+    for (const Fit<T>& fit : fits) {
+      trainers.push_back(fit.trainer);
+      nets.push_back(&fit.trainer->net_);
     }
+    std::ranges::sort(trainers);
+    std::ranges::sort(nets);
+    for (Trainer<T>* trainer : trainers) busy_.emplace_back(trainer->busy_);
+    for (const Network<T>* net : nets) locks_.emplace_back(net->mutex(), std::defer_lock);
   }
 
   bool run(const std::function<bool()>& stop, std::span<RunResult> results) {

@@ -120,7 +120,7 @@ public:
     return !overflowed_;
   }
 
-  // One optimizer step with a gradient laid out like the parameters, which is changed; what was
+  // One optimizer step with a gradient in panels (Network::pack), which is changed; what was
   // gathered stays so. False if that made a parameter infinite.
   bool apply(T* gradient, double lr) {
     const std::lock_guard busy(busy_);

@@ -6,9 +6,10 @@ runs of networks of one shape can go on in one thread, and their native calls be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,74 +95,64 @@ def thrown_into(run: Run, error: BaseException) -> tuple[NativeRun | None, Histo
         return None, end.value
 
 
-class Stopped(Exception):
-    """What ends a run from outside."""
+@dataclass(frozen=True)
+class Failed:
+    """What ended a run, and its history so far if it had begun: several may end by one error."""
 
-
-class Outcome(NamedTuple):
-    """How a run ended: with a history, and an error if that ended it."""
-
+    error: BaseException
     history: History | None
-    error: BaseException | None = None
-
-    @classmethod
-    def of(cls, error: BaseException) -> Outcome:
-        """With the history that the error has now: several runs may end with the same one."""
-        return cls(getattr(error, "history", None), error)
 
 
-def side_by_side(runs: Sequence[Run], keeps: tuple[type[Exception], ...] = ()) -> list[Outcome]:
-    """Runs to their ends, in this thread.
+Outcome = History | Failed
 
-    An error that is not one of `keeps` ends the others too: they are `Stopped`.
-    """
-    outcomes = [Outcome(None, Stopped()) for _ in runs]
+
+def failed(error: BaseException) -> Failed:
+    """As the run has just raised it."""
+    return Failed(error, getattr(error, "history", None))
+
+
+def side_by_side(runs: Sequence[Run], ended: Callable[[int, Outcome], None]) -> None:
+    """Runs to their ends, in this thread; `ended` is told of each at once, and may stop others."""
     asked: dict[int, NativeRun] = {}
+    left = set(range(len(runs)))
 
-    def go_on(place: int, answer: RunResult | BaseException | None) -> bool:
+    def go_on(place: int, answer: RunResult | BaseException | None) -> None:
         asked.pop(place, None)
+        outcome: Outcome | None
         try:
             if isinstance(answer, BaseException):
-                request, history = thrown_into(runs[place], answer)
+                request, outcome = thrown_into(runs[place], answer)
             else:
-                request, history = next_of(runs[place], answer)
+                request, outcome = next_of(runs[place], answer)
         except BaseException as error:
-            outcomes[place] = Outcome.of(error)
-            return isinstance(error, keeps)
+            request, outcome = None, failed(error)
         if request is not None:
             asked[place] = request
-        else:
-            outcomes[place] = Outcome(history)
-        return True
+        elif outcome is not None:
+            left.discard(place)
+            ended(place, outcome)
 
-    def all_go_on() -> bool:
+    try:
         for place in range(len(runs)):
-            if not go_on(place, None):
-                return False
+            go_on(place, None)
         while asked:
             first = next(iter(asked.values()))
             places = [place for place, request in asked.items() if request.is_like(first)]
             answers = _answers([asked[place] for place in places])
-            if not all([go_on(place, answers[i]) for i, place in enumerate(places)]):
-                return False
-        return True
-
-    try:
-        try:
-            all_go_on()
-        except BaseException as error:  # Ctrl-C that comes between two runs
-            if not asked:
-                raise
-            go_on(next(iter(asked)), error)
-        for place in list(asked):
-            go_on(place, Stopped())
+            for place, answer in zip(places, answers, strict=True):
+                go_on(place, answer)
+    except BaseException as error:  # Ctrl-C between two of them
+        for place in list(left):
+            with suppress(AttributeError):
+                del error.history  # type: ignore[attr-defined]  # another run's
+            go_on(place, error)
+        raise
     finally:
         for run in runs:
             run.close()
-    return outcomes
 
 
-def _answers(requests: Sequence[NativeRun]) -> list[RunResult | BaseException]:
+def _answers(requests: Sequence[NativeRun]) -> Iterator[RunResult | BaseException]:
     """Of requests that are alike: at once if that can be and pays, else one by one."""
     first, answers = requests[0], None
     if len(requests) > 1:
@@ -177,13 +168,16 @@ def _answers(requests: Sequence[NativeRun]) -> list[RunResult | BaseException]:
                 first.check,
             )
         except BaseException as error:
-            return [error] * len(requests)
+            yield from [error] * len(requests)
+            return
     if answers is not None:
-        return list(answers)
-    found: list[RunResult | BaseException] = []
+        yield from answers
+        return
     for request in requests:
         try:
-            found.append(request())
+            if request.check is not None:
+                request.check()  # the one before may have ended all
+            answer: RunResult | BaseException = request()
         except BaseException as error:
-            found.append(error)
-    return found
+            answer = error
+        yield answer

@@ -18,17 +18,21 @@ from numpy.typing import NDArray
 
 from ..history import History
 from ..threads import get_num_threads, limited
-from .native_runs import Outcome
-from .native_runs import Stopped as Stopped
+from .native_runs import Outcome, failed
 from .progress import Bar
 from .training import Surroundings, shuffled
 
 Advance = Callable[[int, History], None]
 Train = Callable[[Surroundings, "Advance | None"], History]
+Ended = Callable[[int, Outcome], None]  # the run at a place of the pack
 
 _PATIENCE = 5.0  # seconds for threads to end after Ctrl-C; they look every 10 ms
 _LOOKS = 0.05  # seconds between looks for Ctrl-C, which wakes nobody under Polars' handler of it
 _HELD = 1 << 23  # row numbers of shuffles that are kept for other runs: 64 MiB
+
+
+class Stopped(Exception):
+    """What ends a run from outside."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Pack:
-    """Jobs, by their places, that one thread does at once."""
+    """Jobs, by their places, that one thread does at once, telling of each when it has ended."""
 
     places: Sequence[int]
-    train: Callable[[Surroundings, Sequence[Advance | None]], Sequence[Outcome]]
+    train: Callable[[Surroundings, Sequence[Advance | None], Ended], None]
 
 
 class Pool:
@@ -161,37 +165,48 @@ class Pool:
             return advance
 
         advances = [None if self._bar is None else advance_of(place) for place in pack.places]
-        outcomes = pack.train(self._around, advances)
-        for place, advance, outcome in zip(pack.places, advances, outcomes, strict=True):
-            if outcome.error is not None and not isinstance(outcome.error, self._keeps):
-                self._histories[place] = outcome.history
-                self._end_by(place, outcome.error)
-                continue
-            history = self._histories[place] = outcome.history or History()
-            left = self._jobs[place].epochs - done[place]
-            if advance is not None and left > 0:  # stopped early
-                advance(left, history)
 
-    def _end_by(self, place: int, error: BaseException) -> None:
-        """The first error that is not kept ends all."""
-        if isinstance(error, Stopped):
-            return
-        with self._lock:
-            if self._error is None:
-                with suppress(AttributeError, TypeError):
-                    error.index = place  # type: ignore[attr-defined]
-            self._end(error)
+        def ended(number: int, outcome: Outcome) -> None:
+            place, advance = pack.places[number], advances[number]
+            history = self._history_of(place, outcome)
+            self._histories[place] = history
+            left = self._jobs[place].epochs - done[place]
+            if advance is not None and history is not None and left > 0 and self._goes_on(outcome):
+                advance(left, history)  # stopped early
+
+        pack.train(self._around, advances, ended)
+
+    def _goes_on(self, outcome: Outcome) -> bool:
+        """Whether other runs do after that."""
+        return isinstance(outcome, History) or isinstance(outcome.error, self._keeps)
+
+    def _history_of(self, place: int, outcome: Outcome) -> History | None:
+        """What an outcome leaves; an error that is not kept ends all."""
+        if isinstance(outcome, History):
+            return outcome
+        error = outcome.error
+        if self._goes_on(outcome):
+            return outcome.history or History()
+        if not isinstance(error, Stopped):
+            with self._lock:
+                if self._error is None:
+                    with suppress(AttributeError, TypeError):
+                        error.index = place  # type: ignore[attr-defined]
+                self._end(error)
+        return outcome.history
 
     def _costs(self, pack: Pack) -> list[float]:
         return [self._jobs[place].cost for place in pack.places]
 
     @staticmethod
-    def _alone(job: Job) -> Callable[[Surroundings, Sequence[Advance | None]], list[Outcome]]:
-        def train(around: Surroundings, advances: Sequence[Advance | None]) -> list[Outcome]:
+    def _alone(job: Job) -> Callable[[Surroundings, Sequence[Advance | None], Ended], None]:
+        def train(around: Surroundings, advances: Sequence[Advance | None], ended: Ended) -> None:
+            outcome: Outcome
             try:
-                return [Outcome(job.train(around, advances[0]))]
+                outcome = job.train(around, advances[0])
             except BaseException as error:
-                return [Outcome.of(error)]
+                outcome = failed(error)
+            ended(0, outcome)
 
         return train
 

@@ -54,6 +54,7 @@ class Surroundings:
 
     check: Callable[[], None] | None = None  # called every 10 ms; what it raises ends the run
     orders: Callable[[np.random.Generator, int, int], Array] = shuffled
+    side_by_side: int = 1  # runs in this thread, which hold their shuffles at the same time
 
 
 def both(*calls: Callable[[], None] | None) -> Callable[[], None] | None:
@@ -211,9 +212,10 @@ class Training(Stepper):
                             break
                     else:
                         moment.enter_context(self._changes())
-                        if left > 1 and not one_by_one:
-                            count = self._epochs_at_once(left, history, advance is not None)
                         among = around or Surroundings()
+                        if left > 1 and not one_by_one:
+                            most = _ORDERS // among.side_by_side
+                            count = self._epochs_at_once(left, history, most, advance is not None)
                         yield from self._run_native(given, count, shuffle, history, among)
                     if validation is not None:
                         self._validate_epoch(
@@ -235,13 +237,13 @@ class Training(Stepper):
             plausible.predictions(self.net, *given[:2])
         return history
 
-    def _epochs_at_once(self, left: int, history: History, bar: bool) -> int:
-        """Epochs for the next native call: few enough for memory, for a bar that moves, and for
-        other threads that wait for this one.
+    def _epochs_at_once(self, left: int, history: History, orders: int, bar: bool) -> int:
+        """Epochs for the next native call: few enough for memory (`orders` row numbers at most),
+        for a bar that moves, and for other threads that wait for this one.
         """
         rows = history.rows
         steps = self._updates(rows)
-        limit = min(_ORDERS // rows if self.batch_size < rows else _STEPS, _STEPS // steps)
+        limit = min(orders // rows if self.batch_size < rows else _STEPS, _STEPS // steps)
         limit = max(1, min(limit, _OPERATIONS // (6 * self.net.parameter_count * rows)))
         if bar:
             mean = sum(history.seconds) / len(history.seconds) if history.seconds else _BAR_SECONDS

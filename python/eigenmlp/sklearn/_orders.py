@@ -14,13 +14,16 @@ from .._core.loading import core
 
 Array = NDArray[Any]
 
+_AGAIN = 1 << 21  # row numbers that are shuffled again after Ctrl-C at most: some 20 ms
+_CALL = 256  # as many take as long as what else an epoch's shuffle does
+
 
 class Orders:
     """Of one fit's epochs: each is the one before it, at first 0, 1, …, N - 1, taken at the places
     of an `arange` that ``rng.shuffle`` has shuffled.
 
     If `alone`, nobody else draws from the generator meanwhile: its state, which takes as long to
-    read as an epoch does to shuffle, is asked for once.
+    read as a small epoch does to shuffle, is not asked for at each draw.
     """
 
     def __init__(self, rng: np.random.RandomState, rows: int, alone: bool) -> None:
@@ -31,7 +34,8 @@ class Orders:
 
     def draw(self, orders: Array) -> None:
         """The next epochs' (E, N)."""
-        if self._start is None or not self.alone:
+        again = self._drawn * (len(self.last) + _CALL)
+        if self._start is None or not self.alone or again > _AGAIN:
             self._start = self.rng.get_state(legacy=False), self.last
             self._drawn = 0
         self._drawn += len(orders)

@@ -28,9 +28,10 @@ _SIGNED = (
 )
 _MOST_SIGNED = 0.9  # of a column's cells, which are told of then
 _COMMAS = rf"^[+-]?\d*,\d+$|{_THOUSANDS}"  # numbers with decimal ones, or with thousands' ones
-# What `str.isspace` is of in UTF-8, but for line breaks.
-_SPACE = rb"(?:[ \t\v\f\x1c-\x1f]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]"
-_SPACE += rb"|\xe2\x81\x9f|\xe3\x80\x80)"
+# What `str.isspace` is of in UTF-8, but for line breaks and tabs.
+_SPACE = rb"[ \v\f\x1c-\x1f]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]"
+_SPACE += rb"|\xe2\x81\x9f|\xe3\x80\x80"
+_ASCII_SPACES = tuple(bytes([code]) for code in b" \t\v\f\x1c\x1d\x1e\x1f")
 _ENOUGH = 20  # cells: one that is none among so many is a mistake
 
 
@@ -240,8 +241,14 @@ def _cells(text: Text) -> pl.DataFrame:
 def _without_blank_lines(text: Text) -> bytes:
     """The rows, for Polars, which takes a blank line for a row."""
     dense = text.rows
-    if text.separator != "\t" and (b" \n" in dense or b"\t\n" in dense or not dense.isascii()):
-        dense = re.sub(rb"(?m)^%b+$" % _SPACE, b"", dense)
+    # Cheap looks first: most files have no line that ends so.
+    if (
+        dense.endswith(_ASCII_SPACES)
+        or any(space + b"\n" in dense for space in _ASCII_SPACES)
+        or not dense.isascii()
+    ):
+        space = _SPACE if text.separator == "\t" else rb"\t|" + _SPACE
+        dense = re.sub(rb"(?m)^(?:%b)+$" % space, b"", dense)
     while b"\n\n" in dense:
         dense = dense.replace(b"\n\n", b"\n")
     return dense.lstrip(b"\n")
