@@ -15,6 +15,7 @@ from .._core.loading import core
 Array = NDArray[Any]
 
 _AGAIN = 1 << 21  # row numbers that are shuffled again after Ctrl-C at most: some 20 ms
+_AT_ONCE = 1 << 16  # of these, in one call
 _CALL = 256  # as many take as long as what else an epoch's shuffle does
 
 
@@ -48,9 +49,9 @@ class Orders:
         self._drawn -= epochs
         self.rng.set_state(self._start[0])
         self.last = self._start[1]
-        again = np.empty((1, len(self.last)), np.int64)
-        for _ in range(self._drawn):
-            self.last = _shuffled(self.rng, self.last, again)
+        again = np.empty((max(1, _AT_ONCE // max(1, len(self.last))), len(self.last)), np.int64)
+        for first in range(0, self._drawn, len(again)):
+            self.last = _shuffled(self.rng, self.last, again[: self._drawn - first])
 
 
 def _shuffled(rng: np.random.RandomState, order: Array, orders: Array) -> Array:
