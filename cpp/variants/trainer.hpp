@@ -110,8 +110,8 @@ private:
 };
 
 template <class T>
-Ended run_side_by_side(const SideBySideRun<T>* runs, std::size_t count, const Data& data,
-                       Question stop, bool* done_so) noexcept {
+[[gnu::cold]] Ended run_side_by_side(const SideBySideRun<T>* runs, std::size_t count,
+                                     const Data& data, Question stop, bool* done_so) noexcept {
   return done([&] {
     using Runs = SideBySide<T>;
     std::vector<Fit<T>> fits;

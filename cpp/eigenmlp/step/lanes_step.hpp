@@ -15,8 +15,8 @@ class LanesStep {
 public:
   // The networks and their batches, which have room for `rows` rows; `states` memories of the
   // optimizer.
-  LanesStep(std::span<Network<T>* const> nets, std::vector<BatchView<T>> batches, Index rows,
-            std::size_t states)
+  [[gnu::cold]] LanesStep(std::span<Network<T>* const> nets, std::vector<BatchView<T>> batches,
+                          Index rows, std::size_t states)
       : nets_(nets.begin(), nets.end()), own_(std::move(batches)), shared_(own_),
         shape_(*nets.front()), states_(states) {
     constexpr Index p = panel_width<T>;
@@ -51,13 +51,13 @@ public:
   void set_state(std::size_t s, std::size_t i, const T* flat) { put(flat, states_[s], i); }
   void get_state(std::size_t s, std::size_t i, T* flat) const { take(states_[s], i, flat); }
   // All of these, to come back to.
-  std::vector<T> numbers() const {
+  [[gnu::cold]] std::vector<T> numbers() const {
     std::vector<T> all(W_.data(), W_.data() + W_.size());
     for (const Buffer<T>& state : states_)
       all.insert(all.end(), state.data(), state.data() + state.size());
     return all;
   }
-  void set_numbers(const std::vector<T>& all) {
+  [[gnu::cold]] void set_numbers(const std::vector<T>& all) {
     const T* from = all.data();
     std::copy_n(from, W_.size(), W_.data());
     for (Buffer<T>& state : states_) std::copy_n(from += W_.size(), state.size(), state.data());
@@ -98,7 +98,7 @@ private:
     const Layer<T>* layer;
     Index W, b;
   };
-  std::vector<Place> make_places() const {
+  [[gnu::cold]] std::vector<Place> make_places() const {
     std::vector<Place> places;
     Index at = 0;
     for (const Layer<T>& layer : shape_.layers()) {
@@ -121,7 +121,7 @@ private:
   const BatchView<T>& batch(std::size_t i) const { return shares_rows_ ? shared_[i] : own_[i]; }
 
   // What the outputs' padding holds, always: f(Z) where Z is the bias's padding.
-  void fill_padding() {
+  [[gnu::cold]] void fill_padding() {
     constexpr Index p = panel_width<T>;
     const Layer<T>& last = shape_.layers().back();
     const Index c = last.output_panels() - 1;

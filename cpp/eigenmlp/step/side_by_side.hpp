@@ -59,7 +59,7 @@ public:
            !t.drops_ && limits.penalty == 0 && !limits.bounds_columns() && fit.epochs.whole &&
            !fit.epochs.goes_on && fit.epochs.own.empty() && fit.epochs.batches == 0;
   }
-  static bool alike(const Fit<T>& a, const Fit<T>& b) {
+  [[gnu::cold]] static bool alike(const Fit<T>& a, const Fit<T>& b) {
     const Trainer<T>&s = *a.trainer, &t = *b.trainer;
     return same_shape(s.net_, t.net_) && &s.optimizer_ == &t.optimizer_ && s.hyper_ == t.hyper_ &&
            s.settings_.limits.l1 == t.settings_.limits.l1 &&
@@ -82,7 +82,7 @@ private:
 
   // Trainers, and then networks, are taken in the order of their addresses, so that two runs cannot
   // wait for each other: several runs may have trainers of their own on the same networks.
-  SideBySide(const Data& data, std::span<const Fit<T>> fits)
+  [[gnu::cold]] SideBySide(const Data& data, std::span<const Fit<T>> fits)
       : data_(data), fits_(fits), epochs_(fits.front().epochs), trainer_(*fits.front().trainer) {
     std::vector<Trainer<T>*> trainers;
     std::vector<const Network<T>*> nets;
@@ -96,7 +96,7 @@ private:
     for (const Network<T>* net : nets) locks_.emplace_back(net->mutex(), std::defer_lock);
   }
 
-  bool run(const std::function<bool()>& stop, std::span<RunResult> results) {
+  [[gnu::cold]] bool run(const std::function<bool()>& stop, std::span<RunResult> results) {
     const Index N = data_.X.rows, size = epochs_.largest(N);
     std::vector<Network<T>*> nets;
     std::vector<BatchView<T>> batches;
@@ -185,7 +185,7 @@ private:
   Network<T>& net(std::size_t i) const { return fits_[i].trainer->net_; }
 
   // Parameters, states and the number of updates from the networks into the lanes, and back.
-  void load(LanesStep<T>& lanes, bool states) {
+  [[gnu::cold]] void load(LanesStep<T>& lanes, bool states) {
     for (std::size_t i = 0; i < fits_.size(); ++i) {
       net(i).get_parameters(flat_.data());
       lanes.set_parameters(i, flat_.data());
@@ -195,7 +195,7 @@ private:
       }
     }
   }
-  void store(const LanesStep<T>& lanes, Index steps) {
+  [[gnu::cold]] void store(const LanesStep<T>& lanes, Index steps) {
     for (std::size_t i = 0; i < fits_.size(); ++i) {
       lanes.get_parameters(i, flat_.data());
       net(i).set_parameters(flat_.data());
