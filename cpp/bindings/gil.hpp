@@ -13,13 +13,13 @@
 
 namespace eigenmlp::bindings {
 
+namespace py = pybind11;
+
 // Raises what was caught elsewhere.
 [[noreturn]] inline void raise(const py::object& error) {
   PyErr_SetObject(py::type::handle_of(error).ptr(), error.ptr());
   throw py::error_already_set();
 }
-
-namespace py = pybind11;
 
 inline bool is_finalizing() {
 #if PY_VERSION_HEX >= 0x030D0000

@@ -15,6 +15,7 @@ import pytest
 import eigenmlp as em
 from eigenmlp._backends.facade import BACKENDS
 from eigenmlp._training import pool
+from support.pressing import PRESS
 
 backends = pytest.mark.parametrize("backend", BACKENDS)
 rng = np.random.default_rng(0)
@@ -23,20 +24,17 @@ Y = rng.integers(0, 3, 150)
 VALIDATION = (rng.normal(size=(40, 6)), rng.integers(0, 3, 40))
 
 
-INTERRUPTED = """
+INTERRUPTED = (
+    """
 import os, signal, threading, time
 import numpy as np, eigenmlp as em
 em.set_num_threads(3)
 X = np.random.default_rng(0).normal(size=(5000, 50)).astype("float32")
 y = np.arange(5000) % 4
 nets = [em.MLP([50, 64, 4], seed=i) for i in range(8)]
-pressed = []
-def press():
-    time.sleep(0.5)
-    pressed.append(time.perf_counter())
-    os.kill(os.getpid(), signal.SIGINT)
-presser = threading.Thread(target=press)
-presser.start()
+"""
+    + PRESS
+    + """\
 try:
     em.fit_many(nets, X, y, epochs=100_000)
 except KeyboardInterrupt:
@@ -46,6 +44,7 @@ print(took < 2, threading.active_count(), all(np.isfinite(n.parameters).all() fo
 for net in nets:
     net.fit(X[:100], y[:100], epochs=1)
 """
+)
 
 
 def make(count: int = 5, **options: Any) -> list[em.MLP]:

@@ -12,6 +12,7 @@ import pytest
 import eigenmlp as em
 from eigenmlp._backends import facade
 from eigenmlp._training import native_runs
+from support.pressing import PRESS
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(150, 3))
@@ -199,7 +200,8 @@ def test_memory_that_runs_out_leaves_all_as_they_were(
         assert net._rng.bit_generator.state == state
 
 
-CTRL_C = """
+CTRL_C = (
+    """
 import os, signal, threading, time
 import numpy as np, eigenmlp as em
 em.set_num_threads({threads})
@@ -207,13 +209,9 @@ X = np.random.default_rng(0).normal(size=(3000, 2))
 y = (X[:, 0] > 0).astype(int)
 nets = [em.MLP([2, 3, 2], seed=i) for i in range(32)]
 start = [net.parameters for net in nets]
-pressed = []
-def press():
-    time.sleep(0.5)
-    pressed.append(time.perf_counter())
-    os.kill(os.getpid(), signal.SIGINT)
-presser = threading.Thread(target=press)
-presser.start()
+"""
+    + PRESS
+    + """\
 try:
     em.fit_many(nets, X, y, epochs=1_000_000, {more})
 except KeyboardInterrupt as error:
@@ -227,6 +225,7 @@ print(took < 2, min(epochs) > 0, sum(moved) == len(epochs) == len(own) > 1)
 for net in nets:
     net.fit(X[:100], y[:100], epochs=1)
 """
+)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

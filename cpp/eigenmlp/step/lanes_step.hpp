@@ -82,7 +82,7 @@ public:
     constexpr Index p = panel_width<T>;
     for (std::size_t i = 0; i < states_.size(); ++i) rule.state[i] = states_[i].data();
     bool finite = true;
-    for (const Place& at : places()) {
+    for (const Place& at : places_) {
       finite &= update_run(at.W, at.layer->D * at.layer->K * p, true, rule);
       if (shape_.has_bias()) finite &= update_run(at.b, at.layer->K * p, false, rule);
     }
@@ -107,7 +107,6 @@ private:
     }
     return places;
   }
-  const std::vector<Place>& places() const { return places_; }
 
   void put(const T* flat, Buffer<T>& lines, std::size_t lane) {
     for (Index e = 0; e < shape_.parameter_count(); ++e)
@@ -199,7 +198,7 @@ private:
 
   void forward(Index rows) {
     for (std::size_t l = 1; l < Y_.size(); ++l) {
-      const auto& [layer, W, b] = places()[l - 1];
+      const auto& [layer, W, b] = places_[l - 1];
       const Lanes<const T> bias =
           shape_.has_bias() ? Lanes<const T>{W_.data() + b} : Lanes<const T>{zero_row<T>(), 0, 0};
       multiply_lanes<T>(rows, layer->K, layer->D, {Y_[l - 1].data(), layer->D},
@@ -252,14 +251,14 @@ private:
   // Deltas of every layer after the first's inputs.
   void backward(Index rows) {
     const auto by_Z = [&](std::size_t l) {
-      const Layer<T>& layer = *places()[l - 1].layer;
+      const Layer<T>& layer = *places_[l - 1].layer;
       if (layer.activation->backward)
         layer.activation->backward(dY_[l].data(), Y_[l].data(), Z_[l].data(),
                                    rows * layer.K * panel_width<T>, layer.parameters.data());
     };
-    by_Z(places().size());
-    for (std::size_t l = places().size(); l > 1; --l) {
-      const auto& [layer, W, b] = places()[l - 1];
+    by_Z(places_.size());
+    for (std::size_t l = places_.size(); l > 1; --l) {
+      const auto& [layer, W, b] = places_[l - 1];
       multiply_lanes<T>(rows, layer->D, layer->K, {dY_[l].data(), layer->K},
                         Lanes<const T>{W_.data() + W, layer->K}.transposed(), {zero_row<T>(), 0, 0},
                         {dY_[l - 1].data(), layer->D});
@@ -270,7 +269,7 @@ private:
   // G += Xᵀ · dY of the rows that went through, or G = that.
   void add_gradient(Index rows, bool from_zero, T* G) {
     for (std::size_t l = 1; l < Y_.size(); ++l) {
-      const auto& [layer, W, b] = places()[l - 1];
+      const auto& [layer, W, b] = places_[l - 1];
       const Index D = layer->D, K = layer->K;
       const Lanes<T> dW{G + W, K}, db{G + b, K};
       const Lanes<const T> none{zero_row<T>(), 0, 0}, dY{dY_[l].data(), K};
