@@ -120,6 +120,9 @@ const std::vector<Case> cases{
     {{{5, 4, 2}, {"sigmoid", "softmax"}, "squared_error", 60, 32}, "adamw", adam},
     {{{5, 1}, {"identity"}, "sigmoid_cross_entropy(reduction='sum')", 50, 16}, "sgd", sgd, 0.002},
     {{{3, 7, 2}, {"tanh", "identity"}, "absolute_error", 60, 60, false}, "adam", adam},
+    // The last columns of products forward and back added along the sum (narrow.hpp).
+    {{{3, 50, 40, 1}, {"relu", "tanh", "identity"}, "squared_error", 130, 65}, "adam", adam},
+    {{{40, 18, 2}, {"sigmoid", "identity"}, "softmax_cross_entropy", 60, 25}, "sgd", sgd},
 };
 
 template <class T>

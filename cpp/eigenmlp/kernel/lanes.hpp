@@ -3,11 +3,12 @@
 //
 //   out(i, j) = init(i, j) + Σ_k A(i, k) · B(k, j)    all of them lines
 //
-// Every element is one chain of multiply-adds over k in rising order, as in tile.hpp: the bits are
-// those that each matrix has alone. Where matrices are a few numbers wide, most of a panel would be
-// padding; here no lane is empty.
+// Every element is one chain of multiply-adds over k in rising order, as in tile.hpp, or a tree of
+// chains, as in narrow.hpp: the bits are those that each matrix has alone. Where matrices are a few
+// numbers wide, most of a panel would be padding; here no lane is empty.
 #pragma once
 
+#include "eigenmlp/kernel/narrow.hpp"
 #include "eigenmlp/kernel/panels.hpp"
 
 namespace eigenmlp {
@@ -88,6 +89,28 @@ void multiply_lanes(Index I, Index J, Index depth, Lanes<const T> A, Lanes<const
           depth, {A.at(i, 0), A.row, A.column}, {B.at(0, j), B.row, B.column},
           {init.at(i, j), init.row, init.column}, {out.at(i, j), out.row, out.column});
     }
+}
+
+// The same with the last `narrow` columns added as multiply_narrow does.
+template <class T>
+void multiply_lanes(Index I, Index J, Index depth, Lanes<const T> A, Lanes<const T> B,
+                    Lanes<const T> init, Lanes<T> out, Index narrow) {
+  using namespace Eigen::internal;
+  constexpr Index p = panel_width<T>, n = packet_size<T>;
+  multiply_lanes(I, J - narrow, depth, A, B, init, out);
+  for (Index j = J - narrow; j < J; ++j)
+    for (Index i = 0; i < I; ++i)
+      for (Index q = 0; q < p; q += n) {
+        Packet<T> sum[n];
+        for (Index s = 0; s < n; ++s) {
+          sum[s] = pset1<Packet<T>>(T(0));
+          for (Index k = s; k < depth; k += n)
+            sum[s] =
+                pmadd(pload<Packet<T>>(A.at(i, k) + q), pload<Packet<T>>(B.at(k, j) + q), sum[s]);
+        }
+        pstore(out.at(i, j) + q, padd(sum_tree<n>(static_cast<const Packet<T>*>(sum)),
+                                      pload<Packet<T>>(init.at(i, j) + q)));
+      }
 }
 
 // out(0, j) = init(0, j) + Σ_i A(i, j): a bias's gradient, added as sum_rows does.

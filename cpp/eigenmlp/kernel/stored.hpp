@@ -4,12 +4,13 @@
 //   X · W    rows of W, times a row's numbers, added up in their order
 //   Xᵀ · dY  rows of dY, times the numbers, added to the rows of W that the numbers stand in
 //
-// Every element is one chain of multiply-adds, as a register tile's (tile.hpp), without those by
-// zero: rows whose places rise give the bits of the dense products.
+// Every element is one chain of multiply-adds, as a register tile's (tile.hpp), or a tree of chains
+// (narrow.hpp), without those by zero: rows whose places rise give the bits of the dense products.
 #pragma once
 
 #include <cstdint>
 
+#include "eigenmlp/kernel/narrow.hpp"
 #include "eigenmlp/kernel/panels.hpp"
 
 namespace eigenmlp {
@@ -148,6 +149,29 @@ void multiply_stored(const StoredRows<T>& X, Index begin, Index end, Panels<cons
   }
 }
 
+// One panel, as narrow.hpp adds its columns.
+template <class T>
+void multiply_stored_narrow(const StoredRows<T>& X, Index begin, Index end, const T* W,
+                            const T* init, Panels<T> out) {
+  using namespace Eigen::internal;
+  constexpr int packets = packets_per_panel<T>, n = packet_size<T>;
+  for (Index r = begin; r < end; ++r) {
+    Packet<T> sum[packets][n];
+    for (auto& lanes : sum)
+      for (auto& lane : lanes) lane = pset1<Packet<T>>(T(0));
+    const StoredNumber<T>* last = X.numbers + X.end[r];
+    for (const StoredNumber<T>* x = X.numbers + X.begin[r]; x != last; ++x)
+      for (int v = 0; v < packets; ++v) {
+        Packet<T>& lane = sum[v][x->place % n];
+        lane = pmadd(pset1<Packet<T>>(x->value),
+                     pload<Packet<T>>(W + x->place * panel_width<T> + v * n), lane);
+      }
+    for (int v = 0; v < packets; ++v)
+      pstore(out.at(r - begin, 0) + v * n, padd(sum_tree<n>(static_cast<const Packet<T>*>(sum[v])),
+                                                pload<Packet<T>>(init + v * n)));
+  }
+}
+
 template <class T, int C>
 void add_stored(const SortedNumber<T>* x, const SortedNumber<T>* end, Index d, Index rows,
                 Panels<const T> dY, Panels<T> out) {
@@ -172,19 +196,24 @@ void add_stored(const SortedNumber<T>* x, const SortedNumber<T>* end, Index d, I
 } // namespace detail
 
 // out[r - begin, :] = init + Σ_j x_j · W[place_j, :] for rows begin … end - 1, all `panels` of out;
-// init (a bias) and W have panels equally far apart. done(c, count) as in `multiply`.
+// init (a bias) and W have panels equally far apart; the last one's columns may be narrow.hpp's.
+// done(c, count) as in `multiply`.
 template <class T, class Done>
 void multiply_stored(const StoredRows<T>& X, Index begin, Index end, Index panels,
-                     Panels<const T> W, const T* init, Panels<T> out, Done&& done) {
-  const Index strips = ceil_div(panels, stored_strip<T>);
+                     Panels<const T> W, const T* init, Panels<T> out, bool narrow, Done&& done) {
+  const Index whole = panels - narrow, strips = ceil_div(whole, stored_strip<T>);
   for (Index s = 0; s < strips; ++s) {
-    const Index c = share_begin(panels, strips, s), C = share_begin(panels, strips, s + 1) - c;
+    const Index c = share_begin(whole, strips, s), C = share_begin(whole, strips, s + 1) - c;
     detail::with_constant<stored_strip<T>>(C, [&](auto count) {
       detail::multiply_stored<T, count>(X, begin, end, {W.at(0, c), W.panel}, init + c * W.panel,
                                         {out.at(0, c), out.panel});
     });
     done(c, C);
   }
+  if (!narrow) return;
+  detail::multiply_stored_narrow<T>(X, begin, end, W.at(0, whole), init + whole * W.panel,
+                                    {out.at(0, whole), out.panel});
+  done(whole, 1);
 }
 
 // out[place - d, :] += x · dY[row, :] for numbers whose places are d … d + rows - 1, and C panels,

@@ -3,13 +3,15 @@
 //   Y0 = (X − m) · s,   Zl = Yl-1 · Wl + bl,   Yl = f(Zl),   Y = YL · a + b   (units.hpp)
 //
 // W of a layer is [K / p][D + 1][p], its last row the bias b (zero, and left alone, without one).
-// Layers after the first keep Wᵀ too, [D / p][K][p], for dX = dY · Wᵀ. A network that rounds the
-// operands of its products keeps W and Wᵀ in the form that those read instead (operands.hpp).
+// Layers after the first keep Wᵀ too, [D / p][K][p], for dX = dY · Wᵀ; the first one keeps the rows
+// of it that narrow.hpp reads. A network that rounds the operands of its products keeps W and Wᵀ in
+// the form that those read instead (operands.hpp).
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "eigenmlp/kernel/narrow.hpp"
 #include "eigenmlp/kernel/operands.hpp"
 #include "eigenmlp/network/units.hpp"
 #include "eigenmlp/threads/lock.hpp"
@@ -26,11 +28,20 @@ struct Layer {
   const Activation<T>* activation;
   std::array<T, most_parameters> parameters; // of the activation
   Panels<T> W;                               // [K / p][D + 1][p]
-  Panels<T> Wt;                              // [D / p][K][p]; null in the first layer
+  Panels<T> Wt;                              // [D / p][K][p]; null in the first layer,
+  Panels<T> last_Wt;                         // which has [D / p][narrow_outputs()][p] of it
   rounded::Operands rounded_W, rounded_Wt;   // instead of Wt if the network rounds, else null
   Index input_panels() const { return panel_count<T>(D); }
   Index output_panels() const { return panel_count<T>(K); }
   const T* bias(Index panel = 0) const { return W.at(D, panel); }
+  // How many columns of X · W, and of dY · Wᵀ, narrow.hpp takes, unless operands are rounded.
+  Index narrow_outputs() const { return narrow_columns<T>(K, D); }
+  Index narrow_inputs() const { return narrow_columns<T>(D, K); }
+  // The rows of Wᵀ, and of W, that it reads for that.
+  Panels<const T> rows_of_outputs() const {
+    return Wt.data ? Panels<const T>{Wt.at(K - narrow_outputs(), 0), Wt.panel} : last_Wt;
+  }
+  Panels<const T> rows_of_inputs() const { return {W.at(D - narrow_inputs(), 0), W.panel}; }
 };
 
 // What is kept beside W: the block of panel d of W's rows and panel k of its columns, from W.
@@ -39,7 +50,10 @@ void refresh_block(const Layer<T>& layer, Index d, Index k) {
   constexpr Index p = panel_width<T>;
   const T* const block = layer.W.at(d * p, k);
   const Index rows = std::min(p, layer.D - d * p), columns = std::min(p, layer.K - k * p);
-  if (layer.Wt.data) transpose_block<T>(block, rows, layer.Wt.at(k * p, d), columns);
+  if (layer.Wt.data)
+    transpose_block<T>(block, rows, layer.Wt.at(k * p, d), columns);
+  else if (layer.last_Wt.data && k + 1 == layer.output_panels())
+    transpose_block<T>(block, rows, layer.last_Wt.at(0, d), columns);
   if constexpr (can_round<T>)
     if (layer.rounded_W.data || layer.rounded_Wt.data)
       rounded::store_weights(block, rows, columns, d, k, layer.rounded_W, layer.rounded_Wt);
@@ -47,7 +61,9 @@ void refresh_block(const Layer<T>& layer, Index d, Index k) {
 // The blocks of panels d … d_end - 1 and k … k_end - 1.
 template <class T>
 void refresh_blocks(const Layer<T>& layer, Index d, Index d_end, Index k, Index k_end) {
-  if (!layer.Wt.data && !layer.rounded_W.data && !layer.rounded_Wt.data) return;
+  const bool any =
+      layer.Wt.data || layer.last_Wt.data || layer.rounded_W.data || layer.rounded_Wt.data;
+  if (!any) return;
   for (Index i = d; i < d_end; ++i)
     for (Index j = k; j < k_end; ++j) refresh_block(layer, i, j);
 }
@@ -98,6 +114,7 @@ public:
     W_.reset(size);
     Wt_.reset(transposed);
     operands_.reset(operands);
+    if (!rounds) keep_last_columns(layers_.front());
     T *w = W_.data(), *wt = Wt_.data();
     rounded::Operand* operand = operands_.data();
     for (auto& layer : layers_) {
@@ -225,6 +242,12 @@ private:
     }
   }
 
+  void keep_last_columns(Layer<T>& first) {
+    const Index panel = first.narrow_outputs() * panel_width<T>;
+    last_Wt_.reset(first.input_panels() * panel);
+    first.last_Wt = {last_Wt_.data(), panel};
+  }
+
   bool softmax_outputs() const {
     return layers_.back().activation->is_softmax || loss_->takes_labels;
   }
@@ -247,7 +270,7 @@ private:
   Units<T> units_;
   Choice loss_choice_;
   Index parameter_count_ = 0;
-  Buffer<T> W_, Wt_;
+  Buffer<T> W_, Wt_, last_Wt_;
   Buffer<rounded::Operand> operands_;
   mutable ParameterLock mutex_;
 };

@@ -85,15 +85,22 @@ bool forward_plain(const Network<T>& net, const Rows& X, Index from, Index rows,
   const Panels<T> out = memory.Y[1];
   const auto* x =
       reinterpret_cast<const T*>(static_cast<const char*>(X.data) + from * X.row_stride);
+  const Index stride = X.row_stride / static_cast<Index>(sizeof(T));
+  const Index narrow = layer.narrow_outputs(), whole = layer.output_panels() - (narrow > 0);
   T sum = 0;
-  multiply<T, Sum::over_plain>(
-      rows, layer.D, layer.output_panels(), {x, 0}, layer.W, layer.bias(), layer.W.panel, out,
-      [&](Index c, Index count) {
-        if (c == 0)
-          for (Index i = 0; i < rows; ++i) sum += *out.at(i, 0) * T(0);
-        activate_panels(net, out, memory.Z[1], 1, rows, c, count);
-      },
-      X.row_stride / static_cast<Index>(sizeof(T)));
+  const auto done = [&](Index c, Index count) {
+    if (c == 0)
+      for (Index i = 0; i < rows; ++i) sum += *out.at(i, 0) * T(0);
+    activate_panels(net, out, memory.Z[1], 1, rows, c, count);
+  };
+  multiply<T, Sum::over_plain>(rows, layer.D, whole, {x, 0}, layer.W, layer.bias(), layer.W.panel,
+                               out, done, stride);
+  if (narrow > 0) {
+    multiply_narrow<T, true>(rows, layer.D, narrow, {x, stride, panel_width<T>},
+                             layer.rows_of_outputs(), layer.bias(whole),
+                             {out.at(0, whole), out.panel});
+    done(whole, 1);
+  }
   return sum == T(0);
 }
 

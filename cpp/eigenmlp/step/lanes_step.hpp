@@ -202,7 +202,8 @@ private:
       const Lanes<const T> bias =
           shape_.has_bias() ? Lanes<const T>{W_.data() + b} : Lanes<const T>{zero_row<T>(), 0, 0};
       multiply_lanes<T>(rows, layer->K, layer->D, {Y_[l - 1].data(), layer->D},
-                        {W_.data() + W, layer->K}, bias, {Y_[l].data(), layer->K});
+                        {W_.data() + W, layer->K}, bias, {Y_[l].data(), layer->K},
+                        layer->narrow_outputs());
       if (layer->activation->value)
         layer->activation->value(Y_[l].data(), Z_[l].data(), rows * layer->K * panel_width<T>,
                                  layer->parameters.data());
@@ -261,7 +262,7 @@ private:
       const auto& [layer, W, b] = places_[l - 1];
       multiply_lanes<T>(rows, layer->D, layer->K, {dY_[l].data(), layer->K},
                         Lanes<const T>{W_.data() + W, layer->K}.transposed(), {zero_row<T>(), 0, 0},
-                        {dY_[l - 1].data(), layer->D});
+                        {dY_[l - 1].data(), layer->D}, layer->narrow_inputs());
       by_Z(l - 1);
     }
   }

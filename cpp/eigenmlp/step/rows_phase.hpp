@@ -26,6 +26,23 @@ void activate_panels(const Network<T>& net, Panels<T> out, Panels<T> Z, std::siz
             layer.parameters.data());
 }
 
+// The product of panels part.c … part.c_end - 1 of `panels`, of whose last one narrow.hpp may take
+// `narrow` columns, by the rows `narrow_B` of Bᵀ; else as multiply_rows.
+template <class T, class Done>
+void multiply_part(const Part& part, Index depth, Index panels, const Factor<T>& A,
+                   const Factor<T>& B, const T* init, Index init_panel, Index narrow,
+                   Panels<const T> narrow_B, Panels<T> out, Done&& done) {
+  const Index rows = part.end - part.begin;
+  const bool ends = narrow > 0 && !A.rounded.data && part.c < part.c_end && part.c_end == panels;
+  const Index whole = part.c_end - part.c - ends;
+  multiply_rows<T>(rows, depth, whole, A, part.begin, B, part.c, init, init_panel, out, done);
+  if (!ends) return;
+  multiply_narrow<T>(rows, depth, narrow,
+                     {A.plain.at(part.begin, 0), panel_width<T>, A.plain.panel}, narrow_B,
+                     init + whole * init_panel, {out.at(0, whole), out.panel});
+  done(whole, 1);
+}
+
 // Z = X · W + b and Y = f(Z) for a part of layer l's outputs (l from 1); a softmax is left to do.
 // With dropout Y is then multiplied by its mask. With `rounded` the product reads operands from
 // there, and Y's are put there. With `stored` the inputs are those.
@@ -48,13 +65,14 @@ void forward_layer(const Network<T>& net, const std::vector<Panels<T>>& Y,
   };
   if (stored) {
     multiply_stored<T>(*stored, part.begin, part.end, part.c_end - part.c,
-                       {layer.W.at(0, part.c), layer.W.panel}, layer.bias(part.c), out, done);
+                       {layer.W.at(0, part.c), layer.W.panel}, layer.bias(part.c), out,
+                       layer.narrow_outputs() > 0 && part.c_end == layer.output_panels(), done);
     return;
   }
-  multiply_rows<T>(rows, layer.D, part.c_end - part.c,
-                   {Y[l - 1], rounded ? rounded->left_Y(l - 1) : rounded::Operands{}}, part.begin,
-                   {layer.W, layer.rounded_W}, part.c, layer.bias(part.c), layer.W.panel, out,
-                   done);
+  multiply_part<T>(part, layer.D, layer.output_panels(),
+                   {Y[l - 1], rounded ? rounded->left_Y(l - 1) : rounded::Operands{}},
+                   {layer.W, layer.rounded_W}, layer.bias(part.c), layer.W.panel,
+                   layer.narrow_outputs(), layer.rows_of_outputs(), out, done);
 }
 
 // Keeps `rows` rows of a panel of Y, and multiplies them by their mask.
@@ -142,8 +160,9 @@ void backward_layer(const Network<T>& net, const BatchView<T>& batch, std::size_
       batch.rounded.store_dY(l - 1, dX.at(0, i), part.begin, rows, part.c + i);
     }
   };
-  multiply_rows<T>(rows, layer.K, part.c_end - part.c, {batch.dY[l], batch.rounded.left_dY(l)},
-                   part.begin, {layer.Wt, layer.rounded_Wt}, part.c, zero_row<T>(), 0, dX, done);
+  multiply_part<T>(part, layer.K, layer.input_panels(), {batch.dY[l], batch.rounded.left_dY(l)},
+                   {layer.Wt, layer.rounded_Wt}, zero_row<T>(), 0, layer.narrow_inputs(),
+                   layer.rows_of_inputs(), dX, done);
 }
 
 // Deltas of every layer after the first's inputs, from dY[L] = dL/dZ[L].

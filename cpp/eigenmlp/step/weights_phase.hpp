@@ -66,6 +66,34 @@ void for_each_share(const Network<T>& net, const Team& team, bool by_columns, Bo
   }
 }
 
+// Whether the few numbers that the last panel of dY holds are multiplied with whole lines of X, for
+// their own part of dWᵀ, not each number of X with a line of them: the same sums, turned.
+template <class T>
+bool sums_turned(const Layer<T>& layer) {
+  const Index few = layer.K % panel_width<T>;
+  return few > 0 && 2 * few * layer.input_panels() <= layer.D && layer.D > panel_width<T>;
+}
+
+// Panels d … d + C - 1 of W's rows of such a sum, in the last panel of its columns: `rows` of them
+// into `sum`, or on from there.
+template <class T>
+void sum_turned(const Layer<T>& layer, const Blocks& blocks, Panels<const T> X, Index d, Index C,
+                Panels<const T> dY, bool from_zero, Index rows, Panels<T> sum) {
+  constexpr Index p = panel_width<T>;
+  const Index few = layer.K % p;
+  alignas(cache_line) T memory[strip_panels<T> * p * p];
+  const Panels<T> turned{memory, p * p};
+  for (Index c = 0; c < C && !from_zero; ++c)
+    transpose_block<T>(sum.at(c * p, 0), std::min(p, rows - c * p), turned.at(0, c), few);
+  sum_blocks<1>(
+      blocks, few, C, from_zero, turned, [&](Index n, Index count, bool zero, Panels<T> out) {
+        multiply_transposed<T>(count, few, C, {dY.at(n, layer.output_panels() - 1), dY.panel},
+                               {X.at(n, d), X.panel}, zero, out);
+      });
+  for (Index c = 0; c < C; ++c)
+    transpose_block<T>(turned.at(0, c), few, sum.at(c * p, 0), std::min(p, rows - c * p));
+}
+
 // Sums a rectangle of dW (and, with its first rows, of db) over the rows of some blocks, strip by
 // strip. target(d, k) gives the panels that the sum of the rows from d and panels from k goes into;
 // done(d, rows, k, C, sum) is called when `rows` rows of W from d (or the bias: d = layer.D,
@@ -79,17 +107,29 @@ void sum_rectangle(const Network<T>& net, const BatchView<T>& batch, std::size_t
   const Layer<T>& layer = net.layers()[l];
   const Panels<const T> X = batch.Y[l], dY = batch.dY[l + 1];
   const StoredBatch<T>* stored = l == 0 && batch.stored ? &batch.stored : nullptr;
-  const Index strips = ceil_div(part.k_end - part.k, strip_panels<T>);
+  const bool turned =
+      !stored && batch.rounded.empty() && part.k_end == layer.output_panels() && sums_turned(layer);
+  const Index panels = part.k_end - part.k - turned; // whole ones
+  const Index strips = ceil_div(panels, strip_panels<T>);
   static_assert(block_panels <= large_tree_panels);
   const bool small = threads_share_blocks(net, blocks);
   const Index step = small ? tree_panels : block_panels * (net.rounds() ? rounded::per_float() : 1);
+  const auto sum_bias = [&](Index k, Index C) {
+    if (!net.has_bias()) return;
+    const Panels<T> bias = target(layer.D, k);
+    const auto leaf = [&](Index n, Index rows, bool zero, auto out) {
+      sum_rows<T>(rows, C, {dY.at(n, k), dY.panel}, zero, out);
+    };
+    sum_blocks<1>(blocks, 1, C, from_zero, bias, leaf);
+    done(layer.D, 1, k, C, bias);
+  };
   for (Index d = part.d; d < part.d_end; d += step) {
     const Index d_end = std::min(d + step, part.d_end);
     const Index block_rows = std::min(d_end * p, layer.D) - d * p;
     for (Index s = 0; s < strips; ++s) {
       if (stops(interruption)) return;
-      const Index k = part.k + share_begin(part.k_end - part.k, strips, s);
-      const Index C = part.k + share_begin(part.k_end - part.k, strips, s + 1) - k;
+      const Index k = part.k + share_begin(panels, strips, s);
+      const Index C = part.k + share_begin(panels, strips, s + 1) - k;
       const Panels<T> sum = target(d * p, k);
       if (stored) {
         for (Index c = 0; from_zero && c < C; ++c) Run<T>(sum.at(0, c), block_rows * p) = T(0);
@@ -111,16 +151,20 @@ void sum_rectangle(const Network<T>& net, const BatchView<T>& batch, std::size_t
           sum_blocks<large_tree_panels>(blocks, block_rows, C, from_zero, sum, leaf);
       }
       done(d * p, block_rows, k, C, sum);
-      if (d == 0 && net.has_bias()) {
-        const Panels<T> bias = target(layer.D, k);
-        const auto leaf = [&](Index n, Index rows, bool zero, auto out) {
-          sum_rows<T>(rows, C, {dY.at(n, k), dY.panel}, zero, out);
-        };
-        sum_blocks<1>(blocks, 1, C, from_zero, bias, leaf);
-        done(layer.D, 1, k, C, bias);
-      }
+      if (d == 0) sum_bias(k, C);
     }
   }
+  if (!turned) return;
+  const Index k = part.k_end - 1;
+  for (Index d = part.d; d < part.d_end; d += strip_panels<T>) {
+    if (stops(interruption)) return;
+    const Index C = std::min(strip_panels<T>, part.d_end - d);
+    const Index rows = std::min((d + C) * p, layer.D) - d * p;
+    const Panels<T> sum = target(d * p, k);
+    sum_turned<T>(layer, blocks, X, d, C, dY, from_zero, rows, sum);
+    done(d * p, rows, k, 1, sum);
+  }
+  if (part.d == 0) sum_bias(k, 1);
 }
 
 // An optimizer with its numbers of this update: what a step needs to know of it.

@@ -1,0 +1,141 @@
+// The last columns of a product, where they would fill a small part of a panel: a network's only
+// output, or the last 4 of its 100 units. A tile would multiply a whole panel, most of it padding;
+// here lanes go along the sum instead, over lines of A and of Bᵀ:
+//
+//   out[r, j] = (Σ_i s_i) + init[j],   s_i = Σ A(r, k) · B(k, j) over k = i, i + n, i + 2 n, …
+//
+// where n lanes are a packet, and their sums s_i are added as a binary tree. Rows do not look at
+// each other: a row's bits are the same wherever it stands.
+#pragma once
+
+#include "eigenmlp/kernel/panels.hpp"
+
+namespace eigenmlp {
+
+template <class T>
+inline constexpr Index most_narrow = packet_size<T> < 4 ? packet_size<T> : 4;
+
+// How many of the `columns` of a product over `depth` terms are taken so: those beyond whole
+// panels, if they are few, and the terms so many that adding lanes up is worth it.
+template <class T>
+constexpr Index narrow_columns(Index columns, Index depth) {
+  const Index beyond = columns % panel_width<T>;
+  return beyond <= most_narrow<T> && depth >= 12 * (beyond + 1) ? beyond : 0;
+}
+
+// x[0] + … + x[n - 1], neighbours first; of packets or of scalars.
+template <int n, class P>
+P sum_tree(const P* x) {
+  if constexpr (n == 1)
+    return x[0];
+  else
+    return Eigen::internal::padd(sum_tree<n / 2>(x), sum_tree<n / 2>(x + n / 2));
+}
+
+// Where rows of A lie: row r's terms of panel c at data + r · row + c · panel.
+template <class T>
+struct NarrowRows {
+  const T* data;
+  Index row, panel;
+};
+
+namespace detail {
+// The terms behind whole panels, where a line holds more than there are: of n rows that lie in
+// panels by a mask, for the rest of a line may be no number; of plain rows as copies.
+template <class T, bool plain>
+struct LastTerms {
+  static constexpr Index p = panel_width<T>;
+  const Index terms;
+  alignas(cache_line) T mask[p];
+  alignas(cache_line) T copies[plain ? packet_size<T> * p : 1];
+
+  explicit LastTerms(Index depth) : terms(depth % p) {
+    std::memset(mask, 0, sizeof mask);
+    std::memset(mask, 0xff, static_cast<std::size_t>(terms) * sizeof(T));
+    if constexpr (plain) std::memset(copies, 0, sizeof copies);
+  }
+  void copy(const NarrowRows<T>& A, Index r, Index count, Index whole) {
+    if constexpr (plain)
+      for (Index i = 0; terms > 0 && i < count; ++i)
+        std::copy_n(A.data + (r + i) * A.row + whole * A.panel, terms, copies + i * p);
+  }
+};
+
+// The lanes' sums of rows r … r + n - 1 for a column whose terms are at b, b + b_panel, ….
+template <int n, class T, bool plain>
+EIGEN_ALWAYS_INLINE void add_narrow(const NarrowRows<T>& A, Index r, Index whole,
+                                    const LastTerms<T, plain>& last, const T* b, Index b_panel,
+                                    Packet<T>* sum) {
+  using namespace Eigen::internal;
+  constexpr Index p = panel_width<T>;
+#pragma GCC unroll 16
+  for (int i = 0; i < n; ++i) sum[i] = pset1<Packet<T>>(T(0));
+  const T* a = A.data + r * A.row;
+  const Index row = plain ? A.row : p;
+  for (Index c = 0; c < whole; ++c, a += A.panel, b += b_panel)
+    for (Index q = 0; q < p; q += packet_size<T>) {
+      const Packet<T> B = pload<Packet<T>>(b + q);
+#pragma GCC unroll 16
+      for (int i = 0; i < n; ++i) sum[i] = pmadd(ploadu<Packet<T>>(a + i * row + q), B, sum[i]);
+    }
+  for (Index q = 0; q < last.terms; q += packet_size<T>) {
+    const Packet<T> B = pload<Packet<T>>(b + q), mask = pload<Packet<T>>(last.mask + q);
+#pragma GCC unroll 16
+    for (int i = 0; i < n; ++i) {
+      const Packet<T> A_i = plain ? pload<Packet<T>>(last.copies + i * p + q)
+                                  : pand(pload<Packet<T>>(a + i * p + q), mask);
+      sum[i] = pmadd(A_i, B, sum[i]);
+    }
+  }
+}
+} // namespace detail
+
+// out[r, j] for r < rows and the first `columns` columns of a panel, at most most_narrow; the
+// others become `init`. A's rows lie in panels, or plainly; Bᵀ.at(j, c) holds terms c · p … of
+// column j, and zeros where there are no more.
+template <class T, bool plain = false>
+void multiply_narrow(Index rows, Index depth, Index columns, const NarrowRows<T>& A,
+                     Panels<const T> Bt, const T* init, Panels<T> out) {
+  using namespace Eigen::internal;
+  constexpr Index p = panel_width<T>;
+  constexpr int n = packet_size<T>;
+  const Index whole = depth / p;
+  detail::LastTerms<T, plain> last(depth);
+  if (rows < n) { // one by one
+    for (Index r = 0; r < rows; ++r) {
+      last.copy(A, r, 1, whole);
+      T* const y = out.at(r, 0);
+      line(y) = line(init);
+      for (Index j = 0; j < columns; ++j) {
+        alignas(cache_line) T lanes[n];
+        Packet<T> sum;
+        detail::add_narrow<1>(A, r, whole, last, Bt.at(j, 0), Bt.panel, &sum);
+        pstore(lanes, sum);
+        y[j] = sum_tree<n>(static_cast<const T*>(lanes)) + init[j];
+      }
+    }
+    return;
+  }
+  for (Index group = 0; group < ceil_div(rows, Index{n}); ++group) {
+    const Index r = std::min(group * n, rows - n); // the last ones once more, if need be
+    last.copy(A, r, n, whole);
+    PacketBlock<Packet<T>, n> Y;
+#pragma GCC unroll 16
+    for (int j = 0; j < n; ++j) Y.packet[j] = pset1<Packet<T>>(init[j]);
+    for (Index j = 0; j < columns; ++j) {
+      PacketBlock<Packet<T>, n> sum;
+      detail::add_narrow<n>(A, r, whole, last, Bt.at(j, 0), Bt.panel, sum.packet);
+      ptranspose(sum);
+      Y.packet[j] = padd(sum_tree<n>(sum.packet), Y.packet[j]);
+    }
+    ptranspose(Y);
+#pragma GCC unroll 16
+    for (int i = 0; i < n; ++i) {
+      T* const y = out.at(r + i, 0);
+      pstore(y, Y.packet[i]);
+      for (Index q = n; q < p; q += n) pstore(y + q, pload<Packet<T>>(init + q));
+    }
+  }
+}
+
+} // namespace eigenmlp
