@@ -54,6 +54,8 @@ PYBIND11_MODULE(_bindings, m, py::mod_gil_not_used()) {
   m.def("ends_in_memory", &bindings::ends_in_memory, py::arg("array"));
   m.def("shuffle_orders", &bindings::shuffle_orders, py::arg("bit_generator"),
         py::arg("order").noconvert(), py::arg("orders").noconvert());
+  m.def("permutations", &bindings::permutations, py::arg("bit_generator"),
+        py::arg("orders").noconvert());
   m.def("force_threads", [](int n) { variant().force_threads(n); }, py::arg("n"));
   m.def("helper", [](bool at_work) { variant().helper(at_work); }, py::arg("at_work"));
   m.def("last_decision", [] {

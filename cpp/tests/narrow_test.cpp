@@ -1,13 +1,14 @@
-// The last few columns of a product (narrow.hpp) and their gradient (sum_turned): against plain
-// loops on small integers, where sums are exact in any order; and on other numbers, bit for bit,
-// whatever stands beside a row and however the rows come: in panels, plainly, stored, or in lanes.
+// The last few columns of a product (narrow.hpp) and their gradient (sum_turned, weight_sums.hpp):
+// against plain loops on small integers, where sums are exact in any order; and on other numbers,
+// bit for bit, whatever stands beside a row and however the rows come: in panels, plainly, stored,
+// or in lanes.
 #include <limits>
 #include <random>
 #include <vector>
 
 #include "eigenmlp/kernel/lanes.hpp"
 #include "eigenmlp/kernel/stored.hpp"
-#include "eigenmlp/step/weights_phase.hpp"
+#include "eigenmlp/step/weight_sums.hpp"
 #include "matrix.hpp"
 
 namespace eigenmlp::test {

@@ -20,7 +20,8 @@ from ..history import History
 from ..threads import get_num_threads, limited
 from .native_runs import Outcome, failed
 from .progress import Bar
-from .training import Surroundings, shuffled
+from .shuffles import shuffled
+from .training import Surroundings
 
 Advance = Callable[[int, History], None]
 Train = Callable[[Surroundings, "Advance | None"], History]

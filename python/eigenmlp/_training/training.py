@@ -24,6 +24,7 @@ from .early_stopping import Best
 from .native_runs import NativeRun, Run, alone
 from .own_rows import OwnRows
 from .progress import progress_bar
+from .shuffles import shuffled
 from .stepper import Stepper
 from .streamed import Streamed
 from .validation_rows import Data as Data
@@ -36,16 +37,6 @@ _ORDERS = 1 << 21  # row numbers that are shuffled ahead of a native call: 16 Mi
 _STEPS = 100_000  # learning rates and epochs that one native call gets at most
 _OPERATIONS = 1 << 36  # of one native call: a second or so
 _BAR_SECONDS = 0.1
-
-
-def shuffled(rng: np.random.Generator, epochs: int, N: int) -> Array:
-    """An order of N rows for each epoch (epochs, N)."""
-    orders = np.empty((epochs, N), dtype=np.int64)
-    if N:
-        with drawing(rng.bit_generator):
-            for order in orders:
-                order[:] = rng.permutation(N)
-    return orders
 
 
 @dataclass(frozen=True)
@@ -285,12 +276,12 @@ class Training(Stepper):
         if before is not None and done < epochs:  # the generator is where begun epochs have left it
             self._rng.bit_generator.state = before
             in_an_epoch = result.steps > done * steps or self._trainer.get_progress()[1] > 0
-            with drawing(self._rng.bit_generator):
-                for _ in range(done + in_an_epoch):
-                    if more:
+            if more:
+                with drawing(self._rng.bit_generator):
+                    for _ in range(done + in_an_epoch):
                         self._own.order(self._rng)
-                    else:
-                        self._rng.permutation(N)
+            else:
+                shuffled(self._rng, done + in_an_epoch, N)
         self.epochs += done
         history.loss += result.losses[:done].tolist()
         history.seconds += result.seconds[:done].tolist()
