@@ -2,6 +2,7 @@
 
 import errno
 import os
+import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,9 @@ import eigenmlp as em
 from eigenmlp._basics import control_groups
 from eigenmlp._training import streamed
 from eigenmlp.datasets import direct, memory, shards
+from support.pressing import PRESS
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 RNG = np.random.default_rng(0)
 
@@ -207,18 +211,70 @@ def test_many_threads_read_at_once(tmp_path: Path) -> None:
     assert len(good) > 100 and all(good)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
-def test_a_forked_process_reads_for_itself(tmp_path: Path) -> None:
-    """Both read different rows at once, into what was one thread's buffer."""
-    rows = np.repeat(np.arange(100, dtype="u1"), 5000)[:, None]
-    opened = written(tmp_path, rows)
-    opened[:]
+FORKED = """
+import os, sys, threading, warnings
+import numpy as np, eigenmlp as em
+warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads
+em.datasets.shards.CACHED_SHARE = 0.0
+rows = np.repeat(np.arange(100, dtype="u1"), 20_000)[:, None]
+np.save(sys.argv[1], rows)
+opened = em.datasets.open_shards(sys.argv[1])
+opened[:]
+def good(own):
+    return all((opened[own] == rows[own]).all() for _ in range(30))
+beside = []
+reader = threading.Thread(target=lambda: beside.append(good(slice(500_000, 1_500_000))))
+reader.start()
+children = []
+for i in range(4):
     child = os.fork()
-    own = slice(0, 250_000) if child == 0 else slice(250_000, None)
-    good = all((opened[own] == rows[own]).all() for _ in range(50))
     if child == 0:
-        os._exit(0 if good else 1)
-    assert good and os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        os._exit(0 if good(slice(400_000 * i, 400_000 * (i + 1))) else 1)
+    children.append(child)
+assert good(slice(1_000_000, None))
+reader.join()
+assert beside == [True]
+assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+def test_forked_processes_read_for_themselves(tmp_path: Path, in_subprocess: Run) -> None:
+    """All read different rows at once, into what was one thread's buffer, while another reads."""
+    done = in_subprocess(FORKED, str(tmp_path / "rows.npy"))
+    assert done.returncode == 0, done.stderr
+
+
+SLOW_DISK = (
+    """
+import os, signal, sys, threading, time
+import numpy as np, eigenmlp as em
+signal.signal(signal.SIGINT, signal.default_int_handler)
+em.datasets.shards.CACHED_SHARE = 0.0
+np.save(sys.argv[1], np.zeros((200_000, 100), "u1"))
+opened = em.datasets.open_shards(sys.argv[1])
+read = type(opened._parts[0]).read
+def slowly(*arguments):
+    time.sleep(0.05)  # 19 of them are a pool
+    read(*arguments)
+type(opened._parts[0]).read = slowly
+net = em.MLP([100, 2], seed=0)
+"""
+    + PRESS
+    + """
+try:
+    net.fit(opened, np.zeros(200_000, int), epochs=100, progress=False)
+except KeyboardInterrupt:
+    print(time.perf_counter() - pressed[0])
+presser.join()
+"""
+)
+
+
+def test_ctrl_c_does_not_wait_for_all_blocks_of_a_pool(tmp_path: Path, in_subprocess: Run) -> None:
+    done = in_subprocess(SLOW_DISK, str(tmp_path / "rows.npy"))
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.split()[0]) < 0.2  # 100 ms, and as much for what others compute
 
 
 def test_files_that_memory_holds_are_read_through_the_cache(
