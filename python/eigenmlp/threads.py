@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ._basics.control_groups import groups, read
 from ._core.loading import core
 
 
@@ -81,38 +82,18 @@ def _checked(n: object, where: str) -> int:
 
 def _quota() -> float:
     """Processors that the control groups of this process grant; infinite without a quota."""
-    lines = _read("/proc/self/cgroup").splitlines()
-    quotas = [math.inf]
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        group = "/sys/fs/cgroup" + ("/cpu" if controllers else "")
-        quotas.append(_group_quota(group))
-        for name in path.strip("/").split("/"):
-            group += f"/{name}"
-            quotas.append(_group_quota(group))
-    return min(quotas)
+    return min([math.inf, *(_group_quota(group) for group in groups("cpu"))])
 
 
 def _group_quota(group: str) -> float:
     """The quota of one group, of version 2 or 1 of control groups."""
-    limit, _, period = _read(f"{group}/cpu.max").partition(" ")
+    limit, _, period = read(f"{group}/cpu.max").partition(" ")
     if not limit:
-        limit, period = (_read(f"{group}/cpu.cfs_{name}_us") for name in ("quota", "period"))
+        limit, period = (read(f"{group}/cpu.cfs_{name}_us") for name in ("quota", "period"))
     try:
         return int(limit) / int(period) if int(limit) > 0 else math.inf
     except (ValueError, ZeroDivisionError):  # not there, or "max": no quota
         return math.inf
-
-
-def _read(path: str) -> str:
-    """A file's text; empty if it is not there. (`pathlib` would double the time of an import.)"""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-    except (OSError, UnicodeDecodeError):
-        return ""
 
 
 def _set_default() -> None:

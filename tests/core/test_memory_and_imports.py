@@ -83,7 +83,8 @@ print(callable(em.info), em.optimizers.SGD is em.SGD, hasattr(em, "Sgd"))
     done = in_subprocess(program)
     modules, missing, answers = done.stdout.splitlines()
     assert set(modules.split()) == {
-        *(f"eigenmlp.{name}" for name in ("_core", "errors", "info", "threads")),
+        *(f"eigenmlp.{name}" for name in ("_basics", "_core", "errors", "info", "threads")),
+        "eigenmlp._basics.control_groups",
         *(f"eigenmlp._core.{name}" for name in ("_bindings", "_cpu", "loading")),
     }
     assert missing == "[]"

@@ -7,10 +7,11 @@ that make no whole batch go into the next one.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -162,39 +163,54 @@ class Streamed:
 
     def _pools(self, unit: int, seed: int | None) -> Iterator[Pool]:
         """Pools of multiples of `unit` rows, but for the last; the next one is read meanwhile."""
-        made = self._read_pools(unit, seed)
+        ended = threading.Event()
+        made = self._read_pools(unit, seed, ended)
 
         def read() -> Pool | None:
-            with helping():
+            # A thread that waits for the disk leaves the steps their processors.
+            with nullcontext() if self._waits_for_disk() else helping():
                 return next(made, None)
 
         with ThreadPoolExecutor(1, "eigenmlp-reader") as reader:
-            coming = reader.submit(read)
-            while (pool := coming.result()) is not None:
+            try:
                 coming = reader.submit(read)
-                yield pool
-                del pool
+                while (pool := coming.result()) is not None:
+                    coming = reader.submit(read)
+                    yield pool
+                    del pool
+            finally:
+                ended.set()
 
-    def _read_pools(self, unit: int, seed: int | None) -> Iterator[Pool]:
+    def _waits_for_disk(self) -> bool:
+        largest = max((self.X, self.y), key=_row_bytes)
+        return isinstance(largest, Shards) and largest.past_cache
+
+    def _read_pools(self, unit: int, seed: int | None, ended: threading.Event) -> Iterator[Pool]:
+        """The memory of a pool is that of the one after the next, too."""
         rng = None if seed is None else np.random.default_rng(seed)
         blocks = self._blocks if rng is None else rng.permutation(self._blocks)
         carried: list[Array | None] = [None, None, None]
-        ends = np.cumsum(blocks[:, 1] - blocks[:, 0])
+        lengths = blocks[:, 1] - blocks[:, 0]
+        ends = np.cumsum(lengths)
         first = 0
         most = max(self._pool, unit)
+        rows = min(len(self), max(most, int(lengths.max())) + unit)
+        arrays = (self.X, self.y, self.weights)
+        memory = [[_empty_like(array, rows) for array in arrays] for _ in range(2)]
         while first < len(blocks):
             before = 0 if first == 0 else int(ends[first - 1])
             over = int(np.searchsorted(ends, before + most, "right"))
             over = max(over, first + 1)
             last = over >= len(blocks)
+            memory.reverse()
             raw = [
-                None if array is None else _joined(array, carry, blocks[first:over])
-                for array, carry in zip((self.X, self.y, self.weights), carried, strict=True)
+                None if array is None else _joined(array, carry, blocks[first:over], out, ended)
+                for array, carry, out in zip(arrays, carried, memory[0], strict=True)
             ]
-            rows = len(raw[0])  # type: ignore[arg-type]
-            order = np.arange(rows) if rng is None else rng.permutation(rows)
+            count = len(raw[0])  # type: ignore[arg-type]
+            order = np.arange(count) if rng is None else rng.permutation(count)
             begin, first = first, over
-            kept = rows if last else rows // unit * unit
+            kept = count if last else count // unit * unit
             if kept == 0:
                 carried = raw
                 continue
@@ -243,22 +259,28 @@ def _row_bytes(array: Any) -> int:
     return int(array.dtype.itemsize) * int(np.prod(array.shape[1:]))
 
 
-def _joined(array: Any, carried: Array | None, blocks: Array) -> Array:
-    """Rows that were left, and then those of some blocks."""
-    left = 0 if carried is None else len(carried)
-    count = left + int((blocks[:, 1] - blocks[:, 0]).sum())
-    out = np.empty((count, *array.shape[1:]), array.dtype)
+def _empty_like(array: Any, rows: int) -> Array | None:
+    return None if array is None else np.empty((rows, *array.shape[1:]), array.dtype)
+
+
+def _joined(
+    array: Any, carried: Array | None, blocks: Array, out: Any, ended: threading.Event
+) -> Array:
+    """Rows that were left, and then those of some blocks, in `out`, unless nobody wants them."""
+    at = 0 if carried is None else len(carried)
     if carried is not None:
-        out[:left] = carried
-    at = left
+        out[:at] = carried
     for begin, end in blocks.tolist():
+        if ended.is_set():
+            raise CancelledError
         to = out[at : at + end - begin]
         if isinstance(array, Shards):
             array.read(begin, end, to)
         else:
             to[:] = array[begin:end]
         at += end - begin
-    return out
+    joined: Array = out[:at]
+    return joined
 
 
 def _without_rest(raw: list[Array | None], order: Array, kept: int) -> Array:

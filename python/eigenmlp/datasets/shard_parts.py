@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .._basics.shown import shown
 from .._inputs.foreign import unmasked
+from .direct import Refused, read_past_cache
 
 Array = NDArray[Any]
 
@@ -31,37 +32,48 @@ class Part(Protocol):
         """Fill `out` with rows begin … end - 1."""
 
 
-class _Raw:
+class RawRows:
     """C-order rows in a file, from a byte on."""
 
     borders: Sequence[int] = ()
+    past_cache = False  # of the system, if it can read so
 
     def __init__(self, path: Path, offset: int, shape: tuple[int, ...], dtype: Any) -> None:
         self.name, self.shape, self.dtype = str(path), shape, np.dtype(dtype)
         self._path, self._offset = path, offset
         self._row = self.dtype.itemsize * int(np.prod(shape[1:]))
+        self.nbytes = self._row * shape[0]
         size = path.stat().st_size
-        if size < offset + self._row * shape[0]:
-            raise ValueError(
-                f"{self.name}: expected {offset + self._row * shape[0]:,} bytes, got {size:,}"
-            )
+        if size < offset + self.nbytes:
+            raise ValueError(f"{self.name}: expected {offset + self.nbytes:,} bytes, got {size:,}")
 
     def read(self, begin: int, end: int, out: Array) -> None:
         native = self.dtype.isnative and out.flags.c_contiguous
         to = out if native else np.empty(out.shape, self.dtype)
+        if to.size:
+            self._read_bytes(self._offset + begin * self._row, to.reshape(-1).view(np.uint8).data)
+        if not native:
+            out[:] = to
+
+    def _read_bytes(self, at: int, left: memoryview) -> None:
+        if self.past_cache:
+            try:
+                came = read_past_cache(self._path, at, left)
+                at, left = at + came, left[came:]
+            except Refused:
+                self.past_cache = False
+        if not len(left):
+            return
         with open(self._path, "rb", buffering=0) as file:
-            file.seek(self._offset + begin * self._row)
-            left = to.reshape(-1).view(np.uint8).data if to.size else memoryview(b"")
+            file.seek(at)
             while len(left):
                 count = file.readinto(left)
                 if not count:
                     raise ValueError(f"{self.name}: expected the file as it was, it has shrunk")
                 left = left[count:]
-        if not native:
-            out[:] = to
 
 
-def _npy(path: Path) -> _Raw:
+def _npy(path: Path) -> RawRows:
     with open(path, "rb") as file:
         try:
             version = np.lib.format.read_magic(file)
@@ -78,7 +90,7 @@ def _npy(path: Path) -> _Raw:
         raise ValueError(f"{path}: expected rows (N,) or (N, D), got a single number, of shape ()")
     if fortran and len(shape) > 1:
         raise ValueError(f"{path}: expected rows in C order, got Fortran order")
-    return _Raw(path, offset, shape, dtype)
+    return RawRows(path, offset, shape, dtype)
 
 
 class _Array:
@@ -103,7 +115,7 @@ def array_part(array: Any) -> Part:
         whole = array.flags.c_contiguous and array.filename is not None and array.mode != "c"
         if whole and array.offset is not None and array.ndim:
             # Read as a file: what is looked at in a mapping counts as the process's memory.
-            return _Raw(Path(str(array.filename)), array.offset, array.shape, array.dtype)
+            return RawRows(Path(str(array.filename)), array.offset, array.shape, array.dtype)
     if not (hasattr(array, "shape") and hasattr(array, "dtype") and hasattr(array, "__getitem__")):
         raise TypeError(f"source: expected paths or arrays, got {shown(array)}")
     unmasked(array, "source")

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from .._basics.shown import shown
 from .._inputs import checks
-from .shard_parts import Parquet, Part, array_part, file_part, files_of
+from .memory import available_memory
+from .shard_parts import Parquet, Part, RawRows, array_part, file_part, files_of
 
 Array = NDArray[Any]
 
 BLOCK_BYTES = 1 << 20  # of rows that are read in one go: what a disk reads well
+CACHED_SHARE = 0.75  # of the memory that is left: so large files are there in the next epoch too
 
 
 def open_shards(
@@ -98,11 +100,20 @@ class Shards:
             raise ValueError(f"{first.name}: expected at least one row, got none")
         self.shape = (int(self._starts[-1]), *first.shape[1:])
         self.dtype = first.dtype.newbyteorder("=")
+        files = [part for part in parts if isinstance(part, RawRows)]
+        if files and sum(file.nbytes for file in files) > CACHED_SHARE * available_memory():
+            for file in files:
+                file.past_cache = True
 
     @property
     def ndim(self) -> int:
         """1 or 2."""
         return len(self.shape)
+
+    @property
+    def past_cache(self) -> bool:
+        """Whether rows come from the disk itself, which takes next to nothing of a processor."""
+        return all(isinstance(part, RawRows) and part.past_cache for part in self._parts)
 
     @property
     def row_bytes(self) -> int:
