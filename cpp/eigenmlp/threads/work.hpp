@@ -135,7 +135,7 @@ public:
 // A chooser that several threads of the caller may ask at once: who finds it taken guesses.
 class SharedChooser {
 public:
-  Decision choose(const Work& work, int most) {
+  [[gnu::noinline]] Decision choose(const Work& work, int most) {
     const int forced = detail::forced_threads.load(std::memory_order_relaxed);
     if (forced > 0) return {std::min(forced, most), Reason::limit};
     const std::int64_t now = detail::now_ns();
@@ -152,7 +152,8 @@ public:
   }
   // Such work was done so many times since `began`. Times are kept for an operation, since works of
   // about one size share a chooser; what was forced, or has next to none, says nothing.
-  void report(const Work& work, int threads, int most, double times, std::int64_t began) {
+  [[gnu::noinline]] void report(const Work& work, int threads, int most, double times,
+                                std::int64_t began) {
     const bool forced = detail::forced_threads.load(std::memory_order_relaxed) > 0;
     if (forced || work.alone() < Chooser::too_small || detail::helpers.at_work_since(began)) return;
     if (taken_.test_and_set(std::memory_order_acquire)) return;
