@@ -6,6 +6,7 @@
 #include <bit>
 #include <chrono>
 #include <limits>
+#include <optional>
 
 #include "eigenmlp/threads/chooser.hpp"
 #include "eigenmlp/threads/parallel.hpp"
@@ -199,17 +200,17 @@ inline int threads_for(double operations, double lines, int barriers, Index piec
 template <class Prepare, class Body>
 void share_work(Kind kind, const Work& work, Index most, Prepare&& prepare, Body&& body) {
   const int allowed = allowed_threads(work, most);
-  if (allowed <= 1) {
-    prepare(1);
-    return in_parallel(1, body);
+  std::optional<SharingCall> call;
+  SharedChooser* chooser = nullptr; // none if there is nothing to choose
+  if (allowed > 1) {
+    call.emplace();
+    chooser = &chooser_for(kind, work);
   }
-  const SharingCall call;
-  SharedChooser& chooser = chooser_for(kind, work);
-  const int threads = chooser.choose(work, allowed).threads;
+  const int threads = chooser ? chooser->choose(work, allowed).threads : 1;
   prepare(threads);
-  const std::int64_t began = detail::now_ns();
+  const std::int64_t began = chooser ? detail::now_ns() : 0;
   in_parallel(threads, body);
-  chooser.report(work, threads, allowed, 1, began);
+  if (chooser) chooser->report(work, threads, allowed, 1, began);
 }
 template <class Body>
 void share_work(Kind kind, const Work& work, Index most, Body&& body) {
