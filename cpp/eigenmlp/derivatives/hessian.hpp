@@ -19,7 +19,7 @@ struct SecondOrder {
   Buffer<T> sum;            // laid out like the parameters
   bool interrupted = false; // written by thread 0, between two barriers
   // False if interrupted: a system may take 100 ms to give 100 MB for the first time.
-  [[gnu::cold]] bool reserve(const Network<T>& net, Index rows, Interruption* interruption) {
+  bool reserve(const Network<T>& net, Index rows, Interruption* interruption) {
     batch.reserve(net, rows);
     if (stops(interruption)) return false;
     tangent.reserve(net, rows, true);

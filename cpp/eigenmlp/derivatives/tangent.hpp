@@ -56,7 +56,7 @@ template <class T>
 struct Tangent {
   std::vector<Panels<T>> RY, RZ, RdY;
 
-  [[gnu::cold]] void reserve(const Network<T>& net, Index rows, bool backward) {
+  [[gnu::noinline]] void reserve(const Network<T>& net, Index rows, bool backward) {
     const std::size_t L = net.layers().size();
     const Index panel = panel_stride<T>(rows);
     Index panels = panel_count<T>(net.inputs());
