@@ -67,6 +67,23 @@ def test_parameters_reach_the_function(backend: str) -> None:
     assert net.config["activation"] == ["sigmoid(slope=3.0)", "leaky_relu(negative_slope=0.25)"]
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_number_keeps_its_last_bit(backend: str) -> None:
+    """It travels as text: however long, large or small it is."""
+    rng = np.random.default_rng(3)
+    slopes = [*rng.random(20), *10 ** rng.uniform(-300, 300, 20), 2.5e-308, 2.0**53 + 2, 1e22, 123.0]
+    for slope in map(float, slopes):
+        net = em.MLP(
+            [1, 1],
+            output_activation=em.activations.LeakyRelu(slope),
+            loss="squared_error",
+            dtype="float64",
+            backend=backend,
+        )
+        net.parameters = [1.0, 0.0]
+        assert net.forward([[-1.0]])[0, 0] == -slope
+
+
 def test_a_class_means_its_defaults() -> None:
     net = em.MLP([1, 2, 1], activation=em.activations.Tanh, loss="squared_error")  # type: ignore[arg-type]
     assert net.config["activation"] == ["tanh"]

@@ -113,16 +113,20 @@ inline constexpr std::array activation_table = {
     Activation<T>{Softmax::name, nullptr, nullptr, nullptr, nullptr, nullptr, {}, false, true},
 };
 
+[[noreturn, gnu::cold]] inline void refuse_name(const char* what, const std::string& name,
+                                                const std::string& known) {
+  throw std::invalid_argument(std::string("unknown ") + what + " '" + name + "'; known: " + known);
+}
+
 // The entry of a table that has this name.
 template <class Table>
 [[gnu::cold]] const auto& find_by_name(const Table& table, const std::string& name,
                                        const char* what) {
-  std::string known;
-  for (const auto& entry : table) {
+  for (const auto& entry : table)
     if (name == entry.name) return entry;
-    known += std::string(known.empty() ? "" : ", ") + entry.name;
-  }
-  throw std::invalid_argument(std::string("unknown ") + what + " '" + name + "'; known: " + known);
+  std::string known;
+  for (const auto& entry : table) known.append(known.empty() ? "" : ", ").append(entry.name);
+  refuse_name(what, name, known);
 }
 
 } // namespace eigenmlp

@@ -28,7 +28,7 @@ public:
   const std::vector<Layer<T>>& layers() const { return layers_; }
 
 private:
-  void reserve(const Network<T>& net, bool backward) {
+  [[gnu::cold]] void reserve(const Network<T>& net, bool backward) {
     if (net.rounds())
       throw std::invalid_argument("expected a network that does not round: it has no derivatives");
     V_.reset(net.panel_size());
@@ -56,7 +56,7 @@ template <class T>
 struct Tangent {
   std::vector<Panels<T>> RY, RZ, RdY;
 
-  void reserve(const Network<T>& net, Index rows, bool backward) {
+  [[gnu::noinline]] void reserve(const Network<T>& net, Index rows, bool backward) {
     const std::size_t L = net.layers().size();
     const Index panel = panel_stride<T>(rows);
     Index panels = panel_count<T>(net.inputs());

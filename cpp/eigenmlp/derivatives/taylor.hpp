@@ -16,7 +16,7 @@ struct TaylorMemory {
   T *loss = nullptr, *sums = nullptr; // (rows, order + 1), (order + 1,)
   Batch<T> batch;                     // labels, targets, weights; and Z₀ where f needs it
 
-  void reserve(const Network<T>& net, Index rows, Index order) {
+  [[gnu::noinline]] void reserve(const Network<T>& net, Index rows, Index order) {
     constexpr Index p = panel_width<T>;
     Index widest = panel_count<T>(net.inputs());
     for (const auto& layer : net.layers()) widest = std::max(widest, layer.output_panels());

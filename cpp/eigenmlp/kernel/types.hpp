@@ -28,6 +28,26 @@ using Run = Eigen::Map<Eigen::Array<T, Eigen::Dynamic, 1>, Eigen::Aligned64>;
 template <class T>
 using ConstRun = Eigen::Map<const Eigen::Array<T, Eigen::Dynamic, 1>, Eigen::Aligned64>;
 
+namespace detail {
+inline constexpr std::size_t huge_page = std::size_t{1} << 21;
+
+inline std::align_val_t alignment_of(std::size_t bytes) {
+  return std::align_val_t(bytes >= huge_page ? huge_page : cache_line);
+}
+
+// Room for `size` > 0 things of `each` bytes: one function, since buffers are made in many places.
+[[gnu::noinline]] inline void* zeroed_memory(std::size_t size, std::size_t each) {
+  if (size > static_cast<std::size_t>(std::numeric_limits<Index>::max()) / each)
+    throw std::bad_alloc();
+  const std::size_t bytes = size * each;
+  void* const data = ::operator new(bytes, alignment_of(bytes));
+#ifdef __linux__
+  if (bytes >= huge_page) madvise(data, bytes, MADV_HUGEPAGE);
+#endif
+  return std::memset(data, 0, bytes);
+}
+} // namespace detail
+
 // Zeroed memory on cache-line boundaries; large ones on huge pages where the system gives them.
 template <class T>
 class Buffer {
@@ -41,21 +61,14 @@ public:
   }
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
-  ~Buffer() { ::operator delete(data_, std::align_val_t(alignment(size_))); }
+  ~Buffer() { free(); }
 
   void reset(Index size) {
-    Buffer fresh;
-    if (size < 0 || static_cast<std::size_t>(size) > most_bytes / sizeof(T)) throw std::bad_alloc();
-    if (size > 0) {
-      const std::size_t bytes = static_cast<std::size_t>(size) * sizeof(T);
-      fresh.data_ = static_cast<T*>(::operator new(bytes, std::align_val_t(alignment(size))));
-      fresh.size_ = size;
-#ifdef __linux__
-      if (bytes >= huge_page) madvise(fresh.data_, bytes, MADV_HUGEPAGE);
-#endif
-      std::memset(static_cast<void*>(fresh.data_), 0, bytes);
-    }
-    swap(fresh);
+    const auto n = static_cast<std::size_t>(size); // one below 0 is more than there can be
+    T* const fresh = n ? static_cast<T*>(detail::zeroed_memory(n, sizeof(T))) : nullptr;
+    free();
+    data_ = fresh;
+    size_ = size;
   }
   // Grows if `size` does not fit; what was in it is then lost.
   void reserve(Index size) {
@@ -67,10 +80,8 @@ public:
   Index size() const { return size_; }
 
 private:
-  static constexpr std::size_t huge_page = std::size_t{1} << 21;
-  static constexpr std::size_t most_bytes = std::numeric_limits<Index>::max();
-  static std::size_t alignment(Index size) {
-    return static_cast<std::size_t>(size) * sizeof(T) >= huge_page ? huge_page : cache_line;
+  void free() {
+    ::operator delete(data_, detail::alignment_of(static_cast<std::size_t>(size_) * sizeof(T)));
   }
   void swap(Buffer& other) noexcept {
     std::swap(data_, other.data_);

@@ -37,7 +37,7 @@ public:
   StoredRows<T> stored;
 
 private:
-  void reserve_rounded(const Network<T>& net, Index rows, Index widest) {
+  [[gnu::cold]] void reserve_rounded(const Network<T>& net, Index rows, Index widest) {
     using namespace rounded;
     const Index size = left_size(rows, widest * panel_width<T>);
     operands_.reserve(2 * size);

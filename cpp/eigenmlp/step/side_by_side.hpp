@@ -78,22 +78,15 @@ public:
   }
 
 private:
-  using Lock = std::unique_lock<ParameterLock>;
-
-  // Trainers, and then networks, are taken in the order of their addresses, so that two runs cannot
-  // wait for each other: several runs may have trainers of their own on the same networks.
+  // Trainers are taken first, and then networks: several runs may have trainers of their own on the
+  // same networks.
   [[gnu::cold]] SideBySide(const Data& data, std::span<const Fit<T>> fits)
       : data_(data), fits_(fits), epochs_(fits.front().epochs), trainer_(*fits.front().trainer) {
-    std::vector<Trainer<T>*> trainers;
-    std::vector<const Network<T>*> nets;
     for (const Fit<T>& fit : fits) {
-      trainers.push_back(fit.trainer);
-      nets.push_back(&fit.trainer->net_);
+      busy_.add(fit.trainer->busy_);
+      locks_.add(fit.trainer->net_.mutex());
     }
-    std::ranges::sort(trainers);
-    std::ranges::sort(nets);
-    for (Trainer<T>* trainer : trainers) busy_.emplace_back(trainer->busy_);
-    for (const Network<T>* net : nets) locks_.emplace_back(net->mutex(), std::defer_lock);
+    busy_.lock();
   }
 
   [[gnu::cold]] bool run(const std::function<bool()>& stop, std::span<RunResult> results) {
@@ -112,7 +105,7 @@ private:
     divisors_.resize(fits_.size());
     divided_.resize(fits_.size());
     orders_.resize(fits_.size());
-    for (Lock& lock : locks_) lock.lock();
+    locks_.lock();
     const Index steps_before = steps_ = trainer_.progress_.steps;
     load(lanes, true);
     const auto before = lanes.numbers();
@@ -128,9 +121,9 @@ private:
       }
       store(lanes, steps_);
       if (!pace_.is_time_to_pause()) continue;
-      for (Lock& lock : locks_) lock.unlock(); // readers of the parameters come in
+      locks_.unlock(); // readers of the parameters come in
       if (stop && stop()) outcome = Outcome::interrupted;
-      for (Lock& lock : locks_) lock.lock();
+      locks_.lock();
       load(lanes, false);
     }
     for (RunResult& result : results) result = {outcome, 0, epoch_, updates_};
@@ -211,8 +204,8 @@ private:
   std::span<const Fit<T>> fits_;
   const Epochs& epochs_; // the first one's: all but order and losses are the same
   Trainer<T>& trainer_;  // the first
-  std::vector<std::unique_lock<OneAtATime>> busy_;
-  std::vector<Lock> locks_;
+  LocksOfMany<OneAtATime> busy_;
+  LocksOfMany<ParameterLock> locks_;
   Pace pace_;
   Index epoch_ = 0, batch_ = 0, updates_ = 0, steps_ = 0;
   std::vector<EpochResult> sums_; // of the epoch so far

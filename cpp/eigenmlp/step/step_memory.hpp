@@ -50,13 +50,13 @@ public:
   RowsReport& report(int thread) { return reports_[static_cast<std::size_t>(thread)]; }
 
 private:
-  void reserve_parts(const Network<T>& net, std::size_t threads) {
+  [[gnu::cold]] void reserve_parts(const Network<T>& net, std::size_t threads) {
     while (parts_.size() < threads) {
       part_memory_.emplace_back(net.panel_size());
       parts_.push_back(part_memory_.back().data());
     }
   }
-  void reserve_inputs(const Network<T>& net, std::size_t threads) {
+  [[gnu::cold]] void reserve_inputs(const Network<T>& net, std::size_t threads) {
     if (by_columns_.size() >= threads) return;
     by_columns_.clear(); // stays so if memory runs out below
     inputs_.resize(threads);

@@ -11,6 +11,7 @@
 // held, and no other thread of the team is at work.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -18,6 +19,7 @@
 #include <new>
 #include <stdexcept>
 #include <thread>
+#include <vector>
 
 #ifndef _WIN32 // all others fork
 #include <pthread.h>
@@ -172,6 +174,29 @@ private:
     std::atomic<std::thread::id> owner{};
   };
   RenewedInForks<State> state_;
+};
+
+// Locks that are taken in the order of their addresses, so that two who take several of the same
+// cannot wait for each other; those that were taken are given back at the end.
+template <class L>
+class LocksOfMany {
+public:
+  LocksOfMany() = default;
+  LocksOfMany(const LocksOfMany&) = delete;
+  LocksOfMany& operator=(const LocksOfMany&) = delete;
+  ~LocksOfMany() { unlock(); }
+
+  [[gnu::cold]] void add(L& lock) { locks_.insert(std::ranges::lower_bound(locks_, &lock), &lock); }
+  [[gnu::cold]] void lock() {
+    for (; taken_ < locks_.size(); ++taken_) locks_[taken_]->lock();
+  }
+  [[gnu::cold]] void unlock() {
+    while (taken_ > 0) locks_[--taken_]->unlock();
+  }
+
+private:
+  std::vector<L*> locks_;
+  std::size_t taken_ = 0;
 };
 
 } // namespace eigenmlp

@@ -149,16 +149,27 @@ struct Team {
   Index end(Index n) const { return share_begin(n, size, index + 1); }
 };
 
-// Runs body(team) in `threads` threads at once, or in as many as can start; a single one is a plain
-// call. `body` must not throw.
+namespace detail {
+// A body that any thread of a team may call.
+struct AnyBody {
+  void (*call)(void* body, const Team& team);
+  void* body;
+};
 template <class Body>
-void in_parallel(int threads, Body&& body) {
-  detail::TeamStart start(threads);
-  if (start.size <= 1) {
-    const FlushDenormals flush;
-    body(Team{0, 1, nullptr});
-    return;
-  }
+AnyBody any_body(Body& body) {
+  return {[](void* of, const Team& team) { (*static_cast<Body*>(of))(team); },
+          const_cast<void*>(static_cast<const void*>(&body))};
+}
+
+inline void alone(const AnyBody& body) {
+  const FlushDenormals flush;
+  body.call(body.body, Team{0, 1, nullptr});
+}
+
+// Once for all bodies: there are many.
+[[gnu::noinline]] inline void in_team(int threads, const AnyBody& body) {
+  TeamStart start(threads);
+  if (start.size <= 1) return alone(body);
   // OpenMP may give fewer threads than asked for; all of them must agree on one barrier.
   alignas(Barrier) unsigned char storage[sizeof(Barrier)];
   Barrier* barrier = nullptr;
@@ -168,21 +179,35 @@ void in_parallel(int threads, Body&& body) {
     const FlushDenormals flush;
 #pragma omp single
     barrier = ::new (storage) Barrier(omp_get_num_threads());
-    body(Team{omp_get_thread_num(), omp_get_num_threads(), barrier});
+    body.call(body.body, Team{omp_get_thread_num(), omp_get_num_threads(), barrier});
   }
+}
+[[gnu::noinline]] inline void in_team_apart(int threads, const AnyBody& body) {
+  TeamStart start(threads);
+  if (start.size <= 1) return alone(body);
+#pragma omp parallel num_threads(start.size)
+  {
+    if (omp_get_thread_num() == 0) start.started();
+    const FlushDenormals flush;
+    body.call(body.body, Team{omp_get_thread_num(), omp_get_num_threads(), nullptr});
+  }
+}
+} // namespace detail
+
+// Runs body(team) in `threads` threads at once, or in as many as can start; a single one is a plain
+// call. `body` must not throw.
+template <class Body>
+void in_parallel(int threads, Body&& body) {
+  if (threads > 1) return detail::in_team(threads, detail::any_body(body));
+  const FlushDenormals flush;
+  body(Team{0, 1, nullptr});
 }
 
 // The same for a body that never waits, without what it takes to agree on a barrier.
 template <class Body>
 void in_parallel_apart(int threads, Body&& body) {
-  detail::TeamStart start(threads);
-  if (start.size <= 1) return in_parallel(1, body);
-#pragma omp parallel num_threads(start.size)
-  {
-    if (omp_get_thread_num() == 0) start.started();
-    const FlushDenormals flush;
-    body(Team{omp_get_thread_num(), omp_get_num_threads(), nullptr});
-  }
+  if (threads > 1) return detail::in_team_apart(threads, detail::any_body(body));
+  in_parallel(1, body);
 }
 
 } // namespace eigenmlp

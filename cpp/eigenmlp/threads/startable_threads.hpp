@@ -54,14 +54,7 @@ inline int startable_threads(int wanted) {
 class TeamStart {
 public:
   explicit TeamStart(int wanted) : size(wanted) {
-    if (wanted <= 1) return;
-    if (int& last = last_size(); wanted != last) {
-      if (wanted > last) {
-        lock_ = std::unique_lock(mutex());
-        size = last + startable_threads(wanted - last);
-      }
-      last = std::max(size, 1);
-    }
+    if (wanted > 1 && wanted != last_size()) change();
   }
   // To be called by the team's first thread: the others have started then.
   void started() {
@@ -71,6 +64,14 @@ public:
   int size;
 
 private:
+  [[gnu::noinline]] void change() {
+    int& last = last_size();
+    if (size > last) {
+      lock_ = std::unique_lock(mutex());
+      size = last + startable_threads(size - last);
+    }
+    last = std::max(size, 1);
+  }
   static int& last_size() { // libgomp ends the threads that a smaller team leaves over
     thread_local int size = 1;
     return size;

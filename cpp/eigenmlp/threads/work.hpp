@@ -6,6 +6,7 @@
 #include <bit>
 #include <chrono>
 #include <limits>
+#include <optional>
 
 #include "eigenmlp/threads/chooser.hpp"
 #include "eigenmlp/threads/parallel.hpp"
@@ -135,7 +136,7 @@ public:
 // A chooser that several threads of the caller may ask at once: who finds it taken guesses.
 class SharedChooser {
 public:
-  Decision choose(const Work& work, int most) {
+  [[gnu::noinline]] Decision choose(const Work& work, int most) {
     const int forced = detail::forced_threads.load(std::memory_order_relaxed);
     if (forced > 0) return {std::min(forced, most), Reason::limit};
     const std::int64_t now = detail::now_ns();
@@ -152,7 +153,8 @@ public:
   }
   // Such work was done so many times since `began`. Times are kept for an operation, since works of
   // about one size share a chooser; what was forced, or has next to none, says nothing.
-  void report(const Work& work, int threads, int most, double times, std::int64_t began) {
+  [[gnu::noinline]] void report(const Work& work, int threads, int most, double times,
+                                std::int64_t began) {
     const bool forced = detail::forced_threads.load(std::memory_order_relaxed) > 0;
     if (forced || work.alone() < Chooser::too_small || detail::helpers.at_work_since(began)) return;
     if (taken_.test_and_set(std::memory_order_acquire)) return;
@@ -198,17 +200,17 @@ inline int threads_for(double operations, double lines, int barriers, Index piec
 template <class Prepare, class Body>
 void share_work(Kind kind, const Work& work, Index most, Prepare&& prepare, Body&& body) {
   const int allowed = allowed_threads(work, most);
-  if (allowed <= 1) {
-    prepare(1);
-    return in_parallel(1, body);
+  std::optional<SharingCall> call;
+  SharedChooser* chooser = nullptr; // none if there is nothing to choose
+  if (allowed > 1) {
+    call.emplace();
+    chooser = &chooser_for(kind, work);
   }
-  const SharingCall call;
-  SharedChooser& chooser = chooser_for(kind, work);
-  const int threads = chooser.choose(work, allowed).threads;
+  const int threads = chooser ? chooser->choose(work, allowed).threads : 1;
   prepare(threads);
-  const std::int64_t began = detail::now_ns();
+  const std::int64_t began = chooser ? detail::now_ns() : 0;
   in_parallel(threads, body);
-  chooser.report(work, threads, allowed, 1, began);
+  if (chooser) chooser->report(work, threads, allowed, 1, began);
 }
 template <class Body>
 void share_work(Kind kind, const Work& work, Index most, Body&& body) {
