@@ -71,7 +71,14 @@ def test_parameters_reach_the_function(backend: str) -> None:
 def test_a_number_keeps_its_last_bit(backend: str) -> None:
     """It travels as text: however long, large or small it is."""
     rng = np.random.default_rng(3)
-    slopes = [*rng.random(20), *10 ** rng.uniform(-300, 300, 20), 2.5e-308, 2.0**53 + 2, 1e22, 123.0]
+    slopes = [
+        *rng.random(20),
+        *10 ** rng.uniform(-300, 300, 20),
+        2.5e-308,
+        2.0**53 + 2,
+        1e22,
+        123.0,
+    ]
     for slope in map(float, slopes):
         net = em.MLP(
             [1, 1],
