@@ -40,6 +40,7 @@ private:
     T* vt = Vt_.data();
     for (auto& layer : layers_) {
       layer.W = net.like_W(layer, V_.data());
+      layer.last_Wt.data = nullptr; // the network's, not V's
       if (!backward) layer.Wt.data = nullptr;
       if (!layer.Wt.data) continue;
       layer.Wt.data = vt;

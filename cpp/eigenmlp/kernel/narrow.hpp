@@ -40,8 +40,9 @@ struct NarrowRows {
 };
 
 namespace detail {
-// The terms behind whole panels, where a line holds more than there are: of n rows that lie in
-// panels by a mask, for the rest of a line may be no number; of plain rows as copies.
+// The terms behind whole panels, fewer than a line holds. Rows in panels are read through a mask,
+// for the rest of their line may be no number; plain rows are copied, up to n at a time, for the
+// rest of their line may not be the user's to read.
 template <class T, bool plain>
 struct LastTerms {
   static constexpr Index p = panel_width<T>;

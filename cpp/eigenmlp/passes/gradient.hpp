@@ -74,7 +74,7 @@ std::optional<double> loss_and_gradient(const Network<T>& net, const Data& data,
   return good ? std::optional(loss) : std::nullopt;
 }
 
-// The first layer with its Wᵀ: training never needs that, so the network does not keep it.
+// The first layer with its Wᵀ: training never needs all of that, so the network does not keep it.
 template <class T>
 class FirstLayer {
 public:

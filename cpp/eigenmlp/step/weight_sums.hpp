@@ -65,7 +65,8 @@ void for_each_share(const Network<T>& net, const Team& team, bool by_columns, Bo
 }
 
 // Whether the few numbers that the last panel of dY holds are multiplied with whole lines of X, for
-// their own part of dWᵀ, not each number of X with a line of them: the same sums, turned.
+// their own part of dWᵀ, not each number of X with a line of them: the same sums, turned. Taken if
+// it halves the multiplications, few · (panels of X) instead of D a row; turning back costs some.
 template <class T>
 bool sums_turned(const Layer<T>& layer) {
   const Index few = layer.K % panel_width<T>;

@@ -1,0 +1,68 @@
+"""Nothing is read behind a user's last number, where a page that nobody may read could begin."""
+
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.quick
+
+# Arrays whose last row ends with a page; further apart or not than rows are long.
+GUARDED = """
+import ctypes, mmap
+import numpy as np
+
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+
+
+def guarded(numbers, apart=0):
+    rows, columns = numbers.shape
+    size = numbers.itemsize
+    row = (columns + apart) * size
+    used = (rows - 1) * row + columns * size
+    pages = -(-used // mmap.PAGESIZE)
+    memory = mmap.mmap(-1, (pages + 1) * mmap.PAGESIZE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    assert libc.mprotect(start + pages * mmap.PAGESIZE, mmap.PAGESIZE, 0) == 0  # PROT_NONE
+    offset = pages * mmap.PAGESIZE - used
+    array = np.ndarray(numbers.shape, numbers.dtype, memory, offset, (row, size))
+    array[...] = numbers
+    return array
+"""
+
+CALLS = """
+import sys
+import eigenmlp as em
+
+dtype = sys.argv[1]
+for D in [*range(1, 36), 47, 48, 49, 100]:
+    for K in (1, 4, 18):
+        net = em.MLP([D, K], loss="squared_error", dtype=dtype, seed=D)
+        for rows in (1, 9, 40):
+            numbers = np.random.default_rng(rows).normal(size=(rows, D + K)).astype(dtype)
+            X, T = numbers[:, :D].copy(), numbers[:, D:].copy()
+            for apart in (0, 3):
+                at_end, targets = guarded(X, apart), guarded(T, apart)
+                assert np.array_equal(net.forward(at_end), net.forward(X))
+                ours, expected = (net.loss_and_gradient(*x)[1] for x in ((at_end, targets), (X, T)))
+                assert np.array_equal(ours, expected)
+"""
+
+
+def run(program: str, *arguments: str) -> Any:
+    command = [sys.executable, "-c", GUARDED + program, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_arrays_that_end_with_their_page(dtype: str) -> None:
+    done = run(CALLS, dtype)
+    assert done.returncode == 0, done.stderr
+
+
+def test_who_reads_on_is_ended() -> None:
+    done = run("ctypes.string_at(guarded(np.ones((3, 5))).ctypes.data, 3 * 5 * 8 + 1)")
+    assert done.returncode in (-signal.SIGSEGV, -signal.SIGBUS)
