@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 
@@ -228,15 +229,36 @@ def test_a_rank_that_leaves_keeps_nobody_waiting(name: str) -> None:
     assert f"RankError: {told}" in done.stderr
 
 
+# Rank 1 is away until rank 0 has what it waited for, or an error.
+AWAY = """
+import os
+def away():
+    while not os.path.exists({path!r}):
+        time.sleep(0.05)
+def waits(call):
+    try:
+        call()
+    finally:
+        open({path!r}, "w").close()
+"""
+
+
 def test_what_cannot_be_known_to_have_left_is_waited_for_so_long(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("EIGENMLP_COMM_TIMEOUT", "0.5")
     for program, waits in (
-        ("if other: time.sleep(3)\ntrainer()", "Trainer() for other ranks, not all of which have "),
-        ("one = trainer()\ntime.sleep(3) if other else one.run(X, y)", "Trainer.run for rank 1"),
+        (
+            "away() if other else waits(trainer)",
+            "Trainer() for other ranks, not all of which have ",
+        ),
+        (
+            "one = trainer()\naway() if other else waits(lambda: one.run(X, y))",
+            "Trainer.run for rank 1",
+        ),
     ):
-        done = mpi.finish(mpi.start(2, "-c", START + program))
+        away = AWAY.format(path=str(tmp_path / str(len(program))))
+        done = mpi.finish(mpi.start(2, "-c", START + away + program))
         assert f"TimeoutError: rank 0 has waited 1 s in {waits}" in done.stderr
 
 
