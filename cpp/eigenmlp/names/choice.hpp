@@ -32,8 +32,8 @@ struct Choice {
 };
 
 // The number at the start of `text`, which is removed from it; with a point in every locale. No
-// streams: their locales fail once a process loads a second C++ library beside ours, as with SciPy's
-// or Matplotlib's. std::from_chars brings 24 kB of tables into each variant.
+// streams: their locales fail once a process loads a second C++ library beside ours, as with
+// SciPy's or Matplotlib's. std::from_chars brings 24 kB of tables into each variant.
 [[gnu::cold]] inline bool take_number(std::string_view& text, double& number) {
 #ifdef _WIN32
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
