@@ -91,26 +91,67 @@ void multiply_lanes(Index I, Index J, Index depth, Lanes<const T> A, Lanes<const
     }
 }
 
+namespace detail {
+// R rows and C columns added as multiply_narrow does: packet_size sums of every such many terms, of
+// which a few stay in registers at a time, and then their tree.
+template <class T, int R, int C>
+void narrow_lanes(Index depth, Lanes<const T> A, Lanes<const T> B, Lanes<const T> init,
+                  Lanes<T> out) {
+  using namespace Eigen::internal;
+  constexpr Index p = panel_width<T>;
+  constexpr int n = packet_size<T>, few = std::min(n, vector_registers >= 32 ? 4 : 2);
+  for (Index q = 0; q < p; q += n) {
+    Packet<T> sum[R][C][n / few];
+    for (int group = 0; group < n / few; ++group) {
+      Packet<T> chain[R][C][few];
+#pragma GCC unroll 16
+      for (int i = 0; i < R * C * few; ++i)
+        chain[i / few / C][i / few % C][i % few] = pset1<Packet<T>>(T(0));
+      const auto add = [&](Index k, int s) __attribute__((always_inline)) {
+        Packet<T> B_k[C];
+#pragma GCC unroll 2
+        for (int c = 0; c < C; ++c) B_k[c] = pload<Packet<T>>(B.at(k, c) + q);
+#pragma GCC unroll 2
+        for (int r = 0; r < R; ++r) {
+          const Packet<T> A_k = pload<Packet<T>>(A.at(r, k) + q);
+#pragma GCC unroll 2
+          for (int c = 0; c < C; ++c) chain[r][c][s] = pmadd(A_k, B_k[c], chain[r][c][s]);
+        }
+      };
+      Index k = group * few;
+      for (; k + few <= depth; k += n)
+#pragma GCC unroll 4
+        for (int s = 0; s < few; ++s) add(k + s, s);
+#pragma GCC unroll 4
+      for (int s = 0; s < few; ++s)
+        if (k + s < depth) add(k + s, s);
+#pragma GCC unroll 2
+      for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+        for (int c = 0; c < C; ++c)
+          sum[r][c][group] = sum_tree<few>(static_cast<const Packet<T>*>(chain[r][c]));
+    }
+    for (int r = 0; r < R; ++r)
+      for (int c = 0; c < C; ++c)
+        pstore(out.at(r, c) + q, padd(sum_tree<n / few>(static_cast<const Packet<T>*>(sum[r][c])),
+                                      pload<Packet<T>>(init.at(r, c) + q)));
+  }
+}
+} // namespace detail
+
 // The same with the last `narrow` columns added as multiply_narrow does.
 template <class T>
 void multiply_lanes(Index I, Index J, Index depth, Lanes<const T> A, Lanes<const T> B,
                     Lanes<const T> init, Lanes<T> out, Index narrow) {
-  using namespace Eigen::internal;
-  constexpr Index p = panel_width<T>, n = packet_size<T>;
+  constexpr detail::LanesTile<T> tiles[2][2] = {
+      {&detail::narrow_lanes<T, 1, 1>, &detail::narrow_lanes<T, 1, 2>},
+      {&detail::narrow_lanes<T, 2, 1>, &detail::narrow_lanes<T, 2, 2>}};
   multiply_lanes(I, J - narrow, depth, A, B, init, out);
-  for (Index j = J - narrow; j < J; ++j)
-    for (Index i = 0; i < I; ++i)
-      for (Index q = 0; q < p; q += n) {
-        Packet<T> sum[n];
-        for (Index s = 0; s < n; ++s) {
-          sum[s] = pset1<Packet<T>>(T(0));
-          for (Index k = s; k < depth; k += n)
-            sum[s] =
-                pmadd(pload<Packet<T>>(A.at(i, k) + q), pload<Packet<T>>(B.at(k, j) + q), sum[s]);
-        }
-        pstore(out.at(i, j) + q, padd(sum_tree<n>(static_cast<const Packet<T>*>(sum)),
-                                      pload<Packet<T>>(init.at(i, j) + q)));
-      }
+  for (Index j = J - narrow; j < J; j += 2)
+    for (Index i = 0; i < I; i += 2)
+      tiles[I - i > 1][J - j > 1](
+          depth, {A.at(i, 0), A.row, A.column}, {B.at(0, j), B.row, B.column},
+          {init.at(i, j), init.row, init.column}, {out.at(i, j), out.row, out.column});
 }
 
 // out(0, j) = init(0, j) + Σ_i A(i, j): a bias's gradient, added as sum_rows does.
