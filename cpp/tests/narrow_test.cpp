@@ -1,6 +1,6 @@
 // The last few columns of a product (narrow.hpp) and their gradient (sum_turned, weight_sums.hpp):
 // against plain loops on small integers, where sums are exact in any order; and on other numbers,
-// bit for bit, whatever stands beside a row and however the rows come: in panels, plainly, stored,
+// bit for bit, whatever stands beside a row and however the rows come: in panels, stored,
 // or in lanes.
 #include <limits>
 #include <random>
@@ -35,15 +35,14 @@ void spoil_padding(Matrix<T>& A) {
 template <class T>
 Matrix<T> product(Matrix<T>& A, Matrix<T>& Bt, Matrix<T>& init) {
   Matrix<T> out(A.rows, Bt.rows);
-  multiply_narrow<T>(A.rows, A.columns, Bt.rows,
-                     {A.panels().data, panel_width<T>, A.panels().panel}, Bt.panels(),
-                     init.panels().data, out.panels());
+  multiply_narrow<T>(A.rows, A.columns, Bt.rows, A.panels(), Bt.panels(), init.panels().data,
+                     out.panels());
   return out;
 }
 
 template <class T>
 void test_narrow(Index rows, Index depth, Index columns) {
-  Matrix<T> A(rows, depth), Bt(columns, depth), init(1, columns), plain(rows, columns);
+  Matrix<T> A(rows, depth), Bt(columns, depth), init(1, columns);
   A.randomize(1), Bt.randomize(2), init.randomize(3);
   spoil_padding(A);
   Matrix<T> out = product(A, Bt, init);
@@ -51,19 +50,8 @@ void test_narrow(Index rows, Index depth, Index columns) {
     for (Index j = 0; j < columns; ++j) {
       out(i, j) = init(0, j);
       for (Index k = 0; k < depth; ++k) out(i, j) += A(i, k) * Bt(j, k);
-      plain(i, j) = out(i, j);
     }
   out.check_panels("multiply_narrow");
-
-  // Rows as a plain array, further apart than they are long.
-  std::vector<T> apart;
-  for (Index i = 0; i < rows; ++i) {
-    for (Index k = 0; k < depth; ++k) apart.push_back(A(i, k));
-    if (i + 1 < rows) apart.push_back(std::numeric_limits<T>::quiet_NaN());
-  }
-  multiply_narrow<T, true>(rows, depth, columns, {apart.data(), depth + 1, panel_width<T>},
-                           Bt.panels(), init.panels().data, plain.panels());
-  plain.check_panels("multiply_narrow of plain rows");
 }
 
 // Each row alone, among all, and as stored numbers.

@@ -92,14 +92,14 @@ void multiply_lanes(Index I, Index J, Index depth, Lanes<const T> A, Lanes<const
 }
 
 namespace detail {
-// R rows and C columns added as multiply_narrow does: packet_size sums of every such many terms, of
-// which a few stay in registers at a time, and then their tree.
-template <class T, int R, int C>
+// Two rows and two columns added as multiply_narrow does: packet_size sums of every such many
+// terms, of which a few stay in registers at a time, and then their tree.
+template <class T>
 void narrow_lanes(Index depth, Lanes<const T> A, Lanes<const T> B, Lanes<const T> init,
                   Lanes<T> out) {
   using namespace Eigen::internal;
   constexpr Index p = panel_width<T>;
-  constexpr int n = packet_size<T>, few = std::min(n, vector_registers >= 32 ? 4 : 2);
+  constexpr int R = 2, C = 2, n = packet_size<T>, few = std::min(n, vector_registers >= 32 ? 4 : 2);
   for (Index q = 0; q < p; q += n) {
     Packet<T> sum[R][C][n / few];
     for (int group = 0; group < n / few; ++group) {
@@ -143,15 +143,16 @@ void narrow_lanes(Index depth, Lanes<const T> A, Lanes<const T> B, Lanes<const T
 template <class T>
 void multiply_lanes(Index I, Index J, Index depth, Lanes<const T> A, Lanes<const T> B,
                     Lanes<const T> init, Lanes<T> out, Index narrow) {
-  constexpr detail::LanesTile<T> tiles[2][2] = {
-      {&detail::narrow_lanes<T, 1, 1>, &detail::narrow_lanes<T, 1, 2>},
-      {&detail::narrow_lanes<T, 2, 1>, &detail::narrow_lanes<T, 2, 2>}};
   multiply_lanes(I, J - narrow, depth, A, B, init, out);
   for (Index j = J - narrow; j < J; j += 2)
-    for (Index i = 0; i < I; i += 2)
-      tiles[I - i > 1][J - j > 1](
-          depth, {A.at(i, 0), A.row, A.column}, {B.at(0, j), B.row, B.column},
-          {init.at(i, j), init.row, init.column}, {out.at(i, j), out.row, out.column});
+    for (Index i = 0; i < I; i += 2) {
+      // Where there is no second one, the first stands in for it.
+      const Index row = I - i > 1, column = J - j > 1;
+      detail::narrow_lanes<T>(depth, {A.at(i, 0), row * A.row, A.column},
+                              {B.at(0, j), B.row, column * B.column},
+                              {init.at(i, j), row * init.row, column * init.column},
+                              {out.at(i, j), row * out.row, column * out.column});
+    }
 }
 
 // out(0, j) = init(0, j) + Σ_i A(i, j): a bias's gradient, added as sum_rows does.

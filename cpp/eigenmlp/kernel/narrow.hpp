@@ -32,85 +32,51 @@ P sum_tree(const P* x) {
     return Eigen::internal::padd(sum_tree<n / 2>(x), sum_tree<n / 2>(x + n / 2));
 }
 
-// Where rows of A lie: row r's terms of panel c at data + r · row + c · panel.
-template <class T>
-struct NarrowRows {
-  const T* data;
-  Index row, panel;
-};
-
 namespace detail {
-// The terms behind whole panels, fewer than a line holds. Rows in panels are read through a mask,
-// for the rest of their line may be no number; plain rows are copied, up to n at a time, for the
-// rest of their line may not be the user's to read.
-template <class T, bool plain>
-struct LastTerms {
-  static constexpr Index p = panel_width<T>;
-  const Index terms;
-  alignas(cache_line) T mask[p];
-  alignas(cache_line) T copies[plain ? packet_size<T> * p : 1];
-
-  explicit LastTerms(Index depth) : terms(depth % p) {
-    std::memset(mask, 0, sizeof mask);
-    std::memset(mask, 0xff, static_cast<std::size_t>(terms) * sizeof(T));
-    if constexpr (plain) std::memset(copies, 0, sizeof copies);
-  }
-  void copy(const NarrowRows<T>& A, Index r, Index count, Index whole) {
-    if constexpr (plain)
-      for (Index i = 0; terms > 0 && i < count; ++i)
-        std::copy_n(A.data + (r + i) * A.row + whole * A.panel, terms, copies + i * p);
-  }
-};
-
-// The lanes' sums of rows r … r + n - 1 for a column whose terms are at b, b + b_panel, ….
-template <int n, class T, bool plain>
-EIGEN_ALWAYS_INLINE void add_narrow(const NarrowRows<T>& A, Index r, Index whole,
-                                    const LastTerms<T, plain>& last, const T* b, Index b_panel,
-                                    Packet<T>* sum) {
+// The lanes' sums of n rows from `a` for a column whose terms are at b, b + b_panel, …; what a line
+// of A has behind the terms may be no number, and is masked.
+template <int n, class T>
+EIGEN_ALWAYS_INLINE void add_narrow(const T* a, Index a_panel, Index depth, const T* mask,
+                                    const T* b, Index b_panel, Packet<T>* sum) {
   using namespace Eigen::internal;
   constexpr Index p = panel_width<T>;
 #pragma GCC unroll 16
   for (int i = 0; i < n; ++i) sum[i] = pset1<Packet<T>>(T(0));
-  const T* a = A.data + r * A.row;
-  const Index row = plain ? A.row : p;
-  for (Index c = 0; c < whole; ++c, a += A.panel, b += b_panel)
+  for (Index c = depth / p; c > 0; --c, a += a_panel, b += b_panel)
     for (Index q = 0; q < p; q += packet_size<T>) {
       const Packet<T> B = pload<Packet<T>>(b + q);
 #pragma GCC unroll 16
-      for (int i = 0; i < n; ++i) sum[i] = pmadd(ploadu<Packet<T>>(a + i * row + q), B, sum[i]);
+      for (int i = 0; i < n; ++i) sum[i] = pmadd(pload<Packet<T>>(a + i * p + q), B, sum[i]);
     }
-  for (Index q = 0; q < last.terms; q += packet_size<T>) {
-    const Packet<T> B = pload<Packet<T>>(b + q), mask = pload<Packet<T>>(last.mask + q);
+  for (Index q = 0; q < depth % p; q += packet_size<T>) {
+    const Packet<T> B = pload<Packet<T>>(b + q), terms = pload<Packet<T>>(mask + q);
 #pragma GCC unroll 16
-    for (int i = 0; i < n; ++i) {
-      const Packet<T> A_i = plain ? pload<Packet<T>>(last.copies + i * p + q)
-                                  : pand(pload<Packet<T>>(a + i * p + q), mask);
-      sum[i] = pmadd(A_i, B, sum[i]);
-    }
+    for (int i = 0; i < n; ++i)
+      sum[i] = pmadd(pand(pload<Packet<T>>(a + i * p + q), terms), B, sum[i]);
   }
 }
 } // namespace detail
 
 // out[r, j] for r < rows and the first `columns` columns of a panel, at most most_narrow; the
-// others become `init`. A's rows lie in panels, or plainly; Bᵀ.at(j, c) holds terms c · p … of
-// column j, and zeros where there are no more.
-template <class T, bool plain = false>
-void multiply_narrow(Index rows, Index depth, Index columns, const NarrowRows<T>& A,
-                     Panels<const T> Bt, const T* init, Panels<T> out) {
+// others become `init`. Bᵀ.at(j, c) holds terms c · p … of column j, and zeros where there are no
+// more.
+template <class T>
+void multiply_narrow(Index rows, Index depth, Index columns, Panels<const T> A, Panels<const T> Bt,
+                     const T* init, Panels<T> out) {
   using namespace Eigen::internal;
   constexpr Index p = panel_width<T>;
   constexpr int n = packet_size<T>;
-  const Index whole = depth / p;
-  detail::LastTerms<T, plain> last(depth);
+  alignas(cache_line) T mask[p];
+  std::memset(mask, 0, sizeof mask);
+  std::memset(mask, 0xff, static_cast<std::size_t>(depth % p) * sizeof(T));
   if (rows < n) { // one by one
     for (Index r = 0; r < rows; ++r) {
-      last.copy(A, r, 1, whole);
       T* const y = out.at(r, 0);
       line(y) = line(init);
       for (Index j = 0; j < columns; ++j) {
         alignas(cache_line) T lanes[n];
         Packet<T> sum;
-        detail::add_narrow<1>(A, r, whole, last, Bt.at(j, 0), Bt.panel, &sum);
+        detail::add_narrow<1>(A.at(r, 0), A.panel, depth, mask, Bt.at(j, 0), Bt.panel, &sum);
         pstore(lanes, sum);
         y[j] = sum_tree<n>(static_cast<const T*>(lanes)) + init[j];
       }
@@ -119,13 +85,12 @@ void multiply_narrow(Index rows, Index depth, Index columns, const NarrowRows<T>
   }
   for (Index group = 0; group < ceil_div(rows, Index{n}); ++group) {
     const Index r = std::min(group * n, rows - n); // the last ones once more, if need be
-    last.copy(A, r, n, whole);
     PacketBlock<Packet<T>, n> Y;
 #pragma GCC unroll 16
     for (int j = 0; j < n; ++j) Y.packet[j] = pset1<Packet<T>>(init[j]);
     for (Index j = 0; j < columns; ++j) {
       PacketBlock<Packet<T>, n> sum;
-      detail::add_narrow<n>(A, r, whole, last, Bt.at(j, 0), Bt.panel, sum.packet);
+      detail::add_narrow<n>(A.at(r, 0), A.panel, depth, mask, Bt.at(j, 0), Bt.panel, sum.packet);
       ptranspose(sum);
       Y.packet[j] = padd(sum_tree<n>(sum.packet), Y.packet[j]);
     }

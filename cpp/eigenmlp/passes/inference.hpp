@@ -66,14 +66,15 @@ std::vector<ForwardMemory<T>>& forward_memory(const Network<T>& net, int threads
 }
 
 // Whether the first layer can read rows where they are: many rows of the network's own numbers,
-// unscaled, whose columns follow each other.
+// unscaled, whose columns follow each other. Narrow columns read lines of panels.
 template <class T>
 bool reads_plainly(const Network<T>& net, const Rows& X) {
   constexpr Index size = sizeof(T);
   return X.rows >= most_rows && !X.starts &&
          X.scalar == (size == sizeof(float) ? Scalar::float32 : Scalar::float64) &&
          X.column_stride == size && X.row_stride % size == 0 &&
-         net.units().inputs().is_identity() && !net.rounds();
+         net.units().inputs().is_identity() && !net.rounds() &&
+         net.layers().front().narrow_outputs() == 0;
 }
 
 // Y[1] of rows from … of X, read where they are. NaN or Inf among the inputs makes every sum of its
@@ -85,22 +86,15 @@ bool forward_plain(const Network<T>& net, const Rows& X, Index from, Index rows,
   const Panels<T> out = memory.Y[1];
   const auto* x =
       reinterpret_cast<const T*>(static_cast<const char*>(X.data) + from * X.row_stride);
-  const Index stride = X.row_stride / static_cast<Index>(sizeof(T));
-  const Index narrow = layer.narrow_outputs(), whole = layer.output_panels() - (narrow > 0);
   T sum = 0;
-  const auto done = [&](Index c, Index count) {
-    if (c == 0)
-      for (Index i = 0; i < rows; ++i) sum += *out.at(i, 0) * T(0);
-    activate_panels(net, out, memory.Z[1], 1, rows, c, count);
-  };
-  multiply<T, Sum::over_plain>(rows, layer.D, whole, {x, 0}, layer.W, layer.bias(), layer.W.panel,
-                               out, done, stride);
-  if (narrow > 0) {
-    multiply_narrow<T, true>(rows, layer.D, narrow, {x, stride, panel_width<T>},
-                             layer.rows_of_outputs(), layer.bias(whole),
-                             {out.at(0, whole), out.panel});
-    done(whole, 1);
-  }
+  multiply<T, Sum::over_plain>(
+      rows, layer.D, layer.output_panels(), {x, 0}, layer.W, layer.bias(), layer.W.panel, out,
+      [&](Index c, Index count) {
+        if (c == 0)
+          for (Index i = 0; i < rows; ++i) sum += *out.at(i, 0) * T(0);
+        activate_panels(net, out, memory.Z[1], 1, rows, c, count);
+      },
+      X.row_stride / static_cast<Index>(sizeof(T)));
   return sum == T(0);
 }
 

@@ -37,8 +37,7 @@ void multiply_part(const Part& part, Index depth, Index panels, const Factor<T>&
   const Index whole = part.c_end - part.c - ends;
   multiply_rows<T>(rows, depth, whole, A, part.begin, B, part.c, init, init_panel, out, done);
   if (!ends) return;
-  multiply_narrow<T>(rows, depth, narrow,
-                     {A.plain.at(part.begin, 0), panel_width<T>, A.plain.panel}, narrow_B,
+  multiply_narrow<T>(rows, depth, narrow, {A.plain.at(part.begin, 0), A.plain.panel}, narrow_B,
                      init + whole * init_panel, {out.at(0, whole), out.panel});
   done(whole, 1);
 }

@@ -76,8 +76,9 @@ bool sums_turned(const Layer<T>& layer) {
 // Panels d … d + C - 1 of W's rows of such a sum, in the last panel of its columns: `rows` of them
 // into `sum`, or on from there.
 template <class T>
-void sum_turned(const Layer<T>& layer, const Blocks& blocks, Panels<const T> X, Index d, Index C,
-                Panels<const T> dY, bool from_zero, Index rows, Panels<T> sum) {
+[[gnu::noinline]] void sum_turned(const Layer<T>& layer, const Blocks& blocks, Panels<const T> X,
+                                  Index d, Index C, Panels<const T> dY, bool from_zero, Index rows,
+                                  Panels<T> sum) {
   constexpr Index p = panel_width<T>;
   const Index few = layer.K % p;
   alignas(cache_line) T memory[strip_panels<T> * p * p];
@@ -113,7 +114,7 @@ void sum_rectangle(const Network<T>& net, const BatchView<T>& batch, std::size_t
   static_assert(block_panels <= large_tree_panels);
   const bool small = threads_share_blocks(net, blocks);
   const Index step = small ? tree_panels : block_panels * (net.rounds() ? rounded::per_float() : 1);
-  const auto sum_bias = [&](Index k, Index C) {
+  const auto sum_bias = [&](Index k, Index C) __attribute__((noinline)) {
     if (!net.has_bias()) return;
     const Panels<T> bias = target(layer.D, k);
     const auto leaf = [&](Index n, Index rows, bool zero, auto out) {
