@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .ranks import Ranks
+from .shuffles import shuffled
 
 Array = NDArray[Any]
 
@@ -31,7 +32,8 @@ class OwnRows:
         """A new order of this rank's rows; the generator, the same on all, moves by one draw."""
         seed = int(rng.integers(2**63))
         own = np.random.default_rng([self.ranks.index, seed])
-        return own.permutation(int(self.counts[self.ranks.index]))
+        order: Array = shuffled(own, 1, int(self.counts[self.ranks.index]))[0]
+        return order
 
     def arguments(self, order: Array, weights: Array | None, is_sum: bool) -> dict[str, Any]:
         """What the core's `run` must know of one epoch; asks the other ranks."""

@@ -28,6 +28,7 @@ from ..history import History
 from ..threads import helping
 from . import agreement, plausible
 from .ranks import alike
+from .shuffles import shuffled
 from .stepper import Stepper
 
 Array = NDArray[Any]
@@ -208,7 +209,7 @@ class Streamed:
                 for array, carry, out in zip(arrays, carried, memory[0], strict=True)
             ]
             count = len(raw[0])  # type: ignore[arg-type]
-            order = np.arange(count) if rng is None else rng.permutation(count)
+            order = np.arange(count) if rng is None else shuffled(rng, 1, count)[0]
             begin, first = first, over
             kept = count if last else count // unit * unit
             if kept == 0:
