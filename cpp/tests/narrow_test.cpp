@@ -1,6 +1,6 @@
 // The last few columns of a product (narrow.hpp) and their gradient (sum_turned, weight_sums.hpp):
 // against plain loops on small integers, where sums are exact in any order; and on other numbers,
-// bit for bit, whatever stands beside a row and however the rows come: in panels, stored,
+// bit for bit, whatever stands beside a row and however the rows come: in panels, plainly, stored,
 // or in lanes.
 #include <limits>
 #include <random>
@@ -54,7 +54,22 @@ void test_narrow(Index rows, Index depth, Index columns) {
   out.check_panels("multiply_narrow");
 }
 
-// Each row alone, among all, and as stored numbers.
+// The same rows from a plain array whose rows are further apart, and stand the other way round.
+template <class T>
+Matrix<T> product_of_plain(Matrix<T>& A, Matrix<T>& Bt, Matrix<T>& init) {
+  const Index apart = A.columns + 3;
+  std::vector<T> plain(static_cast<std::size_t>(A.rows * apart),
+                       std::numeric_limits<T>::quiet_NaN());
+  for (Index i = 0; i < A.rows; ++i)
+    for (Index k = 0; k < A.columns; ++k)
+      plain[static_cast<std::size_t>((A.rows - 1 - i) * apart + k)] = A(i, k);
+  Matrix<T> out(A.rows, Bt.rows);
+  multiply_narrow<T>(A.rows, A.columns, Bt.rows, {plain.data() + (A.rows - 1) * apart, 0},
+                     Bt.panels(), init.panels().data, out.panels(), -apart);
+  return out;
+}
+
+// Each row alone, among all, in a plain array, and as stored numbers.
 template <class T>
 void test_bits_of_rows(Index rows, Index depth, Index columns) {
   constexpr Index p = panel_width<T>;
@@ -66,7 +81,8 @@ void test_bits_of_rows(Index rows, Index depth, Index columns) {
   for (Index k = 0; k < depth; ++k)
     for (Index j = 0; j < columns; ++j) B(k, j) = Bt(j, k);
   pack(B.plain.data(), depth, columns, B.panels());
-  Matrix<T> out = product(A, Bt, init), stored_out(rows, columns);
+  Matrix<T> out = product(A, Bt, init), stored_out(rows, columns),
+            plain_out = product_of_plain(A, Bt, init);
 
   std::vector<StoredNumber<T>> numbers;
   std::vector<Index> begin, end;
@@ -87,6 +103,8 @@ void test_bits_of_rows(Index rows, Index depth, Index columns) {
           "a row has the same bits alone");
     check(std::memcmp(stored_out.panels().at(i, 0), out.panels().at(i, 0), p * sizeof(T)) == 0,
           "stored numbers give the same bits");
+    check(std::memcmp(plain_out.panels().at(i, 0), out.panels().at(i, 0), p * sizeof(T)) == 0,
+          "a plain array gives the same bits");
   }
 }
 

@@ -33,50 +33,73 @@ P sum_tree(const P* x) {
 }
 
 namespace detail {
-// The lanes' sums of n rows from `a` for a column whose terms are at b, b + b_panel, …; what a line
-// of A has behind the terms may be no number, and is masked.
+// The lanes' sums of n rows from `a`, `row` scalars apart, for a column whose terms are at b,
+// b + b_panel, …; terms beyond whole lines are in the lines at `tail`, of which the mask takes
+// them.
 template <int n, class T>
-EIGEN_ALWAYS_INLINE void add_narrow(const T* a, Index a_panel, Index depth, const T* mask,
-                                    const T* b, Index b_panel, Packet<T>* sum) {
+EIGEN_ALWAYS_INLINE void add_narrow(const T* a, Index row, Index a_panel, Index depth,
+                                    const T* tail, const T* mask, const T* b, Index b_panel,
+                                    Packet<T>* sum) {
   using namespace Eigen::internal;
   constexpr Index p = panel_width<T>;
 #pragma GCC unroll 16
   for (int i = 0; i < n; ++i) sum[i] = pset1<Packet<T>>(T(0));
-  for (Index c = depth / p; c > 0; --c, a += a_panel, b += b_panel)
+  const T* four[(n + 3) / 4]; // rows 0, 4, 8, …: the processor adds up to three rows by itself
+#pragma GCC unroll 4
+  for (int i = 0; i < n; i += 4) four[i / 4] = a + i * row;
+  for (Index c = depth / p; c > 0; --c, b += b_panel) {
     for (Index q = 0; q < p; q += packet_size<T>) {
       const Packet<T> B = pload<Packet<T>>(b + q);
 #pragma GCC unroll 16
-      for (int i = 0; i < n; ++i) sum[i] = pmadd(pload<Packet<T>>(a + i * p + q), B, sum[i]);
+      for (int i = 0; i < n; ++i)
+        sum[i] = pmadd(ploadu<Packet<T>>(four[i / 4] + i % 4 * row + q), B, sum[i]);
     }
+#pragma GCC unroll 4
+    for (const T*& rows : four) rows += a_panel;
+  }
   for (Index q = 0; q < depth % p; q += packet_size<T>) {
     const Packet<T> B = pload<Packet<T>>(b + q), terms = pload<Packet<T>>(mask + q);
 #pragma GCC unroll 16
     for (int i = 0; i < n; ++i)
-      sum[i] = pmadd(pand(pload<Packet<T>>(a + i * p + q), terms), B, sum[i]);
+      sum[i] = pmadd(pand(pload<Packet<T>>(tail + i * p + q), terms), B, sum[i]);
   }
 }
 } // namespace detail
 
 // out[r, j] for r < rows and the first `columns` columns of a panel, at most most_narrow; the
 // others become `init`. Bᵀ.at(j, c) holds terms c · p … of column j, and zeros where there are no
-// more.
+// more. A lies in panels, where what a line has behind the terms may be no number; or plainly, with
+// A.panel 0 and `A_row` scalars from a row to the next, whatever sign that has.
 template <class T>
 void multiply_narrow(Index rows, Index depth, Index columns, Panels<const T> A, Panels<const T> Bt,
-                     const T* init, Panels<T> out) {
+                     const T* init, Panels<T> out, Index A_row = 0) {
   using namespace Eigen::internal;
   constexpr Index p = panel_width<T>;
   constexpr int n = packet_size<T>;
-  alignas(cache_line) T mask[p];
+  const bool plain = A.panel == 0;
+  const Index row = plain ? A_row : p, panel = plain ? p : A.panel;
+  const Index beyond = depth % p, whole = depth - beyond;
+  alignas(cache_line) T mask[p], ends[n * p];
   std::memset(mask, 0, sizeof mask);
-  std::memset(mask, 0xff, static_cast<std::size_t>(depth % p) * sizeof(T));
+  std::memset(mask, 0xff, static_cast<std::size_t>(beyond) * sizeof(T));
+  // Lines with the last terms of `count` rows: nothing behind a plain row may be read.
+  const auto tail = [&](Index r, int count) -> const T* {
+    if (!plain) return A.at(r, depth / p);
+    for (int i = 0; i < count && beyond > 0; ++i)
+      std::memcpy(ends + i * p, A.data + (r + i) * row + whole,
+                  static_cast<std::size_t>(beyond) * sizeof(T));
+    return ends;
+  };
   if (rows < n) { // one by one
     for (Index r = 0; r < rows; ++r) {
       T* const y = out.at(r, 0);
       line(y) = line(init);
+      const T* const last = tail(r, 1);
       for (Index j = 0; j < columns; ++j) {
         alignas(cache_line) T lanes[n];
         Packet<T> sum;
-        detail::add_narrow<1>(A.at(r, 0), A.panel, depth, mask, Bt.at(j, 0), Bt.panel, &sum);
+        detail::add_narrow<1>(A.data + r * row, row, panel, depth, last, mask, Bt.at(j, 0),
+                              Bt.panel, &sum);
         pstore(lanes, sum);
         y[j] = sum_tree<n>(static_cast<const T*>(lanes)) + init[j];
       }
@@ -85,12 +108,14 @@ void multiply_narrow(Index rows, Index depth, Index columns, Panels<const T> A, 
   }
   for (Index group = 0; group < ceil_div(rows, Index{n}); ++group) {
     const Index r = std::min(group * n, rows - n); // the last ones once more, if need be
+    const T* const last = tail(r, n);
     PacketBlock<Packet<T>, n> Y;
 #pragma GCC unroll 16
     for (int j = 0; j < n; ++j) Y.packet[j] = pset1<Packet<T>>(init[j]);
     for (Index j = 0; j < columns; ++j) {
       PacketBlock<Packet<T>, n> sum;
-      detail::add_narrow<n>(A.at(r, 0), A.panel, depth, mask, Bt.at(j, 0), Bt.panel, sum.packet);
+      detail::add_narrow<n>(A.data + r * row, row, panel, depth, last, mask, Bt.at(j, 0), Bt.panel,
+                            sum.packet);
       ptranspose(sum);
       Y.packet[j] = padd(sum_tree<n>(sum.packet), Y.packet[j]);
     }

@@ -66,15 +66,14 @@ std::vector<ForwardMemory<T>>& forward_memory(const Network<T>& net, int threads
 }
 
 // Whether the first layer can read rows where they are: many rows of the network's own numbers,
-// unscaled, whose columns follow each other. Narrow columns read lines of panels.
+// unscaled, whose columns follow each other.
 template <class T>
 bool reads_plainly(const Network<T>& net, const Rows& X) {
   constexpr Index size = sizeof(T);
   return X.rows >= most_rows && !X.starts &&
          X.scalar == (size == sizeof(float) ? Scalar::float32 : Scalar::float64) &&
          X.column_stride == size && X.row_stride % size == 0 &&
-         net.units().inputs().is_identity() && !net.rounds() &&
-         net.layers().front().narrow_outputs() == 0;
+         net.units().inputs().is_identity() && !net.rounds();
 }
 
 // Y[1] of rows from … of X, read where they are. NaN or Inf among the inputs makes every sum of its
@@ -86,15 +85,21 @@ bool forward_plain(const Network<T>& net, const Rows& X, Index from, Index rows,
   const Panels<T> out = memory.Y[1];
   const auto* x =
       reinterpret_cast<const T*>(static_cast<const char*>(X.data) + from * X.row_stride);
+  const Index row = X.row_stride / static_cast<Index>(sizeof(T)), narrow = layer.narrow_outputs();
+  const Index whole = layer.output_panels() - (narrow > 0);
   T sum = 0;
-  multiply<T, Sum::over_plain>(
-      rows, layer.D, layer.output_panels(), {x, 0}, layer.W, layer.bias(), layer.W.panel, out,
-      [&](Index c, Index count) {
-        if (c == 0)
-          for (Index i = 0; i < rows; ++i) sum += *out.at(i, 0) * T(0);
-        activate_panels(net, out, memory.Z[1], 1, rows, c, count);
-      },
-      X.row_stride / static_cast<Index>(sizeof(T)));
+  const auto done = [&](Index c, Index count) {
+    if (c == 0)
+      for (Index i = 0; i < rows; ++i) sum += *out.at(i, 0) * T(0);
+    activate_panels(net, out, memory.Z[1], 1, rows, c, count);
+  };
+  multiply<T, Sum::over_plain>(rows, layer.D, whole, {x, 0}, layer.W, layer.bias(), layer.W.panel,
+                               out, done, row);
+  if (narrow > 0) {
+    multiply_narrow<T>(rows, layer.D, narrow, {x, 0}, layer.rows_of_outputs(), layer.bias(whole),
+                       {out.at(0, whole), out.panel}, row);
+    done(whole, 1);
+  }
   return sum == T(0);
 }
 
