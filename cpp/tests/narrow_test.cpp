@@ -54,9 +54,11 @@ void test_narrow(Index rows, Index depth, Index columns) {
   out.check_panels("multiply_narrow");
 }
 
-// The same rows from a plain array whose rows are further apart, and stand the other way round.
+// The same rows from a plain array whose rows are further apart, and stand the other way round; a
+// packet's at least.
 template <class T>
 Matrix<T> product_of_plain(Matrix<T>& A, Matrix<T>& Bt, Matrix<T>& init) {
+  if (A.rows < packet_size<T>) return product(A, Bt, init);
   const Index apart = A.columns + 3;
   std::vector<T> plain(static_cast<std::size_t>(A.rows * apart),
                        std::numeric_limits<T>::quiet_NaN());

@@ -44,7 +44,7 @@ def write(tmp_path):
 class TestDigits:
     def test_shapes_dtypes_and_range(self):
         X, y = load_digits()
-        assert X.shape == (1797, 64) and X.dtype == np.float32
+        assert X.shape == (1797, 64) and X.dtype == np.float32 and X.flags.c_contiguous
         assert y.shape == (1797,) and y.dtype == np.int64
         assert X.min() == 0 and X.max() == 1
         assert np.bincount(y).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]

@@ -68,37 +68,27 @@ EIGEN_ALWAYS_INLINE void add_narrow(const T* a, Index row, Index a_panel, Index 
 
 // out[r, j] for r < rows and the first `columns` columns of a panel, at most most_narrow; the
 // others become `init`. Bᵀ.at(j, c) holds terms c · p … of column j, and zeros where there are no
-// more. A lies in panels, where what a line has behind the terms may be no number; or plainly, with
-// A.panel 0 and `A_row` scalars from a row to the next, whatever sign that has.
+// more. A lies in panels, where what a line has behind the terms may be no number; or, a packet's
+// rows and more, plainly: A.panel is 0, `A_row` scalars are from a row to the next, whatever their
+// sign.
 template <class T>
 void multiply_narrow(Index rows, Index depth, Index columns, Panels<const T> A, Panels<const T> Bt,
                      const T* init, Panels<T> out, Index A_row = 0) {
   using namespace Eigen::internal;
   constexpr Index p = panel_width<T>;
   constexpr int n = packet_size<T>;
-  const bool plain = A.panel == 0;
-  const Index row = plain ? A_row : p, panel = plain ? p : A.panel;
-  const Index beyond = depth % p, whole = depth - beyond;
-  alignas(cache_line) T mask[p], ends[n * p];
+  const Index beyond = depth % p;
+  alignas(cache_line) T mask[p];
   std::memset(mask, 0, sizeof mask);
   std::memset(mask, 0xff, static_cast<std::size_t>(beyond) * sizeof(T));
-  // Lines with the last terms of `count` rows: nothing behind a plain row may be read.
-  const auto tail = [&](Index r, int count) -> const T* {
-    if (!plain) return A.at(r, depth / p);
-    for (int i = 0; i < count && beyond > 0; ++i)
-      std::memcpy(ends + i * p, A.data + (r + i) * row + whole,
-                  static_cast<std::size_t>(beyond) * sizeof(T));
-    return ends;
-  };
   if (rows < n) { // one by one
     for (Index r = 0; r < rows; ++r) {
       T* const y = out.at(r, 0);
       line(y) = line(init);
-      const T* const last = tail(r, 1);
       for (Index j = 0; j < columns; ++j) {
         alignas(cache_line) T lanes[n];
         Packet<T> sum;
-        detail::add_narrow<1>(A.data + r * row, row, panel, depth, last, mask, Bt.at(j, 0),
+        detail::add_narrow<1>(A.at(r, 0), p, A.panel, depth, A.at(r, depth / p), mask, Bt.at(j, 0),
                               Bt.panel, &sum);
         pstore(lanes, sum);
         y[j] = sum_tree<n>(static_cast<const T*>(lanes)) + init[j];
@@ -106,9 +96,14 @@ void multiply_narrow(Index rows, Index depth, Index columns, Panels<const T> A, 
     }
     return;
   }
+  const bool plain = A.panel == 0;
+  const Index row = plain ? A_row : p, panel = plain ? p : A.panel;
+  alignas(cache_line) T ends[n * p]; // lines of plain rows' last terms: nothing behind may be read
   for (Index group = 0; group < ceil_div(rows, Index{n}); ++group) {
     const Index r = std::min(group * n, rows - n); // the last ones once more, if need be
-    const T* const last = tail(r, n);
+    const T* last = plain ? ends : A.at(r, depth / p);
+    for (Index i = 0; i < n && plain; ++i)
+      std::copy_n(A.data + (r + i) * row + (depth - beyond), beyond, ends + i * p);
     PacketBlock<Packet<T>, n> Y;
 #pragma GCC unroll 16
     for (int j = 0; j < n; ++j) Y.packet[j] = pset1<Packet<T>>(init[j]);

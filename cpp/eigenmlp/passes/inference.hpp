@@ -160,7 +160,7 @@ bool predict(const Network<T>& net, const Rows& X, T* out, bool all_or_nothing =
       team.wait();
     }
     each_chunk([&](Index from, Index rows) {
-      if (plain && forward_plain(net, X, from, rows, memory)) {
+      if (plain && rows >= packet_size<T> && forward_plain(net, X, from, rows, memory)) {
         forward_rows<T>(net, memory.Y, memory.Z, 0, rows, nullptr, nullptr, 2);
       } else {
         if (!gather(from, rows)) return false;

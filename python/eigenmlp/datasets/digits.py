@@ -35,4 +35,4 @@ def load_digits() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     ((1797, 64), 1.0, [0, 1, 2, 3])
     """
     with np.load(_FILE, allow_pickle=False) as archive:
-        return archive["X"].astype(np.float32) / _WHITE, archive["y"].astype(np.int64)
+        return archive["X"].astype(np.float32, order="C") / _WHITE, archive["y"].astype(np.int64)
