@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
@@ -61,6 +62,14 @@ print(count() - start)
         pytest.skip("needs /proc")
     done = in_subprocess(program)
     assert done.stdout.split() == ["0", "3"], done.stderr
+
+
+def test_info_says_why_one_goes_alone() -> None:
+    em.set_num_threads(1)
+    em.MLP([784, 512, 10], seed=0).forward(np.zeros((2000, 784), np.float32))
+    info = em.info()
+    assert (info["threads"], info["threads_used"]) == (1, 1)
+    assert info["threads_why"] == "no more are allowed or free"
 
 
 @pytest.mark.parametrize("n", ["1", "3"])

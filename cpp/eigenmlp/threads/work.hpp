@@ -117,8 +117,9 @@ inline std::int64_t now_ns() {
 // undoes it.
 inline void force_threads(int n) { detail::forced_threads = n; }
 
-// What was decided last, in any thread.
+// What was decided last, in any thread; who may use one alone has nothing to decide.
 inline Decision last_decision() {
+  if (max_threads() <= 1) return {1, Reason::limit};
   const int last = detail::last_decision.load(std::memory_order_relaxed);
   return {last % (2 * most_threads), static_cast<Reason>(last / (2 * most_threads))};
 }
