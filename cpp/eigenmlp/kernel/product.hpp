@@ -44,6 +44,9 @@ void multiply(Index rows, Index depth, Index panels, Panels<const T> A, Panels<c
   constexpr Index p = panel_width<T>;
   const Index widest = panels_for<T, direction>(rows);
   const Index strips = ceil_div(panels, widest);
+  // Even blocks of the sum; a last one of a line or less is shared by the others.
+  const Index lines = ceil_div(depth, p);
+  const Index blocks = std::max<Index>(1, ceil_div((lines - 1) * p, depth_block<T>));
   for (Index s = 0; s < strips; ++s) {
     const Index c = share_begin(panels, strips, s);
     const Index C = share_begin(panels, strips, s + 1) - c;
@@ -55,8 +58,8 @@ void multiply(Index rows, Index depth, Index panels, Panels<const T> A, Panels<c
     t.A_row = A_row;
     t.B_panel = B.panel;
     t.out_panel = out.panel;
-    for (Index k = 0; k < depth; k += depth_block<T>) {
-      t.depth = std::min(depth - k, depth_block<T>);
+    for (Index k = 0, block = 0; k < depth; k += t.depth, ++block) {
+      t.depth = std::min(depth, share_begin(lines, blocks, block + 1) * p) - k;
       t.B = B.at(k, c);
       Index ahead = 0;
       t.next_rows = 0;
