@@ -43,6 +43,14 @@ PyMethodDef functions[] = {
     {nullptr, nullptr, 0, nullptr}};
 
 int fill(PyObject* module) {
+#if PY_VERSION_HEX < 0x030C0000 // later ones refuse _bindings there; these would wait for ever
+  if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+    PyErr_SetString(PyExc_ImportError,
+                    "eigenmlp: expected the process's main interpreter, got a subinterpreter; with "
+                    "mod_wsgi set WSGIApplicationGroup %{GLOBAL}");
+    return -1;
+  }
+#endif
   if (PyModule_AddStringConstant(module, "version", EIGENMLP_VERSION) != 0) return -1;
   return PyModule_AddStringConstant(module, "architecture", eigenmlp::architecture);
 }

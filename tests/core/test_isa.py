@@ -286,6 +286,54 @@ def test_the_next_best_is_used(in_subprocess: Run) -> None:
         assert done.stdout.split() == others[:1], done.stderr
 
 
+@pytest.mark.quick
+@pytest.mark.parametrize("module", ["_cpu", "_bindings"])
+def test_modules_that_are_not_there(module: str, in_subprocess: Run) -> None:
+    """As in the sources' own folder, or for another Python; what is left of one is stubs."""
+    program = f"""
+import sys, types
+name = "eigenmlp._core.{module}"
+class Missing:
+    def find_spec(full, *_):
+        if full == name: raise ModuleNotFoundError(name, name=name)
+if {module == "_cpu"}: sys.meta_path.insert(0, Missing)
+else: sys.modules[name] = types.ModuleType(name)
+import eigenmlp
+"""
+    done = in_subprocess(program)
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: eigenmlp: expected modules compiled for ")
+    assert sys.implementation.cache_tag in last and "pip install" in last and len(last) < 400
+
+
+SUBINTERPRETER = """
+import sys
+if sys.version_info >= (3, 13):
+    import _interpreters as interpreters
+else:
+    import _xxsubinterpreters as interpreters
+program = "import eigenmlp"
+try:
+    failure = getattr(interpreters, "exec", interpreters.run_string)(interpreters.create(), program)
+except Exception as error:
+    failure = error
+print(getattr(failure, "formatted", failure))
+import eigenmlp
+print(eigenmlp.info()["isa"])
+"""
+
+
+@pytest.mark.quick
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="CPython's own module")
+def test_a_subinterpreter_is_refused(in_subprocess: Run) -> None:
+    """By an error, where pybind11 would wait for ever for a lock that its thread has."""
+    done = in_subprocess(SUBINTERPRETER)
+    said, level = done.stdout.strip().rsplit("\n", 1)
+    assert "ImportError" in said and level == em.info()["isa"], done.stderr
+    if sys.version_info < (3, 12):
+        assert "expected the process's main interpreter" in said
+
+
 NO_PERMISSION = """
 import ctypes, struct
 libc = ctypes.CDLL(None, use_errno=True)

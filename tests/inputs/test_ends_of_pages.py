@@ -9,7 +9,8 @@ import pytest
 
 pytestmark = pytest.mark.quick
 
-# Arrays whose last row ends with a page; further apart or not than rows are long.
+# Arrays whose last row in memory ends with a page: their first one, if rows stand the other way
+# round. Further apart or not than rows are long.
 GUARDED = """
 import ctypes, mmap
 import numpy as np
@@ -18,7 +19,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 
 
-def guarded(numbers, apart=0):
+def guarded(numbers, apart=0, turned=False):
     rows, columns = numbers.shape
     size = numbers.itemsize
     row = (columns + apart) * size
@@ -29,6 +30,7 @@ def guarded(numbers, apart=0):
     assert libc.mprotect(start + pages * mmap.PAGESIZE, mmap.PAGESIZE, 0) == 0  # PROT_NONE
     offset = pages * mmap.PAGESIZE - used
     array = np.ndarray(numbers.shape, numbers.dtype, memory, offset, (row, size))
+    array = array[::-1] if turned else array
     array[...] = numbers
     return array
 """
@@ -38,17 +40,17 @@ import sys
 import eigenmlp as em
 
 dtype = sys.argv[1]
-for D in [*range(1, 36), 47, 48, 49, 100]:
+for D in [*range(1, 36), 47, 48, 49, 65, 100]:
     for K in (1, 4, 18):
         net = em.MLP([D, K], loss="squared_error", dtype=dtype, seed=D)
-        for rows in (1, 9, 40):
+        for rows in (1, 9, 16, 40):  # 16 and more are read where they are, with their last columns
             numbers = np.random.default_rng(rows).normal(size=(rows, D + K)).astype(dtype)
             X, T = numbers[:, :D].copy(), numbers[:, D:].copy()
-            for apart in (0, 3):
-                at_end, targets = guarded(X, apart), guarded(T, apart)
-                assert np.array_equal(net.forward(at_end), net.forward(X))
-                ours, expected = (net.loss_and_gradient(*x)[1] for x in ((at_end, targets), (X, T)))
-                assert np.array_equal(ours, expected)
+            Y, gradient = net.forward(X), net.loss_and_gradient(X, T)[1]
+            for apart, turned in ((0, False), (3, False), (0, True), (3, True))[:rows // 8 + 1]:
+                at_end, targets = (guarded(x, apart, turned) for x in (X, T))
+                assert np.array_equal(net.forward(at_end), Y)
+                assert np.array_equal(net.loss_and_gradient(at_end, targets)[1], gradient)
 """
 
 

@@ -80,7 +80,7 @@ def test_compilers_of_other_kinds() -> None:
     [
         ("Darwin", "AppleClang", "brew install libomp"),
         ("Linux", "Clang", "apt install libomp-17-dev"),
-        ("Linux", "GNU", "libgomp"),
+        ("Linux", "GNU", "apt install libgcc-17-dev"),
     ],
 )
 def test_no_openmp(system: str, compiler: str, remedy: str, tmp_path: Path) -> None:

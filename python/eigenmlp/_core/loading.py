@@ -12,11 +12,24 @@ A variant is a shared object without Python in it, ``variants/NAME.so`` beside t
 from __future__ import annotations
 
 import os
+import sys
 
-from . import _bindings, _cpu
+try:
+    from . import _cpu
+
+    version: str = _cpu.version
+    from . import _bindings  # after _cpu, which refuses interpreters where it would wait for ever
+    from ._bindings import load
+except ImportError as error:
+    if error.name not in ("eigenmlp._core", "eigenmlp._core._bindings"):  # are there, and refuse
+        raise
+    raise ImportError(
+        f"eigenmlp: expected modules compiled for {sys.implementation.cache_tag} in "
+        f"{os.path.dirname(os.path.abspath(__file__))}, got none: install eigenmlp with this "
+        "Python's pip, from its sources with pip install ., and import it from elsewhere"
+    ) from error
 
 core = _bindings
-version: str = _cpu.version
 
 _OBJECTS_OF = {
     "x86-64": {"amx": "v4", "bf16": "v4", "v4": "v4", "v3": "v3", "v2": "v2"},
@@ -67,4 +80,4 @@ def _choose() -> str:
 
 
 level: str = _choose()
-core.load(_path_of(level), level)
+load(_path_of(level), level)
