@@ -17,8 +17,8 @@ def info() -> dict[str, object]:
     """Versions, the instruction set in use, threads and build flags.
 
     ``threads`` is how many a call may use, ``threads_used`` how many the last one did whose work
-    could be shared, and ``threads_why`` the reason. ``bfloat16_products`` says by what networks
-    with ``compute_dtype="bfloat16"`` multiply.
+    could be shared (1 where no more are allowed), and ``threads_why`` the reason.
+    ``bfloat16_products`` says by what networks with ``compute_dtype="bfloat16"`` multiply.
 
     Examples
     --------

@@ -21,7 +21,8 @@ try:
     from . import _bindings  # after _cpu, which refuses interpreters where it would wait for ever
     from ._bindings import load
 except ImportError as error:
-    if error.name not in ("eigenmlp._core", "eigenmlp._core._bindings"):  # are there, and refuse
+    refuses = (error.path or "").endswith((".so", ".pyd"))  # or cannot be loaded
+    if refuses or error.name not in ("eigenmlp._core", "eigenmlp._core._bindings"):
         raise
     raise ImportError(
         f"eigenmlp: expected modules compiled for {sys.implementation.cache_tag} in "
