@@ -164,7 +164,7 @@ def test_members_of_large_tables_are_held_once_and_have_fewer_bins(
         TableRegressor(members=2, bins=64, **QUICK).fit(FRAME, Y)
     finally:
         tracemalloc.stop()
-    assert held[0] < 1.5 * 4 * N * (3 * 65 + 3)  # bytes of encoded rows
+    assert held[0] < 1.9 * 4 * N * (3 * 65 + 3)  # bytes of encoded rows
     monkeypatch.setattr(_defaults, "_OF_MEMBERS", 4 * N * 4 * 11)
     lines = TableRegressor(members=4, **QUICK).fit(FRAME, Y).leaderboard()
     assert {line["bins"] for line in lines} == {10}
