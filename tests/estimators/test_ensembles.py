@@ -212,6 +212,7 @@ def test_what_diverges_is_left_out_and_said() -> None:
         ({"rate": [1]}, ValueError, "got 'rate'"),
         ({"alpha": []}, ValueError, "at least one value for alpha"),
         ({"alpha": 0.1}, TypeError, "distribution of SciPy or a list"),
+        ({"alpha": {0.1}}, TypeError, "distribution of SciPy or a list"),
         ([("alpha", [1])], ValueError, "'sampling' parameter"),
     ],
 )
@@ -231,8 +232,19 @@ def test_draws_are_refused_before_the_first_fit(
     assert state.randint(2**31) == np.random.RandomState(0).randint(2**31)
 
 
+def test_values_to_draw_may_be_a_column_of_a_frame(digits: Any) -> None:
+    """Whose index need not be 0, 1, …"""
+    frames = pytest.importorskip("pandas", reason="needs pandas")
+    values = frames.Series([1e-3, 1e-2], index=["a", "b"])
+    model = MLPEnsembleClassifier(BASE, 2, sampling={"alpha": values}, random_state=0)
+    X, y = (array[:60] for array in digits)
+    assert {member.alpha for member in model.fit(X, y).members_} <= {1e-3, 1e-2}
+
+
 def test_other_bad_arguments(digits: Any) -> None:
     X, y = digits
+    with pytest.raises(ValueError, match="sum above 0, got -"):
+        MLPEnsembleClassifier(BASE).fit(X, y, -np.ones(len(y)))
     with pytest.raises(NotFittedError):
         MLPEnsembleClassifier().predict(X)
     for bad in ({"selection": "best"}, {"n_members": 0}, {"validation_fraction": 1.0}):

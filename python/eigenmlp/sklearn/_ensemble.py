@@ -134,8 +134,8 @@ class BaseEnsemble(RowsMixin, BaseEstimator, ABC):
         if sample_weight is None:
             return X, y, None
         weights: Array = _check_sample_weight(sample_weight, X, dtype=np.float64)
-        if not weights.sum() > 0:
-            raise ValueError("sample_weight: expected weights with a sum above 0, got 0")
+        if not (total := float(weights.sum())) > 0:
+            raise ValueError(f"sample_weight: expected weights with a sum above 0, got {total:g}")
         there = np.flatnonzero(weights != 0)
         return (X, y, weights) if len(there) == y.shape[0] else (X[there], y[there], weights[there])
 
