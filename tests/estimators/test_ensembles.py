@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,13 @@ import pytest
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install scikit-learn")
 
+from scipy import sparse
 from scipy.stats import loguniform
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 import eigenmlp as em
@@ -29,6 +33,7 @@ from eigenmlp.sklearn import (
     MLPEnsembleClassifier,
     MLPEnsembleRegressor,
     MLPRegressor,
+    MLPSearchCV,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -144,6 +149,43 @@ def test_the_loss_of_the_members_selects(loss: str) -> None:
     assert np.isfinite(model.predict(X)).all()
 
 
+@pytest.mark.parametrize("options", [{}, {"bootstrap": True}, {"validation_fraction": 0.0}])
+def test_sparse_indicators_are_as_dense_ones(options: Any) -> None:
+    X, y = (array[:120] for array in em.datasets.load_digits())
+    T = np.stack([y > 4, y % 2 == 0], axis=1).astype(int)
+    weights = np.arange(120) % 3
+    model = MLPEnsembleClassifier(BASE, 2, random_state=0, **options)
+    expected = clone(model).fit(X, T, weights).predict_proba(X)
+    model.fit(X, sparse.csc_array(T), weights)
+    np.testing.assert_array_equal(model.predict_proba(X), expected)
+    assert model.score(X, T) > 0.5
+
+
+def test_warnings_are_said_after_two_ensembles_at_once() -> None:
+    """Which begin and end in the same order."""
+    X, y = regression(60)
+    both, first = threading.Event(), threading.Event()
+    before = warnings.filters, warnings._showwarnmsg_impl  # type: ignore[attr-defined]
+
+    def fit(of: str) -> None:
+        def wait(epoch: int, estimator: Any) -> None:
+            if of == "first" and epoch == 1:
+                other.start()
+                assert both.wait(10)
+            elif epoch == 1:
+                both.set()
+                assert first.wait(10)
+
+        base = MLPRegressor(hidden_layer_sizes=(2,), max_iter=2, callbacks=[wait])
+        MLPEnsembleRegressor(base, 1, random_state=0).fit(X, y)
+        first.set()
+
+    other = threading.Thread(target=fit, args=["other"])
+    fit("first")
+    other.join(10)
+    assert before == (warnings.filters, warnings._showwarnmsg_impl)  # type: ignore[attr-defined]
+
+
 def test_what_diverges_is_left_out_and_said() -> None:
     X, y = em.datasets.load_digits()
     sampling = {"learning_rate_init": [1e30, 1e-2]}
@@ -170,6 +212,7 @@ def test_what_diverges_is_left_out_and_said() -> None:
         ({"rate": [1]}, ValueError, "got 'rate'"),
         ({"alpha": []}, ValueError, "at least one value for alpha"),
         ({"alpha": 0.1}, TypeError, "distribution of SciPy or a list"),
+        ({"alpha": {0.1}}, TypeError, "distribution of SciPy or a list"),
         ([("alpha", [1])], ValueError, "'sampling' parameter"),
     ],
 )
@@ -189,8 +232,19 @@ def test_draws_are_refused_before_the_first_fit(
     assert state.randint(2**31) == np.random.RandomState(0).randint(2**31)
 
 
+def test_values_to_draw_may_be_a_column_of_a_frame(digits: Any) -> None:
+    """Whose index need not be 0, 1, …"""
+    frames = pytest.importorskip("pandas", reason="needs pandas")
+    values = frames.Series([1e-3, 1e-2], index=["a", "b"])
+    model = MLPEnsembleClassifier(BASE, 2, sampling={"alpha": values}, random_state=0)
+    X, y = (array[:60] for array in digits)
+    assert {member.alpha for member in model.fit(X, y).members_} <= {1e-3, 1e-2}
+
+
 def test_other_bad_arguments(digits: Any) -> None:
     X, y = digits
+    with pytest.raises(ValueError, match="sum above 0, got -"):
+        MLPEnsembleClassifier(BASE).fit(X, y, -np.ones(len(y)))
     with pytest.raises(NotFittedError):
         MLPEnsembleClassifier().predict(X)
     for bad in ({"selection": "best"}, {"n_members": 0}, {"validation_fraction": 1.0}):
@@ -343,6 +397,22 @@ def test_a_regressor_as_one_c_file(loss: str, tmp_path: Path) -> None:
     model = MLPEnsembleRegressor(base, 3, random_state=0).fit(X, np.exp(y))
     call = compiled(model, tmp_path, np.float64)
     np.testing.assert_allclose(call("predict", X, 1, np.float64)[:, 0], model.predict(X), rtol=1e-9)
+
+
+def test_scalers_before_an_ensemble_are_in_its_one_model(tmp_path: Path) -> None:
+    """Also of a search around both."""
+    X, y = regression(200)
+    X = 100 * X + 7
+    base = MLPRegressor(hidden_layer_sizes=(8,), learning_rate_init=0.02, max_iter=10)
+    pipeline = make_pipeline(StandardScaler(), MLPEnsembleRegressor(base, 2, selection="all"))
+    model = MLPSearchCV(pipeline, {"mlpensembleregressor__random_state": [0]}, cv=2).fit(X, y)
+    call = compiled(model, tmp_path, np.float64)
+    np.testing.assert_allclose(call("predict", X, 1, np.float64)[:, 0], model.predict(X), rtol=1e-7)
+    pytest.importorskip("onnx", reason="needs onnx")
+    runtime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
+    session = runtime.InferenceSession(em.onnx.to_model(model).SerializeToString())
+    Y = session.run(None, {"X": X})[0]
+    np.testing.assert_allclose(Y.ravel(), model.predict(X), rtol=1e-7)
 
 
 def test_other_formats_say_what_to_do() -> None:

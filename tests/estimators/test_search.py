@@ -90,6 +90,23 @@ def test_successive_halving_gives_more_epochs_to_fewer() -> None:
         MLPSearchCV(base, grid, halving=2, scoring=["accuracy"], refit=False).fit(X, Y)
 
 
+def test_halving_goes_by_one_of_the_scores_of_a_scorer() -> None:
+    """Which alone knows that there are several."""
+
+    def scores(estimator: Any, X: Any, y: Any) -> dict[str, float]:
+        accuracy = estimator.score(X, y)
+        return {"accuracy": accuracy, "error": -accuracy}
+
+    grid = {"learning_rate_init": [1e-6, 1e-2]}
+    found = []
+    for refit in ("accuracy", "error"):
+        search = MLPSearchCV(CLF, grid, halving=2, cv=2, scoring=scores, refit=refit).fit(X, Y)
+        found.append(search.best_params_["learning_rate_init"])
+    assert found == [1e-2, 1e-6]
+    with pytest.raises(ValueError, match="halving: expected refit to name"):
+        MLPSearchCV(CLF, grid, halving=2, cv=2, scoring=scores, refit=False).fit(X, Y)
+
+
 def test_fits_have_one_thread_each_and_run_at_once(threads_as_before: None) -> None:
     em.set_num_threads(2)
     seen: list[int] = []

@@ -4,6 +4,8 @@ import json
 import signal
 import threading
 import time
+import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,16 @@ from sklearn.utils.estimator_checks import check_estimator
 import eigenmlp as em
 from eigenmlp._files import container
 from eigenmlp._files.model import _checksum
+from eigenmlp._training.training import Surroundings
 from eigenmlp.errors import DivergenceError
-from eigenmlp.tables import TableClassifier, TableRegressor, _draws, _fitting
+from eigenmlp.tables import (
+    TableClassifier,
+    TableRegressor,
+    _defaults,
+    _draws,
+    _fitting,
+    _pack,
+)
 
 RNG = np.random.default_rng(0)
 N = 3600  # above which one network's settings are fixed, and members differ from them
@@ -104,6 +114,60 @@ def test_the_time_ends_it_and_so_does_it_that_more_brings_nothing() -> None:
         members="auto", hidden_layer_sizes=(), max_epochs=3, bins=0, random_state=0
     ).fit(X, y)
     assert 8 < len(model.members_) < 1000 and time.perf_counter() - began < 30
+
+
+def test_a_member_ends_with_the_time_not_with_its_epoch() -> None:
+    rng = np.random.default_rng(0)
+    rows = _fitting.Rows(
+        rng.normal(size=(20_000, 3)).astype("f"), rng.normal(size=(20_000, 1)), None
+    )
+    fitter = _fitting.Fitter(None, False, 1, "squared_error", 0, False)
+    hours = _fitting.Settings((256, 256), 0, 1e-3, 0.0, 0.0, 1, 9, 9, 0, False, "float32")
+    around, began = Surroundings(lambda: None), time.perf_counter()
+    with pytest.raises(_fitting.Late):
+        fitter.run(rows, None, hours, 0, None, around, began + 0.2, lambda: True)
+    assert time.perf_counter() - began < 5
+    moment = replace(hours, hidden=(1,), batch_size=20_000)
+    assert len(fitter.run(rows, None, moment, 0, None, around, began).history.loss) == 1
+
+
+def test_what_the_time_ends_is_as_its_epochs_made_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And left out without any, where another member is there."""
+
+    def late(self: Any, others: Any) -> None:
+        if self.epoch == most or (not self.epoch and others()):
+            raise _fitting.Late
+
+    monkeypatch.setattr(_fitting._Mean, "expect_time", late)
+    model, most = TableRegressor(members=3, n_threads=1, **QUICK), 2
+    model.fit(FRAME, Y)
+    assert [line["member"] for line in model.leaderboard()] == [0]
+    assert len(model.history_.loss) == len(model.history_.val_loss) == 2
+    most = -1
+    whole = clone(model).set_params(members=1, time_limit=1e9).fit(FRAME, Y)
+    assert len(whole.history_.loss) == 3
+    assert model.history_.val_loss == whole.history_.val_loss[:2]
+
+
+def test_members_of_large_tables_are_held_once_and_have_fewer_bins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chosen, held = _pack.Packer._chosen, []
+
+    def looking(self: Any) -> Any:
+        held.append(tracemalloc.get_traced_memory()[0])
+        return chosen(self)
+
+    monkeypatch.setattr(_pack.Packer, "_chosen", looking)
+    tracemalloc.start()
+    try:
+        TableRegressor(members=2, bins=64, **QUICK).fit(FRAME, Y)
+    finally:
+        tracemalloc.stop()
+    assert held[0] < 1.9 * 4 * N * (3 * 65 + 3)  # bytes of encoded rows
+    monkeypatch.setattr(_defaults, "_OF_MEMBERS", 4 * N * 4 * 11)
+    lines = TableRegressor(members=4, **QUICK).fit(FRAME, Y).leaderboard()
+    assert {line["bins"] for line in lines} == {10}
 
 
 def test_what_is_drawn_goes_by_the_first_members() -> None:

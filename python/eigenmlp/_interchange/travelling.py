@@ -46,16 +46,26 @@ def parts(given: object, function: str) -> list[tuple[Any, float]] | None:
     """The estimators of one network each that are averaged, with their weights, of an ensemble or
     of a pack of a table; None of what is one network. Those of weight 0 are left out.
     """
-    if is_ensemble(given):
-        ensemble: Any = given
-        pairs = zip(ensemble.members_, ensemble.weights_.tolist(), strict=True)
-        return [(member, weight) for member, weight in pairs if weight]
     inner = pipelines.inner(given)
+    if is_ensemble(inner):
+        ensemble: Any = inner
+        scalers = pipelines.parts(given, function)[1]
+        pairs = zip(ensemble.members_, ensemble.weights_.tolist(), strict=True)
+        return [(_after(scalers, member, function), weight) for member, weight in pairs if weight]
     found: list[tuple[Any, float]] | None = None
     if has(inner, "_parts"):
         found = inner._parts()  # type: ignore[attr-defined]
     if found is not None and pipelines.parts(given, function)[1]:
         raise _scalers_before(function)
+    return found
+
+
+def _after(scalers: list[Any], member: Any, function: str) -> Any:
+    """A member that takes what a pipeline's scalers take."""
+    if not scalers:
+        return member
+    found = copy.copy(member)
+    found._net = pipelines.scaled(member._network(), scalers, function)
     return found
 
 

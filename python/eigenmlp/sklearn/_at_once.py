@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,8 @@ from ..history import History
 from . import _outside
 from ._base import BaseMLP
 from ._fitted import DivergedError
+
+_telling = threading.Lock()  # of the process
 
 
 @dataclass
@@ -58,10 +61,20 @@ def cost(estimator: Any, rows: int, columns: int, outputs: int) -> float:
 
 @contextmanager
 def told_once(what: str) -> Iterator[None]:
-    """Warnings of all threads inside, each text once, with how many said it."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    """Warnings of all threads inside, each text once, with how many said it.
+
+    The outermost or first one alone: Python catches warnings for the whole process, and of two that
+    end in another order than they began, it would keep one's state, in which nothing is said.
+    """
+    if not _telling.acquire(blocking=False):
         yield
+        return
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield
+    finally:
+        _telling.release()
     told = Counter((one.category, str(one.message)) for one in caught)
     for (category, text), count in told.items():
         more = f" ({count} {what})" if count > 1 else ""

@@ -22,20 +22,20 @@ def draw(sampling: Any, estimator: Any, count: int, rng: np.random.RandomState) 
             f"sampling: expected a dict of distributions or lists, got {sampling!r:.80}"
         )
     known = [name for name in estimator.get_params(deep=False) if name not in _KEPT]
+    found: dict[str, Any] = {}
     for name, choices in sampling.items():
-        checks.known(name, known, "sampling")
+        found[checks.known(name, known, "sampling")] = choices
         if hasattr(choices, "rvs"):
             continue
-        if isinstance(choices, (str, bytes)) or not hasattr(choices, "__len__"):
+        if not checks.is_several(choices) or not hasattr(choices, "__len__"):
             raise TypeError(
                 f"sampling: expected a distribution of SciPy or a list for {name}, got "
                 f"{shown(choices)}"
             )
-        if not len(choices):
+        found[name] = checks.items(choices, "sampling")
+        if not found[name]:
             raise ValueError(f"sampling: expected at least one value for {name}, got none")
-    return [
-        {name: _drawn(name, sampling[name], rng) for name in sorted(sampling)} for _ in range(count)
-    ]
+    return [{name: _drawn(name, found[name], rng) for name in sorted(found)} for _ in range(count)]
 
 
 def _drawn(name: str, choices: Any, rng: np.random.RandomState) -> Any:

@@ -134,10 +134,10 @@ class BaseEnsemble(RowsMixin, BaseEstimator, ABC):
         if sample_weight is None:
             return X, y, None
         weights: Array = _check_sample_weight(sample_weight, X, dtype=np.float64)
-        if not weights.sum() > 0:
-            raise ValueError("sample_weight: expected weights with a sum above 0, got 0")
+        if not (total := float(weights.sum())) > 0:
+            raise ValueError(f"sample_weight: expected weights with a sum above 0, got {total:g}")
         there = np.flatnonzero(weights != 0)
-        return (X, y, weights) if len(there) == len(y) else (X[there], y[there], weights[there])
+        return (X, y, weights) if len(there) == y.shape[0] else (X[there], y[there], weights[there])
 
     def _fit_members(
         self, X: Any, y: Array, weights: Array | None, rng: np.random.RandomState
@@ -173,7 +173,7 @@ class BaseEnsemble(RowsMixin, BaseEstimator, ABC):
             _at_once.Work(
                 member,
                 fit(place, int(rng.randint(2**31))),
-                _at_once.cost(member, len(rows[1]), D, K),
+                _at_once.cost(member, rows[1].shape[0], D, K),
             )
             for place, member in enumerate(members)
         ]
@@ -183,13 +183,13 @@ class BaseEnsemble(RowsMixin, BaseEstimator, ABC):
     def _split(self, y: Array, rng: np.random.RandomState) -> tuple[Array, Array | None]:
         """Rows to train on, and rows to choose with; None if there are too few to spare any."""
         groups = self._groups(y)
-        held = np.zeros(len(y), bool)
+        held = np.zeros(y.shape[0], bool)
         for group in np.unique(groups):
             inside = np.flatnonzero(groups == group)
             count = min(round(self.validation_fraction * len(inside)), len(inside) - 1)
             held[rng.permutation(inside)[:count]] = True
-        if len(y) < _TINY or held.sum() < 2:
-            return np.arange(len(y)), None
+        if len(held) < _TINY or held.sum() < 2:
+            return np.arange(len(held)), None
         return np.flatnonzero(~held), np.flatnonzero(held)
 
     def _drawn(self, base: Any, rows: Any, valid: Any, rng: np.random.RandomState) -> list[Any]:

@@ -158,7 +158,7 @@ class MLPSearchCV(BaseSearchCV):
                 [{**candidate, name: epochs} for candidate in candidates],
                 more_results={"iter": [place] * count, "max_iter": [epochs] * count},
             )
-            scores = results[self._judged()][-count:]
+            scores = results[self._judged(results)][-count:]
             order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")
             kept = max(1, -(-count // self.halving))
             candidates = [candidates[i] for i in order[:kept].tolist()]
@@ -180,14 +180,15 @@ class MLPSearchCV(BaseSearchCV):
             )
         return names[0], int(parameters[names[0]])
 
-    def _judged(self) -> str:
+    def _judged(self, results: Any) -> str:
         """The scores that rounds are decided by."""
-        several = isinstance(self.scoring, (list, tuple, dict, set))
-        if several and not isinstance(self.refit, str):
+        several = "mean_test_score" not in results  # which a scorer alone knows of its scores
+        named = isinstance(self.refit, str) and f"mean_test_{self.refit}" in results
+        if several and not named:
             raise ValueError(
                 f"halving: expected refit to name one of several scores, got {shown(self.refit)}"
             )
-        return f"mean_test_{self.refit if several else 'score'}"
+        return f"mean_test_{self.refit}" if named else "mean_test_score"
 
     @staticmethod
     def _select_best_index(refit: Any, refit_metric: str, results: Any) -> int:

@@ -12,6 +12,7 @@ from ..activations import ACTIVATIONS
 
 TINY, SMALL = 50, 3000  # rows below which a table is so
 _ENCODED = 1 << 30  # bytes of encoded rows: with more, bins are fewer
+_OF_MEMBERS = 2 * _ENCODED  # of the rows for one of several networks, the most of which have more
 MANY = 32  # columns above which those of small tables have no bins
 _LARGEST = 1e38  # that float32 can hold
 MOST_CATEGORIES = 10_000  # of a column that are remembered
@@ -81,6 +82,12 @@ def budget(members: Any, time_limit: Any) -> tuple[int | None, float | None] | N
     return None if count == 1 and time_limit is None else (count, time_limit)
 
 
+def most_bins(rows: int, columns: int, encoded: int | None = None) -> int:
+    """With which encoded rows take so many bytes at most, if all columns are numbers."""
+    room = _OF_MEMBERS if encoded is None else encoded
+    return max(0, room // (4 * rows * columns) - 1)
+
+
 def _is_auto(value: Any) -> bool:
     return isinstance(value, str) and value == "auto"
 
@@ -98,7 +105,7 @@ def _automatic(rows: int, columns: int) -> list[Settings]:
     batch = 128 if rows < 20_000 else 256
     epochs = min(40, max(8, round(1.2e6 / rows)))
     folds = 5 if rows < 20_000 else 10
-    bins = min(32, max(0, _ENCODED // (4 * rows * columns) - 1))
+    bins = min(32, most_bins(rows, columns, _ENCODED))
     return [Settings((192, 192), bins, 4e-3, 0.3, 0.0, batch, epochs, 8, folds, False, "float32")]
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .._training import plausible
 from .._training.native_runs import alone
-from .._training.training import Data, Surroundings, Training
+from .._training.training import Data, Surroundings, Training, both
 from ..errors import DivergenceError
 from ..history import History
 from ..mlp import MLP
@@ -43,6 +43,12 @@ class Rows:
     def __getitem__(self, places: Array) -> Rows:
         weights = None if self.weights is None else self.weights[places]
         return Rows(self.X[places], self.T[places], weights)
+
+
+class Late(Exception):
+    """The time is over, in an epoch that is not needed."""
+
+    history: History  # of the epochs before
 
 
 @dataclass
@@ -158,12 +164,16 @@ class Fitter:
         stop: int | None = None,
         around: Surroundings | None = None,
         until: float | None = None,
+        others: Callable[[], bool] = lambda: False,
     ) -> Fitted:
-        """One network, with a smaller learning rate if it diverges."""
+        """One network, with a smaller learning rate if it diverges.
+
+        After `until` it ends at once, but for its first epoch where there are no `others`.
+        """
         for attempt in range(_TRIES):
             try:
                 tried = replace(settings, lr=settings.lr / 4**attempt)
-                return self._run(rows, valid, tried, seed, stop, around, until)
+                return self._run(rows, valid, tried, seed, stop, around, until, others)
             except DivergenceError:
                 if attempt == _TRIES - 1:
                     raise
@@ -178,6 +188,7 @@ class Fitter:
         stop: int | None,
         around: Surroundings | None,
         until: float | None,
+        others: Callable[[], bool],
     ) -> Fitted:
         """Train on `rows`, to the best epoch on `valid`; or to epoch `stop`, or the time `until`.
 
@@ -208,9 +219,14 @@ class Fitter:
                 shuffle=True,
                 early_stopping=None,
                 callbacks=(mean,),
-                around=Surroundings(around.check),
+                around=Surroundings(both(around.check, lambda: mean.expect_time(others))),
             )
-            history = alone(run)
+            try:
+                history = alone(run)
+            except Late as late:
+                if not mean.epoch:
+                    raise
+                history = late.history
         else:
             history = net.fit(
                 rows.X,
@@ -260,6 +276,11 @@ class _Mean:
         self.loss, self.epoch = np.inf, 0
         self.parameters: Array = np.empty(0)
         self.mean: Array | None = None
+
+    def expect_time(self, others: Callable[[], bool]) -> None:
+        """End an epoch that is not needed when the time is over."""
+        if time.perf_counter() > self.until and (self.epoch or others()):
+            raise Late
 
     def __call__(self, epoch: int, history: History, net: MLP) -> bool:
         now = net.parameters

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from ..history import History
 from . import _draws
 from ._defaults import Settings
 from ._encoder import Encoder
-from ._fitting import Fitter, Rows
+from ._fitting import Fitter, Late, Rows
 from ._members import Member, as_logits
 
 Array = NDArray[Any]
@@ -48,6 +48,15 @@ class Packed:
     left_out: dict[str, str]
 
 
+class _Encoded(NamedTuple):
+    """What the rows are with so many bins."""
+
+    encoder: Encoder
+    rows: Rows  # that are trained on
+    valid: Rows | None
+    left_out: dict[str, str]
+
+
 class Packer:
     """Trains members until their number or the time is reached, or more bring nothing.
 
@@ -62,15 +71,15 @@ class Packer:
         weights: Array | None,
         choices: list[Settings],
         given: dict[str, Any],
+        most_bins: int,
         members: int | None,
         deadline: float | None,
     ) -> None:
         self.fitter, self.encode, self.T, self.weights = fitter, encode, T, weights
-        self.choices, self.given = choices, given
+        self.choices, self.given, self.most_bins = choices, given, most_bins
         self.deadline, self.members = deadline, members
         self.classifies = fitter.loss.endswith("cross_entropy")
-        self._encoded: dict[int, tuple[Encoder, Rows, dict[str, str]]] = {}
-        self._parts: dict[int, tuple[Rows, Rows]] = {}
+        self._encoded: dict[int, _Encoded] = {}
         self._done: dict[int, Member] = {}
         self._losses: list[float] = []  # of the selection, after each member
         self._speed = 0.0  # seconds for a parameter, a row and an epoch
@@ -109,6 +118,8 @@ class Packer:
                     self._diverged[place] = error
                     self._changing.notify_all()
                 return History()
+            except Late:
+                return History()
             member.seconds = time.perf_counter() - began
             self._add(member)
             return member.history or History()
@@ -122,6 +133,7 @@ class Packer:
             if self._over:
                 return None
             settings = _draws.draw(place, self.choices, self.fitter.seed, known)
+            settings = replace(settings, bins=min(settings.bins, self.most_bins))
             settings = replace(settings, **self.given)
             if self.deadline is None or place == 0:
                 return settings
@@ -155,49 +167,43 @@ class Packer:
 
     def _work(self, settings: Settings) -> float:
         """Parameters times rows."""
-        width = self._rows(settings.bins)[1].X.shape[1]
+        width = self._rows(settings.bins).encoder.width
         sizes = [width, *settings.hidden, self.fitter.outputs]
         parameters = sum(a * b for a, b in pairwise(sizes))
         return float(parameters) * len(self.T)
 
-    def _rows(self, bins: int) -> tuple[Encoder, Rows, dict[str, str]]:
+    def _rows(self, bins: int) -> _Encoded:
+        """Made once; where the same rows validate always, they are held in these two parts only."""
         with self._reading:
             if bins not in self._encoded:
                 encoder, X, left_out = self.encode(bins)
-                self._encoded[bins] = encoder, Rows(X, self.T, self.weights), left_out
+                rows, valid = Rows(X, self.T, self.weights), None
+                if self.fitter.fold is not None and not self.fitter.crosses:
+                    inside = self.fitter.fold == 0
+                    rows, valid = rows[~inside], rows[inside]
+                self._encoded[bins] = _Encoded(encoder, rows, valid, left_out)
             return self._encoded[bins]
-
-    def _split(self, bins: int) -> tuple[Rows, Rows]:
-        """Rows to train on, and to validate with; made once."""
-        rows = self._rows(bins)[1]
-        with self._reading:
-            if bins not in self._parts:
-                assert self.fitter.fold is not None
-                inside = self.fitter.fold == 0
-                self._parts[bins] = rows[~inside], rows[inside]
-            return self._parts[bins]
 
     def _trained(self, place: int, settings: Settings, around: Surroundings) -> Member:
         fitter, until = self.fitter, self.deadline
         state = np.random.SeedSequence([fitter.seed, place]).generate_state(settings.folds + 1)
         seeds = [int(one) for one in state]
         member = Member(place, [], settings, None, 0.0, 0.0)
-        runs: list[tuple[int | None, Rows, Rows | None]]
-        if fitter.fold is None or self._held is None:
-            runs = [(None, self._rows(settings.bins)[1], None)]
-        elif fitter.crosses:
-            rows = self._rows(settings.bins)[1]
+        _, rows, valid, _ = self._rows(settings.bins)
+        runs: list[tuple[int | None, Rows, Rows | None]] = [(0, rows, valid)]
+        if fitter.fold is not None and fitter.crosses:
             folds = np.unique(fitter.fold).tolist()
             runs = [(fold, rows[fitter.fold != fold], rows[fitter.fold == fold]) for fold in folds]
-        else:
-            runs = [(0, *self._split(settings.bins))]
         losses: list[float] = []
         if fitter.fold is not None:
             member.off = np.full((len(self.T), fitter.outputs), np.nan)
         epochs = 0
         for (fold, rows, valid), seed in zip(runs, seeds[: len(runs)], strict=True):
             began = time.perf_counter()
-            fitted = fitter.run(rows, valid, settings, seed, around=around, until=until)
+            fitted = fitter.run(
+                rows, valid, settings, seed, around=around, until=until,
+                others=lambda: bool(self._done),
+            )  # fmt: skip
             taken = time.perf_counter() - began
             epochs = len(fitted.history.loss)
             self._speed = taken / (self._work(settings) * max(epochs, 1))
@@ -259,13 +265,13 @@ class Packer:
             bins = self._bins(member)
             if bins not in used:
                 used[bins] = len(encoders)
-                encoders.append(self._encoded[bins][0])
+                encoders.append(self._encoded[bins].encoder)
             member.encoder = used[bins]
         chosen = [member for member in members if member.weight]
         off = deviation = None
         if self._held is not None:
             off, deviation = self._averaged(chosen)
-        left_out = self._encoded[self._bins(members[0])][2]
+        left_out = self._encoded[self._bins(members[0])].left_out
         for member in members:
             member.off = None
         return Packed(members, encoders, found.curve, off, deviation, left_out)
