@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import Any
 
@@ -59,6 +59,7 @@ class Fitted:
     history: History
     epoch: int
     off: Array | None = None  # (N, K) outputs of rows that were not trained on; NaN for others
+    outputs: list[Array] = field(default_factory=list)  # (n, K) of rows to validate with, by epoch
 
 
 class Fitter:
@@ -135,21 +136,21 @@ class Fitter:
         found = []
         for place in range(0, len(jobs), len(folds)):
             part = results[place : place + len(folds)]
+            curves = even([one.history.val_loss for one in part])
             off = np.full((len(self.fold), self.outputs), np.nan)
-            for fold, (_, outputs) in zip(folds, part, strict=True):
-                off[self.fold == fold] = outputs
-            shortest = min(len(losses) for losses, _ in part)
-            found.append((np.array([losses[:shortest] for losses, _ in part]), off))
+            epochs = epochs_of_others(curves)
+            for fold, one, epoch in zip(folds, part, epochs, strict=True):
+                off[self.fold == fold] = one.outputs[epoch]
+            found.append((curves, off))
         return found
 
-    def _without(self, rows: Rows, settings: Settings, fold: int) -> tuple[list[float], Array]:
-        """The losses on a fold by epoch, and its rows' outputs, of a network trained on others."""
+    def _without(self, rows: Rows, settings: Settings, fold: int) -> Fitted:
+        """A network that is trained on all folds but one, which validates it."""
         assert self.fold is not None
         inside: Array = self.fold == fold
-        valid = rows[inside]
+        seed = self._seeds(settings)[1 + fold]
         with limited(1):
-            one = self.run(rows[~inside], valid, settings, self._seeds(settings)[1 + fold])
-            return one.history.val_loss, one.net.forward(valid.X)
+            return self.run(rows[~inside], rows[inside], settings, seed, keep_outputs=True)
 
     def _seeds(self, settings: Settings) -> list[int]:
         states = np.random.SeedSequence(self.seed).generate_state(settings.folds + 1)
@@ -165,6 +166,7 @@ class Fitter:
         around: Surroundings | None = None,
         until: float | None = None,
         others: Callable[[], bool] = lambda: False,
+        keep_outputs: bool = False,
     ) -> Fitted:
         """One network, with a smaller learning rate if it diverges.
 
@@ -173,7 +175,9 @@ class Fitter:
         for attempt in range(_TRIES):
             try:
                 tried = replace(settings, lr=settings.lr / 4**attempt)
-                return self._run(rows, valid, tried, seed, stop, around, until, others)
+                return self._run(
+                    rows, valid, tried, seed, stop, around, until, others, keep_outputs
+                )
             except DivergenceError:
                 if attempt == _TRIES - 1:
                     raise
@@ -189,6 +193,7 @@ class Fitter:
         around: Surroundings | None,
         until: float | None,
         others: Callable[[], bool],
+        keep_outputs: bool,
     ) -> Fitted:
         """Train on `rows`, to the best epoch on `valid`; or to epoch `stop`, or the time `until`.
 
@@ -208,7 +213,7 @@ class Fitter:
         warm = max(1, int(_WARM * steps))
         lr = WarmUp(warm, Cosine(settings.lr, max(1, steps - warm)), start=0.0 if warm > 1 else 1.0)
         check = None if around is None else around.check
-        mean = _Mean(valid, settings.patience, self._interrupted, until, check)
+        mean = _Mean(valid, settings.patience, self._interrupted, until, check, keep_outputs)
         optimizer = AdamW(lr, betas=(settings.beta_1, 0.999), weight_decay=settings.weight_decay)
         batch_size = min(settings.batch_size, N)
         if around is not None:
@@ -240,7 +245,24 @@ class Fitter:
                 else False,
             )  # fmt: skip
         net.parameters = mean.parameters
-        return Fitted(net, history, mean.epoch)
+        return Fitted(net, history, mean.epoch, outputs=mean.outputs)
+
+
+def even(losses: list[list[float]]) -> Array:
+    """(folds, epochs) losses on the folds, for as many epochs as all of them had."""
+    shortest = min(map(len, losses))
+    return np.array([of_one[:shortest] for of_one in losses])
+
+
+def epochs_of_others(curves: Array) -> list[int]:
+    """Of each fold the epoch, from 0, that is best on the others: one that is best on its own rows
+    would make what is off there smaller than on rows that nobody has seen.
+    """
+    found = []
+    for fold in range(len(curves)):
+        others = np.delete(curves, fold, axis=0) if len(curves) > 1 else curves
+        found.append(int(np.nan_to_num(others.mean(axis=0), nan=np.inf).argmin()))
+    return found
 
 
 def _first_of_about_equals(curves: list[Array]) -> int:
@@ -268,7 +290,10 @@ class _Mean:
         interrupted: Event,
         until: float | None,
         check: Callable[[], None] | None,
+        keep_outputs: bool,
     ) -> None:
+        self.keep_outputs = keep_outputs
+        self.outputs: list[Array] = []  # of the rows to validate with, by epoch
         self.valid, self.patience, self.interrupted = valid, patience, interrupted
         self.until = math.inf if until is None else until  # of `time.perf_counter`
         self.check = check
@@ -293,6 +318,8 @@ class _Mean:
         net.parameters = self.mean
         try:
             loss, correct = net._network.evaluate(*self.data, self.check)
+            if self.keep_outputs:
+                self.outputs.append(net.forward(self.valid.X))
         finally:
             net.parameters = now
         history.val_loss.append(float(loss))

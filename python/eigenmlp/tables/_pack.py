@@ -23,7 +23,7 @@ from ..history import History
 from . import _draws
 from ._defaults import Settings
 from ._encoder import Encoder
-from ._fitting import Fitter, Late, Rows
+from ._fitting import Fitted, Fitter, Late, Rows, epochs_of_others, even
 from ._members import Member, as_logits
 
 Array = NDArray[Any]
@@ -194,25 +194,35 @@ class Packer:
         if fitter.fold is not None and fitter.crosses:
             folds = np.unique(fitter.fold).tolist()
             runs = [(fold, rows[fitter.fold != fold], rows[fitter.fold == fold]) for fold in folds]
-        losses: list[float] = []
-        if fitter.fold is not None:
-            member.off = np.full((len(self.T), fitter.outputs), np.nan)
+        done: list[Fitted] = []
         epochs = 0
-        for (fold, rows, valid), seed in zip(runs, seeds[: len(runs)], strict=True):
+        for (_, rows, valid), seed in zip(runs, seeds[: len(runs)], strict=True):
             began = time.perf_counter()
             fitted = fitter.run(
                 rows, valid, settings, seed, around=around, until=until,
-                others=lambda: bool(self._done),
+                others=lambda: bool(self._done), keep_outputs=fitter.crosses,
             )  # fmt: skip
             taken = time.perf_counter() - began
             epochs = len(fitted.history.loss)
             self._speed = taken / (self._work(settings) * max(epochs, 1))
             member.networks.append(fitted.net)
             member.history, member.epoch = fitted.history, fitted.epoch
-            if valid is not None and member.off is not None:
-                member.off[fitter.fold == fold] = self._meant(fitted.net.forward(valid.X))
-                losses.append(fitted.history.val_loss[fitted.epoch - 1])
-        member.loss = float(np.mean(losses)) if losses else None
+            done.append(fitted)
+        if fitter.fold is None or valid is None:
+            return member
+        member.off = np.full((len(self.T), fitter.outputs), np.nan)
+        losses = [one.history.val_loss for one in done]
+        if fitter.crosses:
+            curves = even(losses)
+            member.loss = 0.0
+            for (fold, *_), one, epoch, curve in zip(
+                runs, done, epochs_of_others(curves), curves, strict=True
+            ):
+                member.off[fitter.fold == fold] = self._meant(one.outputs[epoch])
+                member.loss += float(curve[epoch]) / len(runs)
+        else:
+            member.off[fitter.fold == 0] = self._meant(done[0].net.forward(valid.X))
+            member.loss = losses[0][done[0].epoch - 1]
         return member
 
     def _meant(self, outputs: Array) -> Array:
