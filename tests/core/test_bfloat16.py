@@ -176,8 +176,8 @@ def test_core_and_twin(activation, loss):
 @pytest.mark.parametrize("rows", [1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 130])
 @pytest.mark.parametrize("width", [1, 15, 16, 17, 31, 32, 33, 48, 70])
 def test_every_size(rows, width):
-    """An operand at a border, which one order of sums or another moves, is in one batch by chance,
-    and in every number after it; in three batches of so many sizes it is not.
+    """An operand at a border, which one order of sums or another moves, is in a batch by chance,
+    and in every number after it: two batches of three have none.
     """
     sizes = [width, 33, width, 3]
     native, twin = pair(sizes, activation="tanh")
@@ -189,10 +189,8 @@ def test_every_size(rows, width):
             (net.forward(X), net.loss_and_gradient(X, y)[1], *net.vjp(X, dY))
             for net in (native, twin)
         ]
-        differences.append([usual_difference(*each) for each in zip(*results, strict=True)])
-        if max(differences[-1]) <= UNIT / 64:
-            return
-    raise AssertionError(differences)
+        differences.append(max(usual_difference(*each) for each in zip(*results, strict=True)))
+    assert np.median(differences) <= UNIT / 64
 
 
 @pytest.mark.parametrize(

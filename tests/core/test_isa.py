@@ -306,6 +306,22 @@ import eigenmlp
     assert sys.implementation.cache_tag in last and "pip install" in last and len(last) < 400
 
 
+def test_a_module_that_cannot_be_loaded_says_why(in_subprocess: Run) -> None:
+    """For instance without libgomp, by whatever name Python gives the module in its error."""
+    for name in ("_bindings", "eigenmlp._core._bindings"):
+        program = f"""
+import sys
+class Broken:
+    def find_spec(full, *_):
+        if full == "eigenmlp._core._bindings":
+            raise ImportError("no libgomp.so.1", name={name!r}, path="/somewhere/_bindings.so")
+sys.meta_path.insert(0, Broken)
+import eigenmlp
+"""
+        last = in_subprocess(program).stderr.strip().splitlines()[-1]
+        assert last == "ImportError: no libgomp.so.1"
+
+
 SUBINTERPRETER = """
 import sys
 if sys.version_info >= (3, 13):

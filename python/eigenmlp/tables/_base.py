@@ -212,9 +212,13 @@ class TableEstimator(FittedTable):
             packed = _pack.Packer(
                 fitter,
                 encode,
-                *(learnt["_T"], weights, choices, _defaults.given(asked)),
-                _defaults.most_bins(table.rows, len(table.names)),
-                *(budget[0], deadline),
+                learnt["_T"],
+                weights,
+                choices,
+                _defaults.given(asked),
+                _defaults.most_bins(table.rows, len(table.names), several=True),
+                budget[0],
+                deadline,
             ).run(self.progress)
         _encoder.warn_of(packed.left_out)
         first = packed.members[0]

@@ -82,9 +82,9 @@ def budget(members: Any, time_limit: Any) -> tuple[int | None, float | None] | N
     return None if count == 1 and time_limit is None else (count, time_limit)
 
 
-def most_bins(rows: int, columns: int, encoded: int | None = None) -> int:
-    """With which encoded rows take so many bytes at most, if all columns are numbers."""
-    room = _OF_MEMBERS if encoded is None else encoded
+def most_bins(rows: int, columns: int, several: bool) -> int:
+    """With which the encoded rows are not too large, if all columns are numbers."""
+    room = _OF_MEMBERS if several else _ENCODED
     return max(0, room // (4 * rows * columns) - 1)
 
 
@@ -105,7 +105,7 @@ def _automatic(rows: int, columns: int) -> list[Settings]:
     batch = 128 if rows < 20_000 else 256
     epochs = min(40, max(8, round(1.2e6 / rows)))
     folds = 5 if rows < 20_000 else 10
-    bins = min(32, most_bins(rows, columns, _ENCODED))
+    bins = min(32, most_bins(rows, columns, several=False))
     return [Settings((192, 192), bins, 4e-3, 0.3, 0.0, batch, epochs, 8, folds, False, "float32")]
 
 

@@ -59,7 +59,7 @@ class Fitted:
     history: History
     epoch: int
     off: Array | None = None  # (N, K) outputs of rows that were not trained on; NaN for others
-    outputs: list[Array] = field(default_factory=list)  # (n, K) of rows to validate with, by epoch
+    outputs: list[Array] = field(default_factory=list)  # (n, K) of a fold's rows, by epoch
 
 
 class Fitter:
@@ -133,16 +133,28 @@ class Fitter:
             raise
         finally:
             pool.shutdown(cancel_futures=True)
-        found = []
-        for place in range(0, len(jobs), len(folds)):
-            part = results[place : place + len(folds)]
-            curves = even([one.history.val_loss for one in part])
-            off = np.full((len(self.fold), self.outputs), np.nan)
-            epochs = epochs_of_others(curves)
-            for fold, one, epoch in zip(folds, part, epochs, strict=True):
-                off[self.fold == fold] = one.outputs[epoch]
-            found.append((curves, off))
-        return found
+        return [
+            self.judged(results[place : place + len(folds)])[:2]
+            for place in range(0, len(jobs), len(folds))
+        ]
+
+    def judged(self, fitted: list[Fitted]) -> tuple[Array, Array, float]:
+        """Of a network for each fold that it was not trained on: the losses there by epoch (folds,
+        epochs), the outputs (N, K) for each row, and the folds' mean loss with these.
+
+        A fold's outputs are those after the epoch that is best on the other folds.
+        """
+        assert self.fold is not None
+        shortest = min(len(one.history.val_loss) for one in fitted)
+        curves = np.array([one.history.val_loss[:shortest] for one in fitted])
+        off = np.full((len(self.fold), self.outputs), np.nan)
+        loss = 0.0
+        for fold, one, curve, epoch in zip(
+            np.unique(self.fold), fitted, curves, epochs_of_others(curves), strict=True
+        ):
+            off[self.fold == fold] = one.outputs[epoch]
+            loss += float(curve[epoch]) / len(fitted)
+        return curves, off, loss
 
     def _without(self, rows: Rows, settings: Settings, fold: int) -> Fitted:
         """A network that is trained on all folds but one, which validates it."""
@@ -150,7 +162,7 @@ class Fitter:
         inside: Array = self.fold == fold
         seed = self._seeds(settings)[1 + fold]
         with limited(1):
-            return self.run(rows[~inside], rows[inside], settings, seed, keep_outputs=True)
+            return self.run(rows[~inside], rows[inside], settings, seed)
 
     def _seeds(self, settings: Settings) -> list[int]:
         states = np.random.SeedSequence(self.seed).generate_state(settings.folds + 1)
@@ -166,7 +178,6 @@ class Fitter:
         around: Surroundings | None = None,
         until: float | None = None,
         others: Callable[[], bool] = lambda: False,
-        keep_outputs: bool = False,
     ) -> Fitted:
         """One network, with a smaller learning rate if it diverges.
 
@@ -175,9 +186,7 @@ class Fitter:
         for attempt in range(_TRIES):
             try:
                 tried = replace(settings, lr=settings.lr / 4**attempt)
-                return self._run(
-                    rows, valid, tried, seed, stop, around, until, others, keep_outputs
-                )
+                return self._run(rows, valid, tried, seed, stop, around, until, others)
             except DivergenceError:
                 if attempt == _TRIES - 1:
                     raise
@@ -193,7 +202,6 @@ class Fitter:
         around: Surroundings | None,
         until: float | None,
         others: Callable[[], bool],
-        keep_outputs: bool,
     ) -> Fitted:
         """Train on `rows`, to the best epoch on `valid`; or to epoch `stop`, or the time `until`.
 
@@ -213,7 +221,7 @@ class Fitter:
         warm = max(1, int(_WARM * steps))
         lr = WarmUp(warm, Cosine(settings.lr, max(1, steps - warm)), start=0.0 if warm > 1 else 1.0)
         check = None if around is None else around.check
-        mean = _Mean(valid, settings.patience, self._interrupted, until, check, keep_outputs)
+        mean = _Mean(valid, settings.patience, self._interrupted, until, check, self.crosses)
         optimizer = AdamW(lr, betas=(settings.beta_1, 0.999), weight_decay=settings.weight_decay)
         batch_size = min(settings.batch_size, N)
         if around is not None:
@@ -246,12 +254,6 @@ class Fitter:
             )  # fmt: skip
         net.parameters = mean.parameters
         return Fitted(net, history, mean.epoch, outputs=mean.outputs)
-
-
-def even(losses: list[list[float]]) -> Array:
-    """(folds, epochs) losses on the folds, for as many epochs as all of them had."""
-    shortest = min(map(len, losses))
-    return np.array([of_one[:shortest] for of_one in losses])
 
 
 def epochs_of_others(curves: Array) -> list[int]:

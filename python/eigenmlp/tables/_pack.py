@@ -23,7 +23,7 @@ from ..history import History
 from . import _draws
 from ._defaults import Settings
 from ._encoder import Encoder
-from ._fitting import Fitted, Fitter, Late, Rows, epochs_of_others, even
+from ._fitting import Fitted, Fitter, Late, Rows
 from ._members import Member, as_logits
 
 Array = NDArray[Any]
@@ -195,34 +195,27 @@ class Packer:
             folds = np.unique(fitter.fold).tolist()
             runs = [(fold, rows[fitter.fold != fold], rows[fitter.fold == fold]) for fold in folds]
         done: list[Fitted] = []
-        epochs = 0
         for (_, rows, valid), seed in zip(runs, seeds[: len(runs)], strict=True):
             began = time.perf_counter()
             fitted = fitter.run(
                 rows, valid, settings, seed, around=around, until=until,
-                others=lambda: bool(self._done), keep_outputs=fitter.crosses,
+                others=lambda: bool(self._done),
             )  # fmt: skip
             taken = time.perf_counter() - began
             epochs = len(fitted.history.loss)
             self._speed = taken / (self._work(settings) * max(epochs, 1))
-            member.networks.append(fitted.net)
-            member.history, member.epoch = fitted.history, fitted.epoch
             done.append(fitted)
-        if fitter.fold is None or valid is None:
+        member.networks = [one.net for one in done]
+        member.history, member.epoch = done[-1].history, done[-1].epoch
+        if valid is None:
             return member
-        member.off = np.full((len(self.T), fitter.outputs), np.nan)
-        losses = [one.history.val_loss for one in done]
         if fitter.crosses:
-            curves = even(losses)
-            member.loss = 0.0
-            for (fold, *_), one, epoch, curve in zip(
-                runs, done, epochs_of_others(curves), curves, strict=True
-            ):
-                member.off[fitter.fold == fold] = self._meant(one.outputs[epoch])
-                member.loss += float(curve[epoch]) / len(runs)
+            _, off, member.loss = fitter.judged(done)
+            member.off = self._meant(off)
         else:
-            member.off[fitter.fold == 0] = self._meant(done[0].net.forward(valid.X))
-            member.loss = losses[0][done[0].epoch - 1]
+            member.off = np.full((len(self.T), fitter.outputs), np.nan)
+            member.off[self._held] = self._meant(done[0].net.forward(valid.X))
+            member.loss = done[0].history.val_loss[member.epoch - 1]
         return member
 
     def _meant(self, outputs: Array) -> Array:
